@@ -1,0 +1,23 @@
+//! The part of Lapwing that decides: vocabulary, policy, generators, the event catalogue, the agent's state machine.
+//!
+//! Nothing here does I/O, reads a clock or draws from an operating system's random source: time and chance are
+//! arguments. That is what lets one machine run in production and thousands of it in the simulator.
+//!
+//! INVARIANT: no type in this crate can print, serialise or copy a secret by accident; see [`secret`].
+#![forbid(unsafe_code)]
+#![warn(
+    clippy::as_conversions,
+    clippy::disallowed_types,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::string_slice,
+    clippy::wildcard_enum_match_arm
+)]
+
+pub mod binding;
+#[cfg(feature = "wire")]
+pub mod local;
+pub mod secret;
+pub mod types;

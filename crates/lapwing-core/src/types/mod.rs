@@ -1,0 +1,15 @@
+//! The vocabulary: values that, once they exist, are valid.
+
+mod file_time;
+mod guid;
+mod ids;
+mod names;
+mod sid;
+mod time;
+
+pub use file_time::{FileTime, FileTimeError};
+pub use guid::{Guid, GuidError};
+pub use ids::{DeviceId, DirectoryId, DirectoryIdError, PasswordVersion, RecordId, RunId, TenantId, Uid};
+pub use names::{AccountName, AccountNameError};
+pub use sid::{Sid, SidError};
+pub use time::{BootTime, Now, WallTime};

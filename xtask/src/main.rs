@@ -1,0 +1,3 @@
+//! Every developer command of Lapwing: `cargo xtask --help`.
+
+fn main() {}
