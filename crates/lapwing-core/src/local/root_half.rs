@@ -1,0 +1,332 @@
+//! `org.lapwing.Priv`: the verbs of the root half.
+//!
+//! One request per connection; only the user `lapwing` and root are answered. Every verb but [`Request::Begin`]
+//! carries the run that `lapwingd` began with, and one of an earlier run is refused: a verb that was delayed while its
+//! caller died cannot act later. Every verb may be repeated.
+//!
+//! INVARIANT: no verb carries a password, a hash or a path towards the root half; it chooses those itself.
+
+use serde::{Deserialize, Serialize};
+
+/// Where `lapwingd-priv` is listened for.
+pub const SOCKET_PATH: &str = "/run/lapwing/priv.sock";
+
+/// A call. Serialised as Varlink's `{"method": …, "parameters": {…}}`.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "method", content = "parameters", deny_unknown_fields)]
+pub enum Request {
+    /// Begins a run of `lapwingd`: from now on verbs of earlier runs are refused. Answered by [`Journal`].
+    #[serde(rename = "org.lapwing.Priv.Begin")]
+    Begin(InRun),
+    /// Reads the journal and compares the account with it. Answered by [`Journal`].
+    #[serde(rename = "org.lapwing.Priv.State")]
+    State(InRun),
+    /// Checks that a change can succeed, draws a password and adds a candidate. Answered by [`Prepared`].
+    #[serde(rename = "org.lapwing.Priv.Prepare")]
+    Prepare(Prepare),
+    /// Hands out a candidate's ciphertext again. Answered by [`Prepared`]; refused for a candidate without one.
+    #[serde(rename = "org.lapwing.Priv.Ciphertext")]
+    Ciphertext(OfVersion),
+    /// Counts a send in the journal before it is made (design 2.1, Entra ID). Answered by [`Counted`].
+    #[serde(rename = "org.lapwing.Priv.CountSend")]
+    CountSend(OfVersion),
+    /// Takes the last counted send back: the directory itself has answered, with a refusal. Answered by [`Counted`].
+    #[serde(rename = "org.lapwing.Priv.Answered")]
+    Answered(OfVersion),
+    /// Records that the directory holds this version, then puts its hash into the account. Answered by [`Committed`].
+    #[serde(rename = "org.lapwing.Priv.Commit")]
+    Commit(Commit),
+    /// Puts the hash of `current` back after drift, once the directory has confirmed it. Answered by [`Committed`].
+    #[serde(rename = "org.lapwing.Priv.Reinstate")]
+    Reinstate(OfVersion),
+}
+
+/// The run of `lapwingd` that asks.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InRun {
+    /// A GUID drawn at the start of `lapwingd`.
+    pub run: String,
+}
+
+/// A verb about one version.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OfVersion {
+    /// The run of `lapwingd` that asks.
+    pub run: String,
+    /// The password version.
+    pub version: String,
+}
+
+/// What to prepare.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Prepare {
+    /// The run of `lapwingd` that asks.
+    pub run: String,
+    /// The account's name; without one the built-in administrator, uid 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
+    /// The directory that the password will be stored in, as `DirectoryId` prints it. Root's file must list it, and
+    /// decides whether the password is sealed.
+    pub directory: String,
+    /// This host's record there.
+    pub record: String,
+    /// When the password will expire.
+    pub expiry: String,
+    /// How to generate it.
+    pub rules: Rules,
+}
+
+/// The generation settings of the policy, under their Windows names.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "PascalCase")]
+pub struct Rules {
+    /// 1 to 8.
+    pub password_complexity: u8,
+    /// 8 to 64 characters; used for complexity 1 to 5.
+    pub password_length: u8,
+    /// 3 to 10 words; used for complexity 6 to 8.
+    pub passphrase_length: u8,
+}
+
+/// What to commit.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Commit {
+    /// The run of `lapwingd` that asks.
+    pub run: String,
+    /// The version that the directory has acknowledged.
+    pub version: String,
+    /// The directory's signed receipt, Base64; required where root's file pins a receipt key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub receipt: Option<String>,
+}
+
+/// A prepared change, with what to store.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Prepared {
+    /// The version drawn with the password.
+    pub version: String,
+    /// The account it is for.
+    pub account: String,
+    /// Its uid.
+    pub uid: u32,
+    /// When it will expire, as asked.
+    pub expiry: String,
+    /// What to store.
+    pub material: Material,
+    /// A warning of the host's password rules that every candidate drew alike, so that it was not obeyed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warning: Option<String>,
+}
+
+/// What the directory is given to store.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Material {
+    /// The password sealed to the directory's pinned key, Base64 (docs/protocol.md, "Seal").
+    Sealed(String),
+    /// The password itself, where the directory takes no ciphertext. Never logged, wiped after use.
+    Clear(String),
+}
+
+// Not derived: `Clear` holds a password.
+impl core::fmt::Debug for Material {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self {
+            Self::Sealed(_) => "Sealed(..)",
+            Self::Clear(_) => "Clear(redacted)",
+        })
+    }
+}
+
+impl core::fmt::Debug for Prepared {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Prepared")
+            .field("version", &self.version)
+            .field("account", &self.account)
+            .field("material", &self.material)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How many sends of the candidates have had no answer in a row.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Counted {
+    /// The count after the verb.
+    pub unanswered: u32,
+}
+
+/// A finished change.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Committed {
+    /// The version now in force.
+    pub version: String,
+    /// The account that it opens.
+    pub account: String,
+    /// Its uid.
+    pub uid: u32,
+}
+
+/// The journal without its hashes: the only truth of the commit protocol.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Journal {
+    /// The password in force, if Lapwing has ever set one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub current: Option<Entry>,
+    /// Prepared and not committed, oldest first; at most eight.
+    pub candidates: Vec<Entry>,
+    /// The last versions that were in force before `current`, newest last; at most sixteen.
+    pub replaced: Vec<String>,
+    /// Sends in a row without an answer.
+    pub unanswered: u32,
+    /// What stands in the account's field, compared with the journal.
+    pub field: Field,
+}
+
+/// One password of the journal.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Entry {
+    /// Its version.
+    pub version: String,
+    /// The account it is for.
+    pub account: String,
+    /// Its uid.
+    pub uid: u32,
+    /// The directory it was prepared for.
+    pub directory: String,
+    /// This host's record there.
+    pub record: String,
+    /// When it expires.
+    pub expiry: String,
+    /// When it was prepared.
+    pub prepared: String,
+    /// Whether the directory's acknowledgement is in the journal: then nothing but the commit is accepted.
+    pub recorded: bool,
+    /// Whether its ciphertext can be had again.
+    pub sealed: bool,
+}
+
+/// What stands in the account's field. A lock prefix (`!`) is left aside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Field {
+    /// Lapwing has not set a password yet, so there is nothing to compare with.
+    Unmanaged,
+    /// The hash of `current`.
+    Current,
+    /// The hash of a candidate: a commit was interrupted.
+    Candidate,
+    /// Neither: somebody else changed it.
+    Drifted,
+    /// Empty: anybody may log on at some prompts.
+    Emptied,
+    /// The account is gone, or has another uid.
+    Missing,
+}
+
+/// A refusal, as Varlink's `{"error": …, "parameters": {…}}`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(tag = "error", content = "parameters")]
+pub enum Refusal {
+    /// The only error there is; `fault` tells the cases apart.
+    #[serde(rename = "org.lapwing.Priv.Refused")]
+    Refused {
+        /// Which case.
+        fault: Fault,
+        /// What went wrong and why, for people.
+        message: String,
+        /// What to do about it.
+        next_step: String,
+    },
+}
+
+/// Why the root half refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fault {
+    /// Root's file does not list the account.
+    AccountNotListed,
+    /// Root's file does not list the directory or the record.
+    DirectoryNotListed,
+    /// Root's file cannot be read, is damaged, or others may write it.
+    ManagedFile,
+    /// The account does not exist in the local files.
+    AccountMissing,
+    /// The account is not one that its file alone decides about, or two names share its uid.
+    AccountUnsuitable,
+    /// The budget of changes in root's file is spent.
+    BudgetSpent,
+    /// The account's file or its lock stayed locked by somebody else.
+    FileLocked,
+    /// The account's file or the journal cannot be replaced: read-only, immutable or denied.
+    NotWritable,
+    /// No room on disk.
+    NoSpace,
+    /// The account's own ageing or expiry ends before the password would.
+    AgeingTooShort,
+    /// The host's password rules accept no candidate.
+    NoAcceptablePassword,
+    /// The host's own libcrypt does not accept the hash.
+    HashRefused,
+    /// The request belongs to an earlier run of `lapwingd`.
+    StaleRun,
+    /// The journal does not know this version as the verb needs it.
+    UnknownVersion,
+    /// A recorded change must be committed first.
+    CommitPending,
+    /// The pinned receipt key demands a receipt and there is none, or it is not valid.
+    ReceiptInvalid,
+    /// The journal is damaged.
+    JournalDamaged,
+    /// The field stands as it should: there is nothing to reinstate.
+    NoDrift,
+    /// The request is malformed.
+    Malformed,
+    /// The caller may not ask.
+    NotAuthorized,
+    /// Anything else: the message says what.
+    Internal,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_has_the_form_of_varlink() {
+        let call = Request::Commit(Commit { run: "r".into(), version: "v".into(), receipt: None });
+        let text = serde_json::to_string(&call).unwrap();
+        assert_eq!(text, r#"{"method":"org.lapwing.Priv.Commit","parameters":{"run":"r","version":"v"}}"#);
+        assert!(matches!(serde_json::from_str(&text), Ok(Request::Commit(_))));
+    }
+
+    #[test]
+    fn a_refusal_has_the_form_of_varlink() {
+        let refusal = Refusal::Refused { fault: Fault::NoSpace, message: "m".into(), next_step: "n".into() };
+        assert_eq!(
+            serde_json::to_string(&refusal).unwrap(),
+            r#"{"error":"org.lapwing.Priv.Refused","parameters":{"fault":"no_space","message":"m","next_step":"n"}}"#
+        );
+    }
+
+    #[test]
+    fn a_debug_print_of_a_prepared_change_shows_no_password() {
+        let prepared = Prepared {
+            version: "v".into(),
+            account: "a".into(),
+            uid: 1,
+            expiry: "e".into(),
+            material: Material::Clear("hunter2".into()),
+            warning: None,
+        };
+        assert!(!format!("{prepared:?}").contains("hunter2"));
+    }
+}
