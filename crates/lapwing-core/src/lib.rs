@@ -23,5 +23,6 @@
 pub mod binding;
 #[cfg(feature = "wire")]
 pub mod local;
+pub mod policy;
 pub mod secret;
 pub mod types;
