@@ -21,6 +21,7 @@
 )]
 
 pub mod binding;
+pub mod fault;
 #[cfg(feature = "wire")]
 pub mod local;
 pub mod policy;
