@@ -2,19 +2,21 @@
 
 use core::fmt;
 
+use super::account::AUTOMATIC_NAME_DEFAULT;
+
 /// Which values of an integer setting are supported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Allowed {
     /// From the first to the second, both included.
-    Range(i64, i64),
+    Range(u16, u16),
     /// These and no others.
-    OneOf(&'static [i64]),
+    OneOf(&'static [u16]),
 }
 
 impl Allowed {
     /// Whether `value` is supported.
     #[must_use]
-    pub fn contains(self, value: i64) -> bool {
+    pub fn contains(self, value: u16) -> bool {
         match self {
             Self::Range(min, max) => (min..=max).contains(&value),
             Self::OneOf(values) => values.contains(&value),
@@ -40,7 +42,7 @@ pub enum Kind {
     /// A whole number. Without a default the setting is optional.
     Integer {
         /// What holds when no supported value is configured.
-        default: Option<i64>,
+        default: Option<u16>,
         /// The supported values.
         allowed: Allowed,
     },
@@ -121,7 +123,7 @@ macro_rules! settings {
     };
 }
 
-const fn range(default: i64, min: i64, max: i64) -> Kind {
+const fn range(default: u16, min: u16, max: u16) -> Kind {
     Kind::Integer { default: Some(default), allowed: Allowed::Range(min, max) }
 }
 
@@ -167,7 +169,7 @@ settings! {
     /// Which account is owned: 0 the built-in administrator, 1 one made for the purpose.
     AutomaticAccountManagementTarget: range(1, 0, 1), EveryDirectory, Windows24H2;
     /// The owned account's name, or the prefix of a random one.
-    AutomaticAccountManagementNameOrPrefix: text("WLapsAdmin"), EveryDirectory, Windows24H2;
+    AutomaticAccountManagementNameOrPrefix: text(AUTOMATIC_NAME_DEFAULT), EveryDirectory, Windows24H2;
     /// Whether the owned account is enabled; otherwise it is kept disabled.
     AutomaticAccountManagementEnableAccount: boolean(false), EveryDirectory, Windows24H2;
     /// Whether the owned account gets a new random suffix with each password.

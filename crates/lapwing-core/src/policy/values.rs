@@ -1,11 +1,13 @@
-//! The values that settings take: a value that exists is supported. The limits themselves stand in the table of
-//! [`Setting`] alone.
+//! The values that settings take: a value that exists is supported. Limits and defaults of numbers stand in the table
+//! of [`Setting`] alone.
 
-use super::setting::{Allowed, Kind, Setting};
+use core::str::FromStr;
+
+use super::setting::{Kind, Setting};
 
 /// Why a value is not one that a setting takes.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{setting} does not support {got:?}")]
+#[error("{setting} does not support {got}")]
 pub struct Unsupported {
     /// The setting.
     pub setting: Setting,
@@ -14,8 +16,8 @@ pub struct Unsupported {
 }
 
 impl Unsupported {
-    pub(super) fn new(setting: Setting, got: &str) -> Self {
-        Self { setting, got: got.chars().take(64).collect() }
+    fn new(setting: Setting, got: &impl ToString) -> Self {
+        Self { setting, got: got.to_string().chars().take(64).collect() }
     }
 
     /// What the operator can do about it.
@@ -25,30 +27,48 @@ impl Unsupported {
     }
 }
 
-/// Passes `value` through if the table supports it.
-fn supported(setting: Setting, value: i64) -> Result<i64, Unsupported> {
-    let allowed = match setting.kind() {
-        Kind::Integer { allowed, .. } => allowed,
-        Kind::Boolean { .. } => Allowed::Range(0, 1),
-        Kind::Text { .. } => Allowed::OneOf(&[]),
-    };
-    if allowed.contains(value) { Ok(value) } else { Err(Unsupported::new(setting, &value.to_string())) }
+/// A value that policy writes as a number.
+pub(super) trait Number: Copy {
+    const SETTING: Setting;
+    const DEFAULT: Self;
+    fn from_number(number: i64) -> Result<Self, Unsupported>;
+    fn to_number(self) -> u16;
 }
 
-macro_rules! small_number {
-    ($(#[$doc:meta])* $name:ident, $get:ident: $get_doc:literal) => {
+/// The number as the table's type, if the table supports it.
+pub(super) fn supported(setting: Setting, number: i64) -> Result<u16, Unsupported> {
+    let Kind::Integer { allowed, .. } = setting.kind() else {
+        return Err(Unsupported::new(setting, &number));
+    };
+    u16::try_from(number)
+        .ok()
+        .filter(|number| allowed.contains(*number))
+        .ok_or_else(|| Unsupported::new(setting, &number))
+}
+
+const fn default_of(setting: Setting) -> u16 {
+    match setting.kind() {
+        Kind::Integer { default: Some(default), .. } => default,
+        Kind::Integer { default: None, .. } | Kind::Boolean { .. } | Kind::Text { .. } => 0,
+    }
+}
+
+macro_rules! quantity {
+    ($(#[$doc:meta])* $name:ident = $setting:ident, $get:ident: $get_doc:literal) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
         pub struct $name(u16);
 
         impl $name {
+            /// What holds when no supported value is configured.
+            pub const DEFAULT: Self = Self(default_of(Setting::$setting));
+
             /// Takes a number that the setting supports.
             ///
             /// # Errors
             /// [`Unsupported`] if the table of [`Setting`] does not allow it.
             pub fn parse(number: i64) -> Result<Self, Unsupported> {
-                let number = supported(Setting::$name, number)?;
-                u16::try_from(number).map(Self).map_err(|_| Unsupported::new(Setting::$name, &number.to_string()))
+                supported(Setting::$setting, number).map(Self)
             }
 
             #[doc = $get_doc]
@@ -57,83 +77,150 @@ macro_rules! small_number {
                 self.0
             }
         }
+
+        impl Number for $name {
+            const SETTING: Setting = Setting::$setting;
+            const DEFAULT: Self = Self::DEFAULT;
+
+            fn from_number(number: i64) -> Result<Self, Unsupported> {
+                Self::parse(number)
+            }
+
+            fn to_number(self) -> u16 {
+                self.0
+            }
+        }
     };
 }
 
-small_number! {
+quantity! {
     /// The number of characters of a password, 8 to 64.
-    PasswordLength, characters: "The length in characters."
+    PasswordLength = PasswordLength, characters: "The length in characters."
 }
-small_number! {
+quantity! {
     /// The number of words of a passphrase, 3 to 10.
-    PassphraseLength, words: "The length in words."
+    PassphraseLength = PassphraseLength, words: "The length in words."
 }
-small_number! {
+quantity! {
     /// The age at which a password is replaced, 1 to 365 days.
-    PasswordAgeDays, days: "The age in whole days."
+    PasswordAgeDays = PasswordAgeDays, days: "The age in whole days."
+}
+quantity! {
+    /// How many earlier passwords Active Directory keeps, 0 to 12.
+    HistorySize = ADEncryptedPasswordHistorySize, entries: "The number of earlier passwords."
+}
+quantity! {
+    /// The time from a log-on to the post-authentication actions, 0 to 24 hours.
+    ResetDelayHours = PostAuthenticationResetDelay, hours: "The delay in whole hours."
+}
+quantity! {
+    /// The time from a policy's first application to the first rotation, 0 to 1440 minutes.
+    ActivationGraceMinutes = ActivationGraceMinutes, minutes: "The grace in whole minutes."
 }
 
-/// Which characters or words a password is made of. `windows-laps.md` §5.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum PasswordComplexity {
-    /// 1: capital letters.
-    Capitals,
-    /// 2: capital and small letters.
-    Letters,
-    /// 3: letters and digits.
-    LettersDigits,
-    /// 4: letters, digits and symbols.
-    LettersDigitsSymbols,
-    /// 5: as 4, without the characters that look alike.
-    Readable,
-    /// 6: words of the long list.
-    LongWords,
-    /// 7: words of the short list.
-    ShortWords,
-    /// 8: words of the short list with unique prefixes.
-    ShortWordsUniquePrefix,
+macro_rules! choice {
+    ($(#[$doc:meta])* $name:ident, default $default:ident { $($(#[$variant_doc:meta])* $variant:ident = $number:literal,)+ }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum $name {
+            $( $(#[$variant_doc])* $variant, )+
+        }
+
+        impl $name {
+            /// Every choice, by rising number.
+            pub const ALL: &[Self] = &[ $( Self::$variant, )+ ];
+            /// What holds when no supported value is configured.
+            pub const DEFAULT: Self = Self::$default;
+
+            /// Takes the number that policy knows the choice by.
+            ///
+            /// # Errors
+            /// [`Unsupported`] if the number is no choice's.
+            pub fn parse(number: i64) -> Result<Self, Unsupported> {
+                match number {
+                    $( $number => Ok(Self::$variant), )+
+                    _ => Err(Unsupported::new(Setting::$name, &number)),
+                }
+            }
+
+            /// The number that policy knows the choice by.
+            #[must_use]
+            pub const fn number(self) -> u8 {
+                match self { $( Self::$variant => $number, )+ }
+            }
+        }
+
+        impl Number for $name {
+            const SETTING: Setting = Setting::$name;
+            const DEFAULT: Self = Self::DEFAULT;
+
+            fn from_number(number: i64) -> Result<Self, Unsupported> {
+                Self::parse(number)
+            }
+
+            fn to_number(self) -> u16 {
+                u16::from(self.number())
+            }
+        }
+    };
+}
+
+choice! {
+    /// Where the password is stored.
+    BackupDirectory, default Disabled {
+        /// 0: nowhere; nothing is managed.
+        Disabled = 0,
+        /// 1: Entra ID or `lapwing-server`, told apart by discovery.
+        Cloud = 1,
+        /// 2: the Active Directory domain of the host.
+        ActiveDirectory = 2,
+    }
+}
+choice! {
+    /// Which characters or words a password is made of. `windows-laps.md` §5.
+    PasswordComplexity, default LettersDigitsSymbols {
+        /// 1: capital letters.
+        Capitals = 1,
+        /// 2: capital and small letters.
+        Letters = 2,
+        /// 3: letters and digits.
+        LettersDigits = 3,
+        /// 4: letters, digits and symbols.
+        LettersDigitsSymbols = 4,
+        /// 5: as 4, without the characters that look alike.
+        Readable = 5,
+        /// 6: words of the long list.
+        LongWords = 6,
+        /// 7: words of the short list.
+        ShortWords = 7,
+        /// 8: words of the short list with unique prefixes.
+        ShortWordsUniquePrefix = 8,
+    }
+}
+choice! {
+    /// What follows a log-on with the managed account, once the delay is over. `windows-laps.md` §6.1.
+    PostAuthenticationActions, default ResetAndLogOff {
+        /// 1: reset the password.
+        Reset = 1,
+        /// 3: reset, then end the account's sessions.
+        ResetAndLogOff = 3,
+        /// 5: reset, then reboot.
+        ResetAndReboot = 5,
+        /// 11: reset, end the account's sessions, then every process left.
+        ResetLogOffAndTerminate = 11,
+    }
+}
+choice! {
+    /// Which account automatic account management owns. `windows-laps.md` §8.
+    AutomaticAccountManagementTarget, default OwnAccount {
+        /// 0: the built-in administrator.
+        BuiltIn = 0,
+        /// 1: one made for the purpose.
+        OwnAccount = 1,
+    }
 }
 
 impl PasswordComplexity {
-    /// Every complexity, by its number from 1.
-    pub const ALL: &[Self] = &[
-        Self::Capitals,
-        Self::Letters,
-        Self::LettersDigits,
-        Self::LettersDigitsSymbols,
-        Self::Readable,
-        Self::LongWords,
-        Self::ShortWords,
-        Self::ShortWordsUniquePrefix,
-    ];
-
-    /// Takes the number that policy knows it by.
-    ///
-    /// # Errors
-    /// [`Unsupported`] unless it is 1 to 8.
-    pub fn parse(number: i64) -> Result<Self, Unsupported> {
-        Self::ALL
-            .iter()
-            .copied()
-            .find(|complexity| i64::from(complexity.number()) == number)
-            .ok_or_else(|| Unsupported::new(Setting::PasswordComplexity, &number.to_string()))
-    }
-
-    /// The number that policy knows it by.
-    #[must_use]
-    pub const fn number(self) -> u8 {
-        match self {
-            Self::Capitals => 1,
-            Self::Letters => 2,
-            Self::LettersDigits => 3,
-            Self::LettersDigitsSymbols => 4,
-            Self::Readable => 5,
-            Self::LongWords => 6,
-            Self::ShortWords => 7,
-            Self::ShortWordsUniquePrefix => 8,
-        }
-    }
-
     /// Whether words are drawn and not characters, so that [`PassphraseLength`] counts.
     #[must_use]
     pub const fn is_passphrase(self) -> bool {
@@ -144,6 +231,36 @@ impl PasswordComplexity {
             | Self::LettersDigits
             | Self::LettersDigitsSymbols
             | Self::Readable => false,
+        }
+    }
+}
+
+/// The name of one of the host's own word lists: 1 to [`WORD_LIST_NAME_LEN_MAX`] of `a-z`, `0-9`, `-` and `_`, so that
+/// it is safe as a component of a path.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct WordListName(String);
+
+/// The longest name of a word list, in bytes.
+pub const WORD_LIST_NAME_LEN_MAX: usize = 64;
+
+impl WordListName {
+    /// The name as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for WordListName {
+    type Err = Unsupported;
+
+    fn from_str(text: &str) -> Result<Self, Unsupported> {
+        let valid = (1..=WORD_LIST_NAME_LEN_MAX).contains(&text.len())
+            && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_'));
+        if valid {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(Unsupported::new(Setting::PassphraseWordList, &text))
         }
     }
 }
