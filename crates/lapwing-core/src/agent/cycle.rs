@@ -1,0 +1,128 @@
+//! One run along the path, and how far it has come.
+
+use std::collections::BTreeSet;
+
+use super::{
+    exchange::{DirectoryFailure, Prepared, Request, RequestId, Session},
+    journal::{Entry, Journal},
+    plan::{Cause, Plan},
+    resolve::Held,
+};
+use crate::{
+    event::Event,
+    types::{AccountName, PasswordVersion, Uid, WallTime},
+};
+
+/// One cycle.
+#[derive(Debug)]
+pub(super) struct Cycle {
+    /// What set it off.
+    pub(super) causes: BTreeSet<Cause>,
+    /// Who waits for its end.
+    pub(super) requests: Vec<RequestId>,
+    /// Whether somebody wants a new password, due or not.
+    pub(super) rotation_wanted: bool,
+    /// How often this cycle has started over because the directory held something else than expected.
+    pub(super) rounds: u8,
+    /// Events of a retry that may turn out to repeat what has been said; `None` once they go straight out.
+    pub(super) held_events: Option<Vec<Event>>,
+    /// How far it has come.
+    pub(super) step: Step,
+}
+
+/// How far a cycle has come: each step waits for the outcome of one action.
+#[derive(Debug)]
+pub(super) enum Step {
+    /// The root half tells its journal.
+    ReadingJournal,
+    /// An emptied field is refilled at once, directory or not.
+    Refilling(Journal),
+    /// The policy sources are read.
+    ReadingPolicy(Journal),
+    /// The directory is discovered and told who we are.
+    Connecting(Aim),
+    /// The policy is read again, for the directory has announced another lowest age.
+    RereadingPolicy(Journal, Session),
+    /// The directory tells what it holds.
+    ReadingState(Facts),
+    /// The hash in force goes back into a field that somebody changed.
+    Reinstating(Facts, Held, Option<WallTime>),
+    /// A candidate is prepared, or its seal fetched.
+    Preparing(Facts, Held),
+    /// A send is counted.
+    Counting(Facts, Held, Prepared),
+    /// The directory is sent the password.
+    Storing(Facts, Prepared),
+    /// A send that was answered or never made is uncounted, before the failure is dealt with.
+    Uncounting(Facts, Box<DirectoryFailure>),
+    /// The root half records and commits.
+    Committing(Committing),
+}
+
+/// What a cycle aims at before the directory is known.
+#[derive(Debug)]
+pub(super) struct Aim {
+    pub(super) journal: Journal,
+    pub(super) plan: Plan,
+    /// The policy root that asks for it, by its event name.
+    pub(super) source: Option<&'static str>,
+}
+
+/// What a cycle knows once the directory has answered.
+#[derive(Debug)]
+pub(super) struct Facts {
+    pub(super) aim: Aim,
+    pub(super) session: Session,
+}
+
+/// What is being committed.
+#[derive(Debug)]
+pub(super) struct Committing {
+    pub(super) version: PasswordVersion,
+    pub(super) account: AccountName,
+    pub(super) uid: Uid,
+    pub(super) expiry: WallTime,
+    /// The policy root that asked for it, if it was prepared in this cycle; otherwise it finishes an earlier one.
+    pub(super) prepared_now: Option<PreparedNow>,
+}
+
+impl Committing {
+    /// Finishes a change that an earlier cycle, or an earlier run, has prepared.
+    pub(super) fn earlier(candidate: &Entry) -> Self {
+        Self {
+            version: candidate.version,
+            account: candidate.account.clone(),
+            uid: candidate.uid,
+            expiry: candidate.expiry,
+            prepared_now: None,
+        }
+    }
+}
+
+/// Marks a commit of this cycle's own change.
+#[derive(Debug)]
+pub(super) struct PreparedNow {
+    pub(super) source: Option<&'static str>,
+}
+
+impl Step {
+    /// Whether a request that comes now can still be served by this cycle. Design, invariant 6: a request joins a
+    /// running change only before its store.
+    pub(super) const fn can_join(&self, request: Request) -> bool {
+        match request {
+            Request::ResetPassword => match self {
+                Self::ReadingJournal
+                | Self::Refilling(_)
+                | Self::ReadingPolicy(_)
+                | Self::Connecting(_)
+                | Self::RereadingPolicy(..)
+                | Self::ReadingState(_)
+                | Self::Reinstating(..)
+                | Self::Preparing(..) => true,
+                Self::Counting(..) | Self::Storing(..) | Self::Uncounting(..) | Self::Committing(_) => false,
+            },
+            // A cycle asked for now must see the policy as it is now.
+            Request::ProcessPolicy => matches!(self, Self::ReadingJournal | Self::Refilling(_)),
+        }
+    }
+}

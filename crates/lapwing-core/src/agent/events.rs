@@ -1,0 +1,124 @@
+//! The machine's events, made from what it knows.
+
+use core::time::Duration;
+
+use super::{
+    cycle::Committing,
+    exchange::{Committed, DirectoryFailure, DirectoryFault, Prepared, RootHalfFailure, Session},
+    journal::{Entry, Field},
+    plan::Reason,
+};
+use crate::{
+    event::{Event, Hresult},
+    fault::Fault,
+    types::{AccountName, DirectoryId, PasswordVersion, WallTime},
+};
+
+/// Windows puts the reasons of one event on lines of their own.
+pub(super) fn due(reasons: &[Reason]) -> Event {
+    Event::UpdateNeeded {
+        mask: reasons.iter().fold(0, |mask, reason| mask | reason.bit()),
+        reasons: reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"),
+    }
+}
+
+pub(super) fn prepared(prepared: &Prepared) -> Event {
+    Event::ChangePrepared { account: prepared.account.clone(), version: prepared.version }
+}
+
+pub(super) fn acknowledged(session: &Session, version: PasswordVersion) -> Event {
+    Event::Acknowledged { directory: session.directory.clone(), version }
+}
+
+pub(super) fn unanswered(session: &Session, version: PasswordVersion, count: u32) -> Event {
+    Event::SendUnanswered { directory: session.directory.clone(), version, count: count.into() }
+}
+
+pub(super) fn drift_found(current: &Entry, field: Field) -> Event {
+    let kind = match field {
+        Field::Emptied => "emptied",
+        Field::Missing => "account missing",
+        Field::Unmanaged | Field::Current | Field::Candidate | Field::Drifted => "changed",
+    };
+    Event::DriftFound { account: current.account.clone(), kind: kind.to_owned() }
+}
+
+pub(super) fn clocks_disagree(ours: WallTime, theirs: WallTime) -> Event {
+    let seconds = |span: Duration| i64::try_from(span.as_secs()).unwrap_or(i64::MAX);
+    Event::ClockDisagrees {
+        difference_seconds: seconds(ours.saturating_since(theirs)) - seconds(theirs.saturating_since(ours)),
+    }
+}
+
+pub(super) fn updated(committed: &Committed) -> Event {
+    Event::AccountUpdated { account: committed.account.clone(), rid: committed.uid.into() }
+}
+
+/// What the account's file or the root half refused while the directory already holds the password.
+pub(super) fn update_failed(committing: &Committing, failure: &RootHalfFailure) -> Event {
+    Event::AccountUpdateFailed {
+        account: committing.account.clone(),
+        rid: committing.uid.into(),
+        hr: failure.fault.map_or(Hresult::SERVICE_NOT_ACTIVE, Hresult::from),
+    }
+}
+
+/// Why a directory could not be used.
+pub(super) fn directory_failed(
+    now: WallTime,
+    directory: Option<&DirectoryId>,
+    failure: &DirectoryFailure,
+) -> Event {
+    let hr = failure.hresult;
+    match (failure.kind, directory) {
+        (DirectoryFault::NotEnrolled, _) => Event::NotEnrolled,
+        (DirectoryFault::Unreachable, _) => Event::WaitingForDirectory { reason: failure.message.clone() },
+        (DirectoryFault::NotTrusted, _) => {
+            Event::ServerNotTrusted { server: failure.server.clone(), reason: failure.message.clone() }
+        }
+        (DirectoryFault::DiscoveryFailed, _) => Event::EntraDiscoveryFailed { hr },
+        (DirectoryFault::AuthenticationFailed, _) => Event::EntraAuthenticationFailed { hr },
+        (DirectoryFault::NoRecord, Some(directory)) => Event::NoRecord { directory: directory.clone() },
+        (DirectoryFault::Throttled, _) => {
+            Event::Throttled { until: now.saturating_add(failure.retry_after.unwrap_or_default()).0 }
+        }
+        (DirectoryFault::NoRecord | DirectoryFault::Refused | DirectoryFault::Malformed, _) => {
+            Event::EntraUpdateFailed { hr }
+        }
+    }
+}
+
+/// Why the root half did not do what it was asked.
+pub(super) fn root_half_failed(account: Option<&AccountName>, failure: &RootHalfFailure) -> Event {
+    let reason = failure.message.clone();
+    match failure.fault {
+        None => Event::RootHalfUnreachable { reason },
+        Some(fault @ Fault::AccountMissing) => Event::AccountNotFound {
+            account: account.map_or_else(|| "uid 0".to_owned(), ToString::to_string),
+            hr: fault.into(),
+        },
+        Some(fault @ (Fault::NoAcceptablePassword | Fault::HashRefused)) => {
+            Event::NoAcceptablePassword { hr: fault.into() }
+        }
+        Some(Fault::JournalDamaged) => Event::JournalDamaged { reason },
+        Some(
+            Fault::AccountNotListed
+            | Fault::DirectoryNotListed
+            | Fault::ManagedFile
+            | Fault::AccountUnsuitable
+            | Fault::BudgetSpent
+            | Fault::FileLocked
+            | Fault::NotWritable
+            | Fault::NoSpace
+            | Fault::AgeingTooShort
+            | Fault::StaleRun
+            | Fault::UnknownVersion
+            | Fault::CommitPending
+            | Fault::ReceiptInvalid
+            | Fault::NoDrift
+            | Fault::Malformed
+            | Fault::NotAuthorized
+            | Fault::Internal,
+        ) => Event::ChangeRefused { reason, next_step: failure.next_step.clone() },
+    }
+}

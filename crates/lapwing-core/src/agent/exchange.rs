@@ -1,0 +1,315 @@
+//! What goes between the machine and its shell: inputs, actions, and what the actions came to.
+//!
+//! INVARIANT: no secret passes through the machine. The shell holds a prepared password, or its seal, by version; the
+//! machine only says when to send it and when to forget it.
+
+use core::time::Duration;
+
+use super::{
+    journal::Journal,
+    plan::{Plan, PolicyRead},
+};
+use crate::{
+    event::{Event, Hresult},
+    fault::Fault,
+    types::{AccountName, DirectoryId, PasswordVersion, RecordId, Uid, WallTime},
+};
+
+/// What the machine is told.
+#[derive(Debug)]
+pub enum Input {
+    /// The deadline of [`Machine::poll_timeout`](super::Machine::poll_timeout) has come, or a clock jumped.
+    Timer,
+    /// Somebody asks for something; answered by exactly one [`Action::Answer`].
+    Request(RequestId, Request),
+    /// The policy's sources may have changed.
+    PolicyChanged,
+    /// The network changed, or the host woke: the directory may be reachable again.
+    NetworkChanged,
+    /// An action has ended.
+    Outcome(Outcome),
+}
+
+/// Names one request, so that its answer finds it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RequestId(pub u64);
+
+/// What an administrator asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Request {
+    /// Rotate now, due or not (`Reset-LapsPassword`).
+    ResetPassword,
+    /// Run a cycle now (`Invoke-LapsPolicyProcessing`).
+    ProcessPolicy,
+}
+
+/// What the shell is to do. At most one action that has an [`Outcome`] is under way at a time.
+#[derive(Debug)]
+pub enum Action {
+    /// Ask the root half for its journal, beginning this run if `begin`. Ends in [`Outcome::Journal`].
+    ReadJournal {
+        /// Whether this is the first verb of this run.
+        begin: bool,
+    },
+    /// Read all policy sources. Ends in [`Outcome::Policy`].
+    ReadPolicy {
+        /// The lowest age in days that the server has announced, if it has.
+        age_days_min: Option<u16>,
+    },
+    /// Discover the directory and authenticate to it. Ends in [`Outcome::Connected`].
+    Connect,
+    /// Ask the directory what it holds. Ends in [`Outcome::State`].
+    ReadState,
+    /// Have the root half prepare a change; the shell keeps what it answers to store. Ends in [`Outcome::Prepared`].
+    Prepare {
+        /// What the policy asks for.
+        plan: Plan,
+        /// Where it will be stored.
+        directory: DirectoryId,
+        /// Which record.
+        record: RecordId,
+        /// When it will expire.
+        expiry: WallTime,
+    },
+    /// Fetch a candidate's seal from the root half again. Ends in [`Outcome::Prepared`].
+    FetchSeal(PasswordVersion),
+    /// Have the root half count a send before it is made. Ends in [`Outcome::Counted`].
+    CountSend(PasswordVersion),
+    /// Take the last counted send back: it has been answered or was never made. Ends in [`Outcome::Counted`].
+    UncountSend(PasswordVersion),
+    /// Send the password of this version to the directory, once. Ends in [`Outcome::Stored`].
+    Store(Store),
+    /// Have the root half record and commit a version. Ends in [`Outcome::Committed`].
+    Commit {
+        /// What the directory acknowledged.
+        version: PasswordVersion,
+        /// How it proved that, where it does.
+        receipt: Option<Receipt>,
+    },
+    /// Have the root half put the hash in force back into the account. Ends in [`Outcome::Committed`].
+    Reinstate(PasswordVersion),
+    /// Wipe whatever password or seal is held. Has no outcome.
+    Forget,
+    /// Write an event. Has no outcome.
+    Raise(Event),
+    /// Answer a request. Has no outcome.
+    Answer(RequestId, Answer),
+    /// Keep this for the next start of the agent. Has no outcome.
+    Remember(Memory),
+}
+
+/// One send of a password to the directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Store {
+    /// The password's version.
+    pub version: PasswordVersion,
+    /// The account that it will open.
+    pub account: AccountName,
+    /// The account's uid.
+    pub uid: Uid,
+    /// The version that the directory must hold, as read in this cycle; none is one too.
+    pub expected: Option<PasswordVersion>,
+    /// The version in force, from which onward the directory keeps every entry.
+    pub in_force: Option<PasswordVersion>,
+    /// When it will expire.
+    pub expiry: WallTime,
+}
+
+/// The directory's signed word that it holds a version. Not a secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Receipt(pub Vec<u8>);
+
+/// What an action came to.
+#[derive(Debug)]
+pub enum Outcome {
+    /// Of [`Action::ReadJournal`].
+    Journal(Result<Journal, RootHalfFailure>),
+    /// Of [`Action::ReadPolicy`].
+    Policy(PolicyRead),
+    /// Of [`Action::Connect`].
+    Connected(Result<Session, DirectoryFailure>),
+    /// Of [`Action::ReadState`].
+    State(Result<DirectoryState, DirectoryFailure>),
+    /// Of [`Action::Prepare`] and [`Action::FetchSeal`].
+    Prepared(Result<Prepared, RootHalfFailure>),
+    /// Of [`Action::CountSend`] and [`Action::UncountSend`].
+    Counted(Result<u32, RootHalfFailure>),
+    /// Of [`Action::Store`].
+    Stored(StoreOutcome),
+    /// Of [`Action::Commit`] and [`Action::Reinstate`].
+    Committed(Result<Committed, RootHalfFailure>),
+}
+
+/// A directory that answers and has accepted this host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Session {
+    /// Which directory.
+    pub directory: DirectoryId,
+    /// This host's record there.
+    pub record: RecordId,
+    /// The address that passwords are sent to, for event 10030.
+    pub endpoint: String,
+    /// What the directory can do.
+    pub guarantees: Guarantees,
+    /// The lowest age in days that it announces, if it does.
+    pub age_days_min: Option<u16>,
+}
+
+/// How far a directory helps to keep both sides in step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Guarantees {
+    /// It compares versions, tells the one it holds, and answers a repeat alike: `lapwing-server`.
+    ComparesAndTells,
+    /// Neither: Entra ID. Sends are counted and spaced out.
+    None,
+}
+
+/// What the directory holds for this host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DirectoryState {
+    /// The version, if it holds a password.
+    pub version: Option<PasswordVersion>,
+    /// Its expiry there, which an administrator may have moved.
+    pub expiry: Option<WallTime>,
+    /// The receipt for that version, where the directory gives one.
+    pub receipt: Option<Receipt>,
+    /// The directory's clock.
+    pub time: Option<WallTime>,
+}
+
+/// A candidate that the shell holds ready to send.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Prepared {
+    /// Its version.
+    pub version: PasswordVersion,
+    /// The account it is for.
+    pub account: AccountName,
+    /// Its uid.
+    pub uid: Uid,
+    /// When it will expire.
+    pub expiry: WallTime,
+    /// A warning of the host's password rules that every candidate drew alike.
+    pub warning: Option<String>,
+}
+
+/// A finished change of the account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Committed {
+    /// The version now in force.
+    pub version: PasswordVersion,
+    /// The account that it opens.
+    pub account: AccountName,
+    /// Its uid.
+    pub uid: Uid,
+}
+
+/// The answer to a store, or the lack of one.
+#[derive(Debug)]
+pub enum StoreOutcome {
+    /// The directory holds the version durably.
+    Acknowledged(Option<Receipt>),
+    /// The directory holds another version than expected; nothing was stored.
+    VersionMismatch(DirectoryState),
+    /// The directory itself refused.
+    Refused(DirectoryFailure),
+    /// No byte of the request left this host.
+    NotSent(DirectoryFailure),
+    /// The request may have arrived, and nobody said so.
+    Unanswered(DirectoryFailure),
+}
+
+/// Why the root half did not do what it was asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RootHalfFailure {
+    /// Its own reason; none if it could not be reached, or its answer was lost.
+    pub fault: Option<Fault>,
+    /// What went wrong and why, for people.
+    pub message: String,
+    /// What to do about it.
+    pub next_step: String,
+}
+
+/// Why the directory could not be reached, or refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DirectoryFailure {
+    /// Which case.
+    pub kind: DirectoryFault,
+    /// The address of the server concerned.
+    pub server: String,
+    /// The code that Windows would report.
+    pub hresult: Hresult,
+    /// What went wrong and why, for people.
+    pub message: String,
+    /// What to do about it.
+    pub next_step: String,
+    /// The wait that the directory asked for.
+    pub retry_after: Option<Duration>,
+    /// The HTTP status and the answer's text, where there was an answer.
+    pub answer: Option<(u16, String)>,
+}
+
+/// The cases of [`DirectoryFailure`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DirectoryFault {
+    /// This host is not enrolled anywhere.
+    NotEnrolled,
+    /// Name resolution, connection or answer failed or took too long.
+    Unreachable,
+    /// The certificate is not trusted.
+    NotTrusted,
+    /// Discovery was answered with a refusal or with something else than a discovery answer.
+    DiscoveryFailed,
+    /// The device's credentials were refused.
+    AuthenticationFailed,
+    /// The directory has no record of this device.
+    NoRecord,
+    /// The directory asks to wait.
+    Throttled,
+    /// Any other refusal.
+    Refused,
+    /// The answer makes no sense.
+    Malformed,
+}
+
+/// The end of a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// How it ended.
+    pub result: AnswerResult,
+    /// What happened, for people.
+    pub message: String,
+    /// What to do about it, where there is something to do.
+    pub next_step: Option<String>,
+    /// The event that says so.
+    pub event: Option<u32>,
+}
+
+/// How a request ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AnswerResult {
+    /// The password was changed.
+    Rotated,
+    /// A cycle ran and no change was due.
+    NotDue,
+    /// Policy manages nothing here.
+    Disabled,
+    /// Somebody has to act first; the agent goes on trying.
+    Refused,
+    /// The agent waits, for the directory or for its own file system, and goes on by itself.
+    Waiting,
+}
+
+/// What the machine wants to know again after a restart. It is no second truth: each field only delays or explains.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Memory {
+    /// When a version that was never ours was last met.
+    pub last_foreign: Option<WallTime>,
+    /// When the last change was finished.
+    pub last_rotation: Option<WallTime>,
+    /// The policy root that decided then, by its event name.
+    pub policy_source: Option<String>,
+    /// The lowest age in days that the server announced last.
+    pub age_days_min: Option<u16>,
+    /// Whether drift was healed and the rotation that has to follow it has not come about yet.
+    pub drift_healed: bool,
+}

@@ -1,0 +1,80 @@
+//! What the machine knows of the root half's journal: everything but the hashes.
+
+use crate::types::{AccountName, DirectoryId, PasswordVersion, RecordId, Uid, WallTime};
+
+/// One password of the journal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Its version.
+    pub version: PasswordVersion,
+    /// The account it is for.
+    pub account: AccountName,
+    /// Its uid.
+    pub uid: Uid,
+    /// The directory it was prepared for.
+    pub directory: DirectoryId,
+    /// This host's record there.
+    pub record: RecordId,
+    /// When it expires.
+    pub expiry: WallTime,
+    /// When it was prepared.
+    pub prepared: WallTime,
+    /// Whether the directory's acknowledgement is in the journal.
+    pub recorded: bool,
+    /// Whether its ciphertext can be had again.
+    pub sealed: bool,
+}
+
+impl Entry {
+    /// Whether it was prepared for this record of this directory.
+    #[must_use]
+    pub fn is_for(&self, directory: &DirectoryId, record: &RecordId) -> bool {
+        self.directory == *directory && self.record == *record
+    }
+}
+
+/// What stands in the account's field, a lock prefix left aside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Field {
+    /// Lapwing has not set a password yet.
+    Unmanaged,
+    /// The hash of `current`.
+    Current,
+    /// The hash of a candidate: a commit was interrupted.
+    Candidate,
+    /// Neither.
+    Drifted,
+    /// Empty.
+    Emptied,
+    /// The account is gone, or has another uid.
+    Missing,
+}
+
+/// The journal as the root half tells it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Journal {
+    /// The password in force, if Lapwing has ever set one.
+    pub current: Option<Entry>,
+    /// Prepared and not committed, oldest first.
+    pub candidates: Vec<Entry>,
+    /// The versions that were in force before `current`, newest last.
+    pub replaced: Vec<PasswordVersion>,
+    /// Sends in a row without an answer.
+    pub unanswered: u32,
+    /// What stands in the account's field.
+    pub field: Field,
+}
+
+impl Journal {
+    /// The candidate whose acknowledgement is recorded, so that only its commit is left to do.
+    #[must_use]
+    pub fn recorded(&self) -> Option<&Entry> {
+        self.candidates.iter().find(|candidate| candidate.recorded)
+    }
+
+    /// The candidate of this version.
+    #[must_use]
+    pub fn candidate(&self, version: PasswordVersion) -> Option<&Entry> {
+        self.candidates.iter().find(|candidate| candidate.version == version)
+    }
+}

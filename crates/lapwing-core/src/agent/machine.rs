@@ -1,0 +1,427 @@
+//! The machine: queue, timers and the path of one cycle.
+
+use core::time::Duration;
+use std::collections::{BTreeSet, VecDeque};
+
+use super::{
+    backoff::{Backoff, Jitter, Patience},
+    cycle::{Cycle, Step},
+    exchange::{Action, Answer, AnswerResult, DirectoryFailure, Input, Memory, Request, RequestId},
+    journal::Entry,
+    plan::Cause,
+};
+use crate::{
+    event::{Event, EventId, Hresult},
+    types::{BootTime, Now, WallTime},
+};
+
+/// The time between two cycles, in seconds; Windows' is hard-coded to the same.
+pub const CYCLE_SECONDS: u64 = 3600;
+/// The most requests that wait at a time; one more is refused.
+pub const REQUESTS_MAX: usize = 64;
+/// A directory that neither compares nor tells is sent nothing for this long after an unanswered send.
+const HOLD_AFTER_UNANSWERED: Duration = Duration::from_secs(600);
+/// From this many unanswered sends in a row on, such a directory is sent at most one an hour.
+const UNANSWERED_MANY: u32 = 3;
+/// The wait then.
+const HOLD_AFTER_MANY: Duration = Duration::from_secs(3600);
+
+/// The agent's decisions.
+#[derive(Debug)]
+pub struct Machine {
+    jitter: Jitter,
+    backoff: Backoff,
+    pub(super) memory: Memory,
+    /// Whether the root half knows this run.
+    pub(super) begun: bool,
+    cycle: Option<Box<Cycle>>,
+    causes: BTreeSet<Cause>,
+    waiting: VecDeque<(RequestId, Request)>,
+    /// A rotation that was asked for and has not come about yet.
+    pub(super) rotation_owed: bool,
+    pub(super) timers: Timers,
+    last_failure: Option<EventId>,
+    pub(super) report: Report,
+    actions: VecDeque<Action>,
+}
+
+#[derive(Debug)]
+pub(super) struct Timers {
+    /// The next cycle of the schedule.
+    cycle: BootTime,
+    /// The next attempt after one that failed.
+    retry: Option<BootTime>,
+    /// When the password in force expires.
+    pub(super) expiry: Option<WallTime>,
+    /// Until when a directory without guarantees is sent nothing.
+    pub(super) hold_sends: Option<BootTime>,
+}
+
+/// When the machine wants to be called with [`Input::Timer`]: at the earlier of the two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Deadline {
+    /// By the boot clock.
+    pub boot: BootTime,
+    /// By the wall clock, if an expiry is waited for.
+    pub wall: Option<WallTime>,
+}
+
+/// What the agent knows of itself, for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// What it is doing.
+    pub activity: Activity,
+    /// What that means now.
+    pub summary: String,
+    /// What to do about it, where there is something to do.
+    pub next_step: Option<String>,
+    /// The password in force, as last seen in the journal.
+    pub current: Option<Entry>,
+    /// Candidates in the journal, as last seen.
+    pub candidates: usize,
+    /// Sends in a row without an answer, as last seen.
+    pub unanswered: u32,
+    /// When the last change was finished.
+    pub last_rotation: Option<WallTime>,
+    /// When the last cycle ended.
+    pub last_cycle: Option<WallTime>,
+    /// The event that the last cycle ended with.
+    pub last_event: Option<EventId>,
+}
+
+/// What the agent is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Activity {
+    /// Nothing is configured.
+    Disabled,
+    /// All is well.
+    Idle,
+    /// A cycle runs.
+    Working,
+    /// An attempt failed and heals by itself.
+    Waiting,
+    /// An attempt failed and somebody has to act.
+    Failing,
+}
+
+/// The end of an attempt that did not finish.
+pub(super) struct Failure {
+    pub(super) event: EventId,
+    pub(super) hresult: Hresult,
+    pub(super) patience: Patience,
+    /// A wait that the directory asked for or the protocol demands.
+    pub(super) not_before: Option<Duration>,
+    pub(super) message: String,
+    pub(super) next_step: String,
+}
+
+impl Failure {
+    /// A directory without guarantees is left alone for a while after an unanswered send.
+    pub(super) fn held(wait: Duration, unanswered: u32) -> Self {
+        Self {
+            event: if unanswered >= UNANSWERED_MANY {
+                EventId::PasswordUncertain
+            } else {
+                EventId::WaitingForDirectory
+            },
+            hresult: Hresult::CONNECTION_ABORTED,
+            patience: Patience::Unanswered,
+            not_before: Some(wait),
+            message: format!(
+                "{unanswered} sends in a row had no answer, so the directory is sent nothing for {} seconds",
+                wait.as_secs()
+            ),
+            next_step:
+                "nothing: the rotation goes on by itself; the password in force may be one of the older ones"
+                    .to_owned(),
+        }
+    }
+
+    /// The directory kept changing under us.
+    pub(super) fn contended() -> Self {
+        Self {
+            event: EventId::Conflict,
+            hresult: Hresult::INVALID_DATA,
+            patience: Patience::Unanswered,
+            not_before: None,
+            message: "the directory held another version each time it was asked".to_owned(),
+            next_step: "look for a second host with the same identity, for example a clone".to_owned(),
+        }
+    }
+
+    /// Nobody knows whether a send has landed.
+    pub(super) fn unanswered(failure: DirectoryFailure) -> Self {
+        Self {
+            event: EventId::SendUnanswered,
+            hresult: failure.hresult,
+            patience: Patience::Unanswered,
+            not_before: failure.retry_after,
+            message: failure.message,
+            next_step: failure.next_step,
+        }
+    }
+}
+
+impl Machine {
+    /// A machine that starts its first cycle at once.
+    #[must_use]
+    pub fn new(now: Now, seed: u64, memory: Memory) -> Self {
+        Self {
+            jitter: Jitter::new(seed),
+            backoff: Backoff::default(),
+            begun: false,
+            cycle: None,
+            causes: BTreeSet::from([Cause::Schedule]),
+            waiting: VecDeque::new(),
+            rotation_owed: false,
+            timers: Timers { cycle: now.boot, retry: None, expiry: None, hold_sends: None },
+            last_failure: None,
+            report: Report {
+                activity: Activity::Idle,
+                summary: "starting".to_owned(),
+                next_step: None,
+                current: None,
+                candidates: 0,
+                unanswered: 0,
+                last_rotation: memory.last_rotation,
+                last_cycle: None,
+                last_event: None,
+            },
+            memory,
+            actions: VecDeque::new(),
+        }
+    }
+
+    /// Takes in what has happened.
+    pub fn handle(&mut self, now: Now, input: Input) {
+        match input {
+            Input::Timer => {}
+            Input::Request(id, request) => self.take_request(id, request),
+            Input::PolicyChanged => {
+                self.causes.insert(Cause::PolicyChange);
+            }
+            Input::NetworkChanged => {
+                if let Some(retry) = &mut self.timers.retry {
+                    // A second, so that a burst of changes ends in one attempt.
+                    *retry = (*retry).min(now.boot.saturating_add(Duration::from_secs(1)));
+                }
+            }
+            Input::Outcome(outcome) => self.advance(now, outcome),
+        }
+        self.start_if_due(now);
+    }
+
+    /// The next thing to do, if there is one.
+    pub fn poll_action(&mut self) -> Option<Action> {
+        self.actions.pop_front()
+    }
+
+    /// When to call [`Self::handle`] with [`Input::Timer`].
+    #[must_use]
+    pub fn poll_timeout(&self) -> Deadline {
+        match self.timers.retry {
+            // What is waited for then has expired or failed already.
+            Some(retry) => Deadline { boot: retry.min(self.timers.cycle), wall: None },
+            None => Deadline { boot: self.timers.cycle, wall: self.timers.expiry },
+        }
+    }
+
+    /// What to tell people.
+    #[must_use]
+    pub fn report(&self) -> Report {
+        let mut report = self.report.clone();
+        if self.cycle.is_some() {
+            report.activity = Activity::Working;
+        }
+        report
+    }
+
+    fn take_request(&mut self, id: RequestId, request: Request) {
+        match &mut self.cycle {
+            Some(cycle) if cycle.step.can_join(request) => {
+                cycle.requests.push(id);
+                cycle.rotation_wanted |= request == Request::ResetPassword;
+            }
+            Some(_) | None if self.waiting.len() < REQUESTS_MAX => self.waiting.push_back((id, request)),
+            Some(_) | None => self.actions.push_back(Action::Answer(
+                id,
+                Answer {
+                    result: AnswerResult::Refused,
+                    message: format!("{REQUESTS_MAX} requests are waiting already"),
+                    next_step: Some("ask again when they are answered".to_owned()),
+                    event: None,
+                },
+            )),
+        }
+    }
+
+    fn start_if_due(&mut self, now: Now) {
+        if self.cycle.is_some() {
+            return;
+        }
+        if self.timers.cycle <= now.boot {
+            self.causes.insert(Cause::Schedule);
+        }
+        match self.timers.retry {
+            Some(retry) if retry <= now.boot => {
+                self.causes.insert(Cause::Retry);
+            }
+            None if self.timers.expiry.is_some_and(|expiry| expiry <= now.wall) => {
+                self.causes.insert(Cause::Schedule);
+            }
+            Some(_) | None => {}
+        }
+        if !self.waiting.is_empty() {
+            self.causes.insert(Cause::Administrator);
+        }
+        if !self.causes.is_empty() {
+            self.start(now);
+        }
+    }
+
+    fn start(&mut self, now: Now) {
+        let causes = core::mem::take(&mut self.causes);
+        let waiting = core::mem::take(&mut self.waiting);
+        let asked = waiting.iter().any(|(_, request)| *request == Request::ResetPassword);
+        let only_retry = causes.iter().eq([&Cause::Retry]);
+        self.timers.retry = None;
+        self.timers.expiry = None;
+        let period = self.jitter.shorten(Duration::from_secs(CYCLE_SECONDS));
+        self.timers.cycle = now.boot.saturating_add(period);
+        let mut cycle = Box::new(Cycle {
+            causes,
+            requests: waiting.into_iter().map(|(id, _)| id).collect(),
+            rotation_wanted: asked || self.rotation_owed,
+            rounds: 0,
+            held_events: only_retry.then(Vec::new),
+            step: Step::ReadingJournal,
+        });
+        self.rotation_owed = cycle.rotation_wanted;
+        self.raise(&mut cycle, Event::ProcessingStarted);
+        let announced = [
+            (cycle.causes.contains(&Cause::Schedule), Event::CycleBySchedule),
+            (cycle.causes.contains(&Cause::Administrator) && !asked, Event::CycleByAdministrator),
+            (cycle.causes.contains(&Cause::PolicyChange), Event::CycleByPolicyChange),
+            (asked, Event::ResetRequested),
+        ];
+        for (_, event) in announced.into_iter().filter(|(applies, _)| *applies) {
+            self.raise(&mut cycle, event);
+        }
+        self.read_journal(cycle);
+    }
+
+    pub(super) fn read_journal(&mut self, cycle: Box<Cycle>) {
+        let begin = !self.begun;
+        self.go(cycle, Step::ReadingJournal, Action::ReadJournal { begin });
+    }
+
+    /// Waits for the outcome of `action` in `step`.
+    pub(super) fn go(&mut self, mut cycle: Box<Cycle>, step: Step, action: Action) {
+        cycle.step = step;
+        self.cycle = Some(cycle);
+        self.actions.push_back(action);
+    }
+
+    pub(super) fn take_cycle(&mut self) -> Option<Box<Cycle>> {
+        self.cycle.take()
+    }
+
+    /// Writes an event now, or holds it back while a mere retry may turn out to repeat what has been said.
+    pub(super) fn raise(&mut self, cycle: &mut Cycle, event: Event) {
+        match &mut cycle.held_events {
+            Some(held) => held.push(event),
+            None => self.actions.push_back(Action::Raise(event)),
+        }
+    }
+
+    /// Writes what was held back: this retry has got further than the last attempt.
+    pub(super) fn speak_up(&mut self, cycle: &mut Cycle) {
+        let held = cycle.held_events.take().unwrap_or_default();
+        self.actions.extend(held.into_iter().map(Action::Raise));
+    }
+
+    pub(super) fn remember(&mut self) {
+        self.actions.push_back(Action::Remember(self.memory.clone()));
+    }
+
+    /// Leaves a directory without guarantees alone after its `unanswered`-th send in a row had no answer.
+    pub(super) fn hold_sends(&mut self, now: Now, unanswered: u32) {
+        let wait = if unanswered >= UNANSWERED_MANY { HOLD_AFTER_MANY } else { HOLD_AFTER_UNANSWERED };
+        self.timers.hold_sends = Some(now.boot.saturating_add(wait));
+    }
+
+    /// How long such a directory is still to be left alone.
+    pub(super) fn send_is_held(&self, now: Now) -> Option<Duration> {
+        self.timers.hold_sends.map(|until| until.saturating_since(now.boot)).filter(|wait| !wait.is_zero())
+    }
+
+    pub(super) fn succeed(
+        &mut self,
+        now: Now,
+        mut cycle: Box<Cycle>,
+        event: EventId,
+        result: AnswerResult,
+        message: &str,
+    ) {
+        self.raise(&mut cycle, Event::ProcessingSucceeded);
+        let answer =
+            Answer { result, message: message.to_owned(), next_step: None, event: Some(event.code().into()) };
+        self.finish(now, cycle, Activity::Idle, event, answer);
+    }
+
+    /// Ends the cycle and plans the next attempt: nothing ends silently.
+    pub(super) fn fail(&mut self, now: Now, mut cycle: Box<Cycle>, failure: Failure) {
+        self.raise(&mut cycle, Event::ProcessingFailed { hr: failure.hresult });
+        if self.last_failure == Some(failure.event) {
+            // What a mere retry held back has all been said before.
+            cycle.held_events = cycle.held_events.map(|_| Vec::new());
+        }
+        let wait =
+            self.backoff.next(failure.patience, &mut self.jitter).max(failure.not_before.unwrap_or_default());
+        self.timers.retry = Some(now.boot.saturating_add(wait));
+        let (activity, result) = match failure.patience {
+            Patience::Refused => (Activity::Failing, AnswerResult::Refused),
+            Patience::Unreachable | Patience::Unanswered | Patience::Local => {
+                (Activity::Waiting, AnswerResult::Waiting)
+            }
+        };
+        self.last_failure = Some(failure.event);
+        self.end(
+            now,
+            cycle,
+            activity,
+            failure.event,
+            Answer {
+                result,
+                message: failure.message,
+                next_step: Some(failure.next_step),
+                event: Some(failure.event.code().into()),
+            },
+        );
+    }
+
+    /// Ends a cycle that did all there was to do.
+    pub(super) fn finish(
+        &mut self,
+        now: Now,
+        cycle: Box<Cycle>,
+        activity: Activity,
+        event: EventId,
+        answer: Answer,
+    ) {
+        self.backoff.reset();
+        self.last_failure = None;
+        self.end(now, cycle, activity, event, answer);
+    }
+
+    fn end(&mut self, now: Now, mut cycle: Box<Cycle>, activity: Activity, event: EventId, answer: Answer) {
+        self.speak_up(&mut cycle);
+        self.report.activity = activity;
+        self.report.summary.clone_from(&answer.message);
+        self.report.next_step.clone_from(&answer.next_step);
+        self.report.last_cycle = Some(now.wall);
+        self.report.last_event = Some(event);
+        self.actions.push_back(Action::Forget);
+        self.actions.extend(cycle.requests.into_iter().map(|id| Action::Answer(id, answer.clone())));
+    }
+}

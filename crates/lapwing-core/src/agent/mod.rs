@@ -1,0 +1,34 @@
+//! The agent's decisions: one deterministic machine without I/O, clock or random source of its own.
+//!
+//! Inputs go in, actions and the next deadline come out. `lapwingd` performs the actions and feeds back what they came
+//! to; the simulator does the same. Every trigger is only a reason on one path: read the journal, read the policy,
+//! reach the directory, compare, and if there is a reason: prepare, store, commit.
+//!
+//! INVARIANT: a commit is asked for only after the directory has acknowledged that version in this run, or after the
+//! journal says so. INVARIANT: every accepted request is answered exactly once. INVARIANT: nothing ends silently: while
+//! work is left, [`Machine::poll_timeout`] names the next attempt.
+
+mod backoff;
+mod cycle;
+mod events;
+mod exchange;
+mod hresult;
+mod journal;
+mod machine;
+mod path;
+mod plan;
+mod reasons;
+mod resolve;
+#[cfg(test)]
+mod tests;
+
+pub use backoff::{Jitter, Patience};
+pub use exchange::{
+    Action, Answer, AnswerResult, Committed, DirectoryFailure, DirectoryFault, DirectoryState, Guarantees,
+    Input, Memory, Outcome, Prepared, Receipt, Request, RequestId, RootHalfFailure, Session, Store,
+    StoreOutcome,
+};
+pub use journal::{Entry, Field, Journal};
+pub use machine::{Activity, CYCLE_SECONDS, Deadline, Machine, REQUESTS_MAX, Report};
+pub use plan::{Cause, Plan, PlanRules, PolicyRead, Reason, Verdict};
+pub use resolve::Held;

@@ -1,0 +1,142 @@
+//! What the effective policy asks of this host, and what a cycle is run for.
+
+use core::{fmt, time::Duration};
+
+use crate::{
+    event::Event,
+    policy::{PassphraseLength, PasswordAgeDays, PasswordComplexity, PasswordLength, PolicyRoot},
+    types::AccountName,
+};
+
+/// The policy as one cycle found it.
+#[derive(Debug)]
+pub struct PolicyRead {
+    /// The root that won, if any holds a value.
+    pub source: Option<PolicyRoot>,
+    /// What it asks for.
+    pub verdict: Verdict,
+    /// The events that reading it calls for: 10021 to 10023 with the values, 10058, our own about damaged files.
+    pub events: Vec<Event>,
+}
+
+/// What the policy asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// No root holds a value: there is nothing to manage.
+    Unconfigured,
+    /// Switched off.
+    Disabled,
+    /// Asked for in a way that this host cannot follow; the text says what and what to do.
+    Unsupported {
+        /// What it asks for, and why that cannot be.
+        message: String,
+        /// What to do about it.
+        next_step: String,
+    },
+    /// Keep the password of this account in Entra ID or on a `lapwing-server`.
+    Cloud(Plan),
+}
+
+/// The values that a rotation needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// The managed account; none for the built-in administrator, uid 0.
+    pub account: Option<AccountName>,
+    /// The age at which the password is replaced.
+    pub age: PasswordAgeDays,
+    /// How to generate it.
+    pub rules: PlanRules,
+}
+
+impl Plan {
+    /// The age as a span of time.
+    #[must_use]
+    pub fn age(&self) -> Duration {
+        Duration::from_secs(u64::from(self.age.days()) * 86_400)
+    }
+}
+
+/// The generation settings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PlanRules {
+    /// Which characters or words.
+    pub complexity: PasswordComplexity,
+    /// How many characters.
+    pub password_length: PasswordLength,
+    /// How many words.
+    pub passphrase_length: PassphraseLength,
+}
+
+/// What set a cycle off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Cause {
+    /// The hourly schedule, the expiry, or the start of the agent.
+    Schedule,
+    /// An administrator asked for a cycle.
+    Administrator,
+    /// The policy changed.
+    PolicyChange,
+    /// An earlier attempt did not finish.
+    Retry,
+}
+
+/// Why the password has to be changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reason {
+    /// The expiry has passed.
+    Expired,
+    /// The expiry lies later than the policy lets a password live.
+    ExpiryBeyondPolicy,
+    /// Another policy root decides than at the last rotation.
+    PolicySourceChanged,
+    /// The policy manages another account than the one in the journal.
+    AccountChanged,
+    /// Lapwing has not set a password yet, or its journal names another directory.
+    NotInJournal,
+    /// The directory holds a version that was replaced: it was restored.
+    DirectoryRestored,
+    /// The directory holds a version that was never ours: this host was restored, or somebody else writes.
+    VersionUnknown,
+    /// The directory holds no password any more.
+    DirectoryEmpty,
+    /// The account's field had been changed by somebody else.
+    AccountDrifted,
+    /// An administrator asked for it.
+    AdministratorRequest,
+}
+
+impl Reason {
+    /// The bit in event 10015. The low bits are those seen of Windows for Entra ID; ours begin at bit 16.
+    #[must_use]
+    pub const fn bit(self) -> u32 {
+        match self {
+            Self::Expired => 0x01,
+            Self::PolicySourceChanged => 0x02,
+            Self::AccountChanged => 0x04,
+            Self::NotInJournal => 0x10,
+            Self::ExpiryBeyondPolicy => 0x1_0000,
+            Self::DirectoryRestored => 0x2_0000,
+            Self::VersionUnknown => 0x4_0000,
+            Self::DirectoryEmpty => 0x8_0000,
+            Self::AccountDrifted => 0x10_0000,
+            Self::AdministratorRequest => 0x20_0000,
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Expired => "the password has expired",
+            Self::ExpiryBeyondPolicy => "the expiry lies later than the policy allows",
+            Self::PolicySourceChanged => "another policy source decides now",
+            Self::AccountChanged => "the policy manages another account now",
+            Self::NotInJournal => "no password for this account and directory is in the journal",
+            Self::DirectoryRestored => "the directory was restored to an older password",
+            Self::VersionUnknown => "the directory holds a password version that this host never made",
+            Self::DirectoryEmpty => "the directory holds no password",
+            Self::AccountDrifted => "the account's password had been changed by somebody else",
+            Self::AdministratorRequest => "an administrator asked for it",
+        })
+    }
+}

@@ -1,0 +1,49 @@
+//! What the version that a directory holds says about the changes of this host. Design: "Resolve".
+
+use super::journal::Journal;
+use crate::types::PasswordVersion;
+
+/// The meaning of what the directory holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Held {
+    /// A candidate's version: an earlier send has landed. Record and commit it.
+    Candidate(PasswordVersion),
+    /// The version in force: nothing has landed since.
+    Current(PasswordVersion),
+    /// A version that was in force before: the directory was restored. Rotate at once.
+    Replaced(PasswordVersion),
+    /// A version that this journal does not know: the host was restored, or somebody else writes. Rotate at once.
+    Foreign(PasswordVersion),
+    /// Nothing, as expected: Lapwing has never stored here.
+    Nothing,
+    /// Nothing, although a version is in force: the record was emptied or made anew. Rotate at once.
+    Vanished,
+}
+
+impl Held {
+    /// Compares the version that the directory holds with the journal.
+    #[must_use]
+    pub fn resolve(journal: &Journal, held: Option<PasswordVersion>) -> Self {
+        let current = journal.current.as_ref().map(|current| current.version);
+        match held {
+            Some(version) if journal.candidate(version).is_some() => Self::Candidate(version),
+            Some(version) if current == Some(version) => Self::Current(version),
+            Some(version) if journal.replaced.contains(&version) => Self::Replaced(version),
+            Some(version) => Self::Foreign(version),
+            None if current.is_some() => Self::Vanished,
+            None => Self::Nothing,
+        }
+    }
+
+    /// The version that the next store must expect: the one held, or none.
+    #[must_use]
+    pub const fn version(self) -> Option<PasswordVersion> {
+        match self {
+            Self::Candidate(version)
+            | Self::Current(version)
+            | Self::Replaced(version)
+            | Self::Foreign(version) => Some(version),
+            Self::Nothing | Self::Vanished => None,
+        }
+    }
+}
