@@ -1,0 +1,187 @@
+//! The administration of `lapwing-server`. docs/protocol.md, "Administration".
+
+use serde::{Deserialize, Serialize};
+
+use crate::secret_text::{self, SecretText};
+
+/// `admin.toml`, and the file that `lapwing` keeps for a server: how an administrator's program gets its tokens.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Credentials {
+    /// The server's origin, such as `https://laps.example:8443`.
+    pub server: String,
+    /// GUID.
+    pub tenant: String,
+    /// SHA-256 of the authority's certificate in hexadecimal; without it the host's own trust store decides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authority: Option<String>,
+    /// GUID.
+    pub client_id: String,
+    /// What the token endpoint checks.
+    #[serde(with = "secret_text")]
+    pub client_secret: SecretText,
+}
+
+/// The collection's members.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Values<T> {
+    /// All of them.
+    pub value: Vec<T>,
+}
+
+/// `POST enrolmentTokens`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EnrolmentTokenRequest {
+    /// For people.
+    #[serde(default)]
+    pub description: String,
+    /// How many devices may join with it.
+    pub uses: u32,
+    /// How long it is good for.
+    pub hours: u32,
+}
+
+/// The answer: the only time the token is shown.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct EnrolmentTokenCreated {
+    /// GUID.
+    pub id: String,
+    /// The line of text for `lapwing enrol`.
+    #[serde(with = "secret_text")]
+    pub token: SecretText,
+    /// When it ends.
+    pub expires: String,
+    /// How many devices may join with it.
+    pub uses: u32,
+}
+
+/// One enrolment token, without its secret.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EnrolmentTokenInfo {
+    /// GUID.
+    pub id: String,
+    /// For people.
+    pub description: String,
+    /// When it was made.
+    pub created: String,
+    /// When it ends.
+    pub expires: String,
+    /// How many devices may still join with it.
+    pub uses_left: u32,
+}
+
+/// `POST clients`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ClientRequest {
+    /// For people.
+    pub display_name: String,
+    /// What it may do.
+    pub roles: Vec<String>,
+}
+
+/// The answer: the only time the secret is shown.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ClientCreated {
+    /// GUID.
+    pub client_id: String,
+    /// What the token endpoint checks.
+    #[serde(with = "secret_text")]
+    pub client_secret: SecretText,
+    /// For people.
+    pub display_name: String,
+    /// What it may do.
+    pub roles: Vec<String>,
+}
+
+/// One client, without its secret.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ClientInfo {
+    /// GUID.
+    pub client_id: String,
+    /// For people.
+    pub display_name: String,
+    /// What it may do.
+    pub roles: Vec<String>,
+    /// When it was made.
+    pub created: String,
+    /// False if it gets no tokens.
+    pub enabled: bool,
+}
+
+/// `PATCH clients/{id}`: members left out stay as they are.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClientPatch {
+    /// What it may do from now on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub roles: Option<Vec<String>>,
+    /// Whether it gets tokens from now on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enabled: Option<bool>,
+}
+
+/// One device.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DeviceInfo {
+    /// GUID.
+    pub device_id: String,
+    /// Its name when it joined.
+    pub display_name: String,
+    /// False if its tokens and uploads are refused.
+    pub enabled: bool,
+    /// When it joined.
+    pub created: String,
+    /// When its last password was stored.
+    pub last_backup: Option<String>,
+    /// When it will rotate.
+    pub expiry: Option<String>,
+}
+
+/// `PATCH devices/{id}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DevicePatch {
+    /// Whether its tokens and uploads are accepted from now on.
+    pub enabled: bool,
+}
+
+/// One entry of the audit log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditEntry {
+    /// Counted from 1, without gaps.
+    pub sequence: u64,
+    /// When.
+    pub time: String,
+    /// Who: `client:GUID`, `device:GUID`, `local` or `anonymous`.
+    pub actor: String,
+    /// What.
+    pub activity: String,
+    /// Whom it concerned; empty if no one.
+    pub target: String,
+    /// `success` or `failure`.
+    pub result: String,
+    /// More.
+    pub detail: String,
+    /// Hash of this entry and all before it, hexadecimal.
+    pub hash: String,
+}
+
+/// Whether the log's chain of hashes holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AuditVerification {
+    /// How many entries there are.
+    pub entries: u64,
+    /// The last one's hash, hexadecimal; keep it elsewhere to notice a log cut short.
+    pub head: String,
+    /// True if every entry's hash is right and none is missing.
+    pub intact: bool,
+    /// The first entry whose hash is wrong.
+    pub first_broken: Option<u64>,
+}

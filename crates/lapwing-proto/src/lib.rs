@@ -1,0 +1,31 @@
+//! The part of Lapwing that encodes: what Entra ID, Microsoft Graph and `lapwing-server` say on the wire.
+//!
+//! Wire structs hold what a peer sent, as text; methods named `parse` turn it into the domain types of `lapwing-core`.
+//! Both the clients and the server use these types, so that they cannot disagree. Sources: the protocol notes cited
+//! at each type, and docs/protocol.md for what is ours.
+//!
+//! INVARIANT: everything read from a peer goes through [`json`], which bounds length and depth first, and whose errors
+//! never repeat the input: it may hold a password.
+#![forbid(unsafe_code)]
+// Tests may index and panic: that is how they fail.
+#![cfg_attr(
+    not(test),
+    warn(
+        clippy::as_conversions,
+        clippy::disallowed_types,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::print_stdout,
+        clippy::string_slice,
+        clippy::wildcard_enum_match_arm
+    )
+)]
+
+pub mod admin;
+pub mod graph;
+pub mod hex;
+pub mod json;
+pub mod jwt;
+pub mod register;
+pub mod secret_text;
