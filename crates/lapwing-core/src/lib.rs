@@ -20,8 +20,11 @@
     )
 )]
 
+pub mod agent;
 pub mod binding;
+pub mod event;
 pub mod fault;
+pub mod generate;
 #[cfg(feature = "wire")]
 pub mod local;
 pub mod policy;

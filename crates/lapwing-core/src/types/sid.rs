@@ -2,6 +2,8 @@
 
 use core::{fmt, str::FromStr};
 
+use super::Uid;
+
 /// The most sub-authorities a SID may have. [MS-DTYP] 2.4.2.
 pub const SUB_AUTHORITIES_MAX: usize = 15;
 
@@ -36,6 +38,12 @@ impl Sid {
     #[must_use]
     pub fn local_system() -> Self {
         Self { authority: 5, sub_authorities: vec![18] }
+    }
+
+    /// `S-1-22-1-UID`: an account that has no SID but a uid, as Samba names it.
+    #[must_use]
+    pub fn unix_user(uid: Uid) -> Self {
+        Self { authority: 22, sub_authorities: vec![1, uid.0] }
     }
 
     /// The last sub-authority, which names the account within its issuer; none if there is no sub-authority.
@@ -127,6 +135,7 @@ mod tests {
         assert_eq!(Sid::local_system().to_bytes(), [1, 1, 0, 0, 0, 0, 0, 5, 18, 0, 0, 0]);
         assert_eq!(Sid::local_system().to_string(), "S-1-5-18");
         assert_eq!(Sid::everyone().to_string(), "S-1-1-0");
+        assert_eq!(Sid::unix_user(Uid(1001)).to_string(), "S-1-22-1-1001");
     }
 
     #[test]
