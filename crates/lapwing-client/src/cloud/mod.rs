@@ -1,0 +1,133 @@
+//! The client of Entra ID and of `lapwing-server`: one client serves both, told apart by discovery.
+//!
+//! A [`Session`] is one call sequence: discovery, device token, then a store or a question for the state. The store goes
+//! out on a connection that has just answered, so that most failures come before it and are "not sent".
+//!
+//! Against the real Entra ID this is not verified live: the members that nobody has seen are listed in
+//! spec entra-intune 3.1, and stand in `lapwing_proto::register` alone, so that one capture can correct them.
+//!
+//! INVARIANT: a password is sent at most once per call of [`Session::store`].
+
+mod discovery;
+mod enrol;
+mod store;
+mod token;
+
+use std::sync::Arc;
+
+use hyper::Method;
+use lapwing_core::types::{DirectoryId, Guid};
+use lapwing_proto::{
+    register::{Announcement, HeldState, StateAnswer},
+    secret_text::SecretText,
+};
+
+use crate::{
+    caller::{Call, Caller},
+    identity::Identity,
+    refusal::{CallError, MalformedAnswer},
+    transport::{Dialer, Limits},
+};
+
+pub use self::{
+    discovery::Directory,
+    enrol::{EnrolError, Enrolment, NewDevice, enrol},
+    store::{Material, Store, StoreOutcome, Unanswered},
+};
+
+/// Constants of the wire that no message carries, in one place (spec entra-intune 3.1).
+mod wire {
+    pub(super) const DISCOVERY_VERSION: &str = "1.9";
+    pub(super) const NONCE_VERSION: &str = "1.0";
+    pub(super) const JOIN_VERSION: &str = "2.0";
+    pub(super) const LEAVE_VERSION: &str = "1.0";
+    pub(super) const UPLOAD_VERSION: &str = "1.0";
+    pub(super) const UPLOAD_PATH: &str = "lapsdevicepasswordupdate";
+    pub(super) const DEVICE_TYPE: &str = "Linux";
+    pub(super) const WINDOWS_API_VERSION: &str = "2.2";
+}
+
+/// One call sequence as this device, with its token.
+#[derive(Debug)]
+pub struct Session {
+    caller: Caller,
+    identity: Arc<Identity>,
+    directory: Directory,
+    token: SecretText,
+}
+
+impl Session {
+    /// Connects, discovers, and gets a device token. Nothing is stored by this.
+    ///
+    /// # Errors
+    /// [`CallError`]; to the commit protocol each of them means "not sent".
+    pub async fn open(identity: Arc<Identity>, limits: Limits) -> Result<Self, CallError> {
+        let mut caller = Caller::new(Dialer::new(identity.trust(), None, limits)?);
+        let directory =
+            Directory::discover(&mut caller, &identity.settings.server, identity.settings.tenant).await?;
+        let token = token::device_token(&mut caller, &identity, &directory).await?;
+        // Where tokens come from another host, the store must still find a connection that has just answered.
+        if caller.connection().is_none_or(|open| !open.reaches(&directory.management)) {
+            Directory::discover(&mut caller, &identity.settings.server, identity.settings.tenant).await?;
+        }
+        Ok(Self { caller, identity, directory, token })
+    }
+
+    /// Which directory this is, by what it announced.
+    #[must_use]
+    pub const fn directory(&self) -> &DirectoryId {
+        &self.directory.id
+    }
+
+    /// What a `lapwing-server` announced; none on Entra ID. Its keys are not those to trust: the pinned ones are.
+    #[must_use]
+    pub const fn announcement(&self) -> Option<&Announcement> {
+        self.directory.announcement.as_ref()
+    }
+
+    /// Stores a password: one request, sent once. `request` is a fresh GUID that finds the request in the server's log.
+    pub async fn store(&mut self, store: &Store<'_>, request: Guid) -> StoreOutcome {
+        store::store(self, store, request).await
+    }
+
+    /// Asks what the directory holds. Only a `lapwing-server` answers.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn state(&mut self, request: Guid) -> Result<HeldState, CallError> {
+        let url = self.record(request)?;
+        let call = Call::new("tell which password version it holds", Method::GET, &url).bearer(&self.token);
+        let what = call.what;
+        let answer = self.caller.succeed(call).await?;
+        StateAnswer::parse(answer.body.expose_secret()).map_err(|error| CallError::Malformed {
+            peer: url.authority(),
+            what,
+            source: MalformedAnswer::Answer(error),
+        })
+    }
+
+    /// This device's record, with the query as Windows writes it: both values are the request's GUID in braces.
+    fn record(&self, request: Guid) -> Result<crate::transport::HttpsUrl, CallError> {
+        let (path, version, device) =
+            (wire::UPLOAD_PATH, wire::UPLOAD_VERSION, self.identity.settings.device);
+        let braced = crate::percent::encode(&format!("{{{request}}}"));
+        Ok(self.directory.management.join(&format!(
+            "{path}/{device}?api-version={version}&client-request-id={braced}&return-client-request-id={braced}"
+        ))?)
+    }
+}
+
+/// Leaves the tenant: the directory forgets the device, which shows its certificate in TLS. The identity's files are
+/// the caller's to remove.
+///
+/// # Errors
+/// [`CallError`]; a refusal with status 404 means that the device is gone already.
+pub async fn leave(identity: &Identity, limits: Limits) -> Result<(), CallError> {
+    let mut caller = Caller::new(Dialer::new(identity.trust(), Some(identity.client_certificate()), limits)?);
+    let directory =
+        Directory::discover(&mut caller, &identity.settings.server, identity.settings.tenant).await?;
+    let url =
+        directory.join.join(&format!("{}?api-version={}", identity.settings.device, wire::LEAVE_VERSION))?;
+    caller.succeed(Call::new("let this device leave", Method::DELETE, &url)).await?;
+    Ok(())
+}

@@ -1,0 +1,284 @@
+//! Who this host is in its directory: a few lines of configuration, a key and two certificates.
+//!
+//! | file | mode | holds |
+//! |---|---|---|
+//! | `/etc/lapwing/agent.toml` | 0644 | server, tenant, device id, group of local administrators |
+//! | `/var/lib/lapwing/device.key` | 0600 | the device's private key, PKCS#8 in PEM |
+//! | `/var/lib/lapwing/device.crt` | 0600 | its certificate |
+//! | `/var/lib/lapwing/authority.crt` | 0600 | the one authority that the server's certificate must lead to, if pinned |
+//!
+//! The files in `/var/lib/lapwing` belong to the owner of that folder, the user `lapwing`, whoever wrote them.
+//! `agent.toml` is written last: while it is not there, the host is not enrolled.
+//!
+//! All functions here block on the disk.
+
+mod files;
+mod key;
+
+use std::{io, path::PathBuf};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use lapwing_core::types::{DeviceId, GuidError, TenantId};
+
+use crate::transport::{CertificateDer, ClientCertificate, HttpsUrl, PrivateKeyDer, Trust, UrlError};
+
+pub use self::{
+    files::Root,
+    key::{DeviceKey, KeyError},
+};
+
+/// This host as a member of a tenant.
+#[derive(Debug)]
+pub struct Identity {
+    /// The configuration's part.
+    pub settings: AgentSettings,
+    /// The device's key.
+    pub key: DeviceKey,
+    /// The device's certificate.
+    pub certificate: CertificateDer<'static>,
+    /// The authority that the server's certificate must lead to; without one the host's trust store decides.
+    pub authority: Option<CertificateDer<'static>>,
+}
+
+/// `/etc/lapwing/agent.toml`, understood.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AgentSettings {
+    /// The server's origin; `https://enterpriseregistration.windows.net` for Entra ID.
+    pub server: HttpsUrl,
+    /// The tenant.
+    pub tenant: TenantId,
+    /// The device's id there.
+    pub device: DeviceId,
+    /// The local group that may ask for rotations beside root.
+    pub admin_group: Option<String>,
+}
+
+/// Why an identity cannot be read or written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum IdentityError {
+    /// There is no `agent.toml`.
+    #[error("this host is not enrolled: there is no {}", path.display())]
+    NotEnrolled {
+        /// Where it would be.
+        path: PathBuf,
+    },
+    /// A file cannot be read.
+    #[error("{} cannot be read", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// A file cannot be written.
+    #[error("{} cannot be written", path.display())]
+    Unwritable {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The configuration is not TOML, or has members that it cannot have.
+    #[error("{} is not valid", path.display())]
+    Settings {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: SettingsError,
+    },
+    /// A key or certificate is damaged.
+    #[error("{} is damaged", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: KeyError,
+    },
+}
+
+/// What is wrong with `agent.toml`.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SettingsError {
+    /// Not TOML, or a member is missing, unknown or of the wrong type.
+    #[error(transparent)]
+    Toml(#[from] Box<toml::de::Error>),
+    /// Not TOML, found when it was to be changed.
+    #[error(transparent)]
+    Edit(#[from] Box<toml_edit::TomlError>),
+    /// The tenant or the device is no GUID.
+    #[error(transparent)]
+    Guid(#[from] GuidError),
+    /// The server's address is none.
+    #[error(transparent)]
+    Url(#[from] UrlError),
+}
+
+impl IdentityError {
+    /// What to do about it.
+    #[must_use]
+    pub const fn next_step(&self) -> &'static str {
+        match self {
+            Self::NotEnrolled { .. } => "run `lapwing enrol` with an enrolment token of the server",
+            Self::Unreadable { .. } => "run this as root, or as the user `lapwing`",
+            Self::Unwritable { .. } => {
+                "run this as root, and check that the file system is not read-only or full"
+            }
+            Self::Settings { .. } => "correct the line, or run `lapwing enrol` again",
+            Self::Damaged { .. } => "run `lapwing enrol` again with a new enrolment token",
+        }
+    }
+}
+
+impl Identity {
+    /// Reads the identity under `root`.
+    ///
+    /// # Errors
+    /// [`IdentityError::NotEnrolled`] if there is none, others if a file is unreadable or damaged.
+    pub fn load(root: &Root) -> Result<Self, IdentityError> {
+        let settings = AgentSettings::load(root)?;
+        let key = root.device_key();
+        let certificate = root.device_certificate();
+        let authority = root.authority();
+        Ok(Self {
+            settings,
+            key: DeviceKey::from_pem(&files::read_secret(&key)?).map_err(damaged(&key))?,
+            certificate: key::certificate_from_pem(&files::read(&certificate)?)
+                .map_err(damaged(&certificate))?,
+            authority: match files::read_if_there(&authority)? {
+                Some(pem) => Some(key::certificate_from_pem(&pem).map_err(damaged(&authority))?),
+                None => None,
+            },
+        })
+    }
+
+    /// Writes the identity under `root`, replacing one that is there; other lines of `agent.toml` stay.
+    ///
+    /// # Errors
+    /// [`IdentityError`] if a file cannot be written; then `agent.toml` is as it was.
+    pub fn save(&self, root: &Root) -> Result<(), IdentityError> {
+        files::replace_private(&root.device_key(), self.key.to_pem().expose_secret())?;
+        files::replace_private(&root.device_certificate(), certificate_to_pem(&self.certificate).as_bytes())?;
+        match &self.authority {
+            Some(authority) => {
+                files::replace_private(&root.authority(), certificate_to_pem(authority).as_bytes())?;
+            }
+            None => files::remove(&root.authority())?,
+        }
+        self.settings.save(root)
+    }
+
+    /// Removes the identity under `root`: `agent.toml` loses the enrolment's lines, the other files go.
+    ///
+    /// # Errors
+    /// [`IdentityError`] if a file cannot be written or removed.
+    pub fn remove(root: &Root) -> Result<(), IdentityError> {
+        AgentSettings::clear(root)?;
+        files::remove(&root.device_key())?;
+        files::remove(&root.device_certificate())?;
+        files::remove(&root.authority())
+    }
+
+    /// What the server's certificate must lead to.
+    #[must_use]
+    pub fn trust(&self) -> Trust {
+        self.authority.clone().map_or(Trust::System, Trust::Authority)
+    }
+
+    /// The certificate to show in TLS.
+    #[must_use]
+    pub fn client_certificate(&self) -> ClientCertificate {
+        ClientCertificate {
+            chain: vec![self.certificate.clone()],
+            key: PrivateKeyDer::Pkcs8(self.key.expose_pkcs8().to_vec().into()),
+        }
+    }
+}
+
+/// The file as it stands; its members are the only ones it may have.
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SettingsFile {
+    server: String,
+    tenant: String,
+    device: String,
+    admin_group: Option<String>,
+}
+
+/// The members that an enrolment writes, and leaving removes.
+const ENROLMENT_MEMBERS: [&str; 3] = ["server", "tenant", "device"];
+
+impl AgentSettings {
+    /// Reads `agent.toml` under `root`.
+    ///
+    /// # Errors
+    /// [`IdentityError::NotEnrolled`] if it is not there or names no server, others if it is unreadable or not valid.
+    pub fn load(root: &Root) -> Result<Self, IdentityError> {
+        let path = root.agent_settings();
+        let not_enrolled = || IdentityError::NotEnrolled { path: path.clone() };
+        let bytes = files::read_if_there(&path)?.ok_or_else(not_enrolled)?;
+        let text = String::from_utf8_lossy(&bytes);
+        let table: toml::Table = toml::from_str(&text).map_err(|error| IdentityError::Settings {
+            path: path.clone(),
+            source: Box::new(error).into(),
+        })?;
+        if ENROLMENT_MEMBERS.iter().all(|member| !table.contains_key(*member)) {
+            return Err(not_enrolled());
+        }
+        Self::parse(&text).map_err(|source| IdentityError::Settings { path: path.clone(), source })
+    }
+
+    fn parse(text: &str) -> Result<Self, SettingsError> {
+        let file: SettingsFile = toml::from_str(text).map_err(Box::new)?;
+        Ok(Self {
+            server: file.server.parse()?,
+            tenant: file.tenant.parse()?,
+            device: file.device.parse()?,
+            admin_group: file.admin_group,
+        })
+    }
+
+    fn save(&self, root: &Root) -> Result<(), IdentityError> {
+        edit(root, |document| {
+            document["server"] = toml_edit::value(self.server.to_string().trim_end_matches('/'));
+            document["tenant"] = toml_edit::value(self.tenant.to_string());
+            document["device"] = toml_edit::value(self.device.to_string());
+            if let Some(group) = &self.admin_group {
+                document["admin_group"] = toml_edit::value(group);
+            }
+        })
+    }
+
+    fn clear(root: &Root) -> Result<(), IdentityError> {
+        edit(root, |document| {
+            for member in ENROLMENT_MEMBERS {
+                document.remove(member);
+            }
+        })
+    }
+}
+
+fn edit(root: &Root, change: impl FnOnce(&mut toml_edit::DocumentMut)) -> Result<(), IdentityError> {
+    let path = root.agent_settings();
+    let bytes = files::read_if_there(&path)?.unwrap_or_default();
+    let mut document: toml_edit::DocumentMut =
+        String::from_utf8_lossy(&bytes).parse().map_err(|error: toml_edit::TomlError| {
+            IdentityError::Settings { path: path.clone(), source: Box::new(error).into() }
+        })?;
+    change(&mut document);
+    files::replace_public(&path, document.to_string().as_bytes())
+}
+
+fn damaged(path: &std::path::Path) -> impl FnOnce(KeyError) -> IdentityError {
+    let path = path.to_owned();
+    move |source| IdentityError::Damaged { path, source }
+}
+
+/// RFC 7468 section 5.
+fn certificate_to_pem(certificate: &CertificateDer<'_>) -> String {
+    key::to_pem("CERTIFICATE", &STANDARD.encode(certificate))
+}
+
+#[cfg(test)]
+mod tests;

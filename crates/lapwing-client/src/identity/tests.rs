@@ -1,0 +1,88 @@
+use std::os::unix::fs::PermissionsExt as _;
+
+use super::*;
+
+fn identity(authority: bool) -> Identity {
+    let key = DeviceKey::generate().unwrap();
+    let certificate = CertificateDer::from(key.certificate_request("x", None).unwrap());
+    Identity {
+        settings: AgentSettings {
+            server: "https://laps.example:8443".parse().unwrap(),
+            tenant: "f3531ec6-6330-4f8e-8d39-7a671fbac605".parse().unwrap(),
+            device: "00000000-6330-4f8e-8d39-7a671fbac605".parse().unwrap(),
+            admin_group: None,
+        },
+        authority: authority.then(|| certificate.clone()),
+        key,
+        certificate,
+    }
+}
+
+fn root() -> (tempfile::TempDir, Root) {
+    let folder = tempfile::tempdir().unwrap();
+    let root = Root::at(folder.path().to_owned());
+    (folder, root)
+}
+
+#[test]
+fn an_identity_reads_as_it_was_saved_and_keeps_to_itself() {
+    let (_folder, root) = root();
+    let saved = identity(true);
+    saved.save(&root).unwrap();
+    let read = Identity::load(&root).unwrap();
+    assert_eq!(read.settings, saved.settings);
+    assert_eq!(read.certificate, saved.certificate);
+    assert_eq!(read.authority, saved.authority);
+    assert_eq!(read.key.expose_pkcs8(), saved.key.expose_pkcs8());
+    for path in [root.device_key(), root.device_certificate(), root.authority()] {
+        assert_eq!(
+            std::fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+            0o600,
+            "{}",
+            path.display()
+        );
+    }
+    assert!(!format!("{read:?}").contains("PRIVATE"));
+}
+
+#[test]
+fn enrolling_anew_without_a_pinned_authority_forgets_the_old_one() {
+    let (_folder, root) = root();
+    identity(true).save(&root).unwrap();
+    identity(false).save(&root).unwrap();
+    assert_eq!(Identity::load(&root).unwrap().authority, None);
+}
+
+#[test]
+fn saving_and_leaving_keep_the_administrators_own_lines() {
+    let (_folder, root) = root();
+    std::fs::create_dir_all(root.path("/etc/lapwing")).unwrap();
+    std::fs::write(root.agent_settings(), "# ours\nadmin_group = \"wheel\" # who may ask\n").unwrap();
+    assert!(matches!(AgentSettings::load(&root), Err(IdentityError::NotEnrolled { .. })));
+    identity(true).save(&root).unwrap();
+    assert_eq!(AgentSettings::load(&root).unwrap().admin_group.as_deref(), Some("wheel"));
+    Identity::remove(&root).unwrap();
+    assert!(matches!(Identity::load(&root), Err(IdentityError::NotEnrolled { .. })));
+    assert!(!root.device_key().exists());
+    let text = std::fs::read_to_string(root.agent_settings()).unwrap();
+    assert_eq!(text, "# ours\nadmin_group = \"wheel\" # who may ask\n");
+}
+
+#[test]
+fn damage_is_told_apart_from_absence() {
+    let (_folder, root) = root();
+    assert!(matches!(Identity::load(&root), Err(IdentityError::NotEnrolled { .. })));
+    identity(true).save(&root).unwrap();
+    std::fs::write(root.device_key(), "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n")
+        .unwrap();
+    assert!(matches!(Identity::load(&root), Err(IdentityError::Damaged { .. })));
+    std::fs::write(root.agent_settings(), "server = \"https://h\"\nsevrer = 1\n").unwrap();
+    assert!(matches!(Identity::load(&root), Err(IdentityError::Settings { .. })));
+}
+
+#[test]
+fn the_public_half_has_the_form_of_the_join_request() {
+    let key = DeviceKey::generate().unwrap();
+    let blob = key.public_blob().unwrap();
+    assert_eq!((blob.exponent.as_slice(), blob.modulus.len()), (&[1, 0, 1][..], 256));
+}

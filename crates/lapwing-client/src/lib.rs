@@ -1,0 +1,20 @@
+//! Connects: drives the protocols of the directories over sockets.
+//!
+//! * [`transport`]: HTTPS, one connection per call sequence, nothing repeated, every wait bounded.
+//! * [`cloud`]: Entra ID and `lapwing-server` as a device sees them: join, token, store, state, leave.
+//! * [`identity`]: who this host is there, on disk.
+//! * [`graph`]: both as an administrator sees them: Graph's reading calls, and the administration of `lapwing-server`.
+//!
+//! INVARIANT: nothing here decides. A call is made once, and its outcome is reported as it was.
+#![forbid(unsafe_code)]
+
+pub mod cloud;
+pub mod graph;
+pub mod identity;
+pub mod transport;
+
+mod caller;
+mod percent;
+mod refusal;
+
+pub use refusal::{CallError, MalformedAnswer, Refusal};

@@ -1,0 +1,54 @@
+//! Percent-encoding. RFC 3986 section 2.1: everything but the unreserved characters is written as `%XX`.
+
+use lapwing_core::secret::SecretBytes;
+
+/// A form body: `name=value&…`. It may hold secrets, so it is built in one buffer of its largest size.
+pub(crate) fn form(fields: &[(&str, &str)]) -> SecretBytes {
+    let size = fields.iter().map(|(name, value)| 3 * (name.len() + value.len()) + 2).sum();
+    let mut body = Vec::with_capacity(size);
+    for (name, value) in fields {
+        if !body.is_empty() {
+            body.push(b'&');
+        }
+        push(&mut body, name);
+        body.push(b'=');
+        push(&mut body, value);
+    }
+    SecretBytes::new(body)
+}
+
+/// One part of a query or path.
+pub(crate) fn encode(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(3 * text.len());
+    push(&mut bytes, text);
+    String::from_utf8(bytes).unwrap_or_default()
+}
+
+fn push(to: &mut Vec<u8>, text: &str) {
+    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
+            to.push(byte);
+        } else {
+            to.extend([b'%', DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_but_unreserved_characters_are_encoded() {
+        assert_eq!(encode("aZ09-._~"), "aZ09-._~");
+        assert_eq!(encode("displayName eq 'ö&+/'"), "displayName%20eq%20%27%C3%B6%26%2B%2F%27");
+    }
+
+    #[test]
+    fn a_form_never_outgrows_its_buffer() {
+        let body = form(&[("grant_type", "srv_challenge"), ("ä", "=&=")]);
+        assert_eq!(body.expose_secret(), b"grant_type=srv_challenge&%C3%A4=%3D%26%3D");
+        assert!(form(&[("=", "====")]).expose_secret().len() <= 3 * 5 + 2);
+    }
+}

@@ -1,0 +1,138 @@
+//! What can go wrong between a call and its answer.
+
+use core::time::Duration;
+use std::io;
+
+/// What was under way when a deadline passed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// Looking up the name.
+    Resolving,
+    /// Opening the connection.
+    Connecting,
+    /// Agreeing on TLS.
+    Securing,
+    /// Sending the request and reading its answer.
+    Answering,
+}
+
+/// Why a call has no answer. An answer that refuses is not among these: see [`crate::Refusal`].
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TransportError {
+    /// The host's name has no address.
+    #[error("the name {host} cannot be resolved")]
+    NameNotResolved {
+        /// The name.
+        host: String,
+        /// What the resolver said.
+        source: io::Error,
+    },
+    /// Nobody accepts connections there, or there is no way to it.
+    #[error("{peer} cannot be reached")]
+    Unreachable {
+        /// Host and port.
+        peer: String,
+        /// What the system said about the last address tried.
+        source: io::Error,
+    },
+    /// A deadline passed.
+    #[error("{peer} did not answer within {limit:?}")]
+    TimedOut {
+        /// Host and port.
+        peer: String,
+        /// What was under way.
+        stage: Stage,
+        /// The deadline.
+        limit: Duration,
+        /// Whether bytes of the request may have left.
+        sent: bool,
+    },
+    /// The peer's certificate is not one to trust.
+    #[error("the certificate of {peer} is not trusted")]
+    NotTrusted {
+        /// Host and port.
+        peer: String,
+        /// Why not.
+        source: tokio_rustls::rustls::Error,
+    },
+    /// TLS failed otherwise, before a request could be sent.
+    #[error("no secure connection to {peer} could be agreed")]
+    Tls {
+        /// Host and port.
+        peer: String,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The host has no trust store, or a certificate or key of ours does not fit TLS.
+    #[error("the TLS configuration cannot be used")]
+    Configuration {
+        /// Why not.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The connection ended, or carried something that is not HTTP, before there was an answer.
+    #[error("the connection to {peer} ended before there was an answer")]
+    Closed {
+        /// Host and port.
+        peer: String,
+        /// Whether bytes of the request may have left.
+        sent: bool,
+        /// What HTTP said.
+        source: hyper::Error,
+    },
+    /// The answer is longer than any right one.
+    #[error("the answer of {peer} is longer than {limit} bytes")]
+    AnswerTooLong {
+        /// Host and port.
+        peer: String,
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// The request cannot be written down: a header has characters that HTTP forbids.
+    #[error("the request to {peer} cannot be written as HTTP")]
+    Unsendable {
+        /// Host and port.
+        peer: String,
+        /// Why not.
+        source: hyper::http::Error,
+    },
+}
+
+impl TransportError {
+    /// Whether bytes of the request may have left this host. If not, the peer has not seen it.
+    #[must_use]
+    pub const fn sent(&self) -> bool {
+        match self {
+            Self::TimedOut { sent, .. } | Self::Closed { sent, .. } => *sent,
+            Self::AnswerTooLong { .. } => true,
+            Self::NameNotResolved { .. }
+            | Self::Unreachable { .. }
+            | Self::NotTrusted { .. }
+            | Self::Tls { .. }
+            | Self::Configuration { .. }
+            | Self::Unsendable { .. } => false,
+        }
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub const fn next_step(&self) -> &'static str {
+        match self {
+            Self::NameNotResolved { .. } => "check the server's name and this host's DNS",
+            Self::Unreachable { .. } => "check that the server runs and that no firewall is between",
+            Self::TimedOut { stage: Stage::Answering, .. } | Self::Closed { .. } => {
+                "check the server's log; the request may be repeated"
+            }
+            Self::TimedOut { .. } => "check that no firewall or proxy swallows the connection",
+            Self::NotTrusted { .. } => {
+                "check the server's name and certificate; if its authority was replaced, enrol again with a new token"
+            }
+            Self::Tls { .. } => "check that the address is that of the server's HTTPS port",
+            Self::Configuration { .. } => {
+                "install the package ca-certificates, or enrol again if a key file is damaged"
+            }
+            Self::AnswerTooLong { .. } => "check that the address is that of the directory",
+            Self::Unsendable { .. } => "check the configured address and names for stray characters",
+        }
+    }
+}
