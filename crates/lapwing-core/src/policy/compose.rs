@@ -46,7 +46,7 @@ pub(super) fn policy(reader: &mut Reader, root: PolicyRoot, context: &PolicyCont
         password_length: reader.number_unless(not_characters),
         passphrase_length: reader.number_unless(not_words),
         word_list: word_list(reader, not_words),
-        expiry_protected: reader.boolean(Setting::PasswordExpirationProtectionEnabled, !is_legacy),
+        expiry_protected: expiry_protected(reader, is_legacy),
         // Legacy LAPS did nothing after a log-on, and what it lacks is off in its emulation.
         post_authentication: if is_legacy { None } else { post_authentication(reader) },
         activation_grace: minutes(grace.minutes()),
@@ -78,7 +78,7 @@ fn cloud(reader: &mut Reader) -> BackupTarget {
 }
 
 fn active_directory(reader: &mut Reader, role: HostRole) -> BackupTarget {
-    let encryption = if reader.boolean(Setting::ADPasswordEncryptionEnabled, true) {
+    let encryption = if reader.boolean(Setting::ADPasswordEncryptionEnabled) {
         Encryption::On { principal: principal(reader), history: reader.number::<HistorySize>() }
     } else {
         let settings = [Setting::ADPasswordEncryptionPrincipal, Setting::ADEncryptedPasswordHistorySize];
@@ -90,16 +90,14 @@ fn active_directory(reader: &mut Reader, role: HostRole) -> BackupTarget {
             reader.unused(Because::NotDomainController, &[Setting::ADBackupDSRMPassword]);
             DsrmBackup::Off
         }
-        HostRole::DomainController => {
-            match (reader.boolean(Setting::ADBackupDSRMPassword, false), &encryption) {
-                (false, _) => DsrmBackup::Off,
-                (true, Encryption::On { .. }) => DsrmBackup::On,
-                (true, Encryption::Off) => {
-                    reader.unusable(Setting::ADBackupDSRMPassword, &Verdict::DsrmUnprotected);
-                    DsrmBackup::Unprotected
-                }
+        HostRole::DomainController => match (reader.boolean(Setting::ADBackupDSRMPassword), &encryption) {
+            (false, _) => DsrmBackup::Off,
+            (true, Encryption::On { .. }) => DsrmBackup::On,
+            (true, Encryption::Off) => {
+                reader.unusable(Setting::ADBackupDSRMPassword, &Verdict::DsrmUnprotected);
+                DsrmBackup::Unprotected
             }
-        }
+        },
     };
     BackupTarget::ActiveDirectory { encryption, dsrm }
 }
@@ -121,7 +119,7 @@ fn principal(reader: &mut Reader) -> Result<EncryptionPrincipal, PrincipalError>
 }
 
 fn account(reader: &mut Reader) -> Result<AccountChoice, UnusableAccount> {
-    if reader.boolean(Setting::AutomaticAccountManagementEnabled, false) {
+    if reader.boolean(Setting::AutomaticAccountManagementEnabled) {
         reader.unused(Because::AccountIsAutomatic, &[Setting::AdministratorAccountName]);
         automatic_account(reader).map(AccountChoice::Automatic)
     } else {
@@ -159,12 +157,12 @@ fn manual_account(reader: &mut Reader) -> Result<AccountChoice, UnusableAccount>
 
 fn automatic_account(reader: &mut Reader) -> Result<AutomaticAccount, UnusableAccount> {
     let target = reader.number();
-    let naming = if reader.boolean(Setting::AutomaticAccountManagementRandomizeName, false) {
+    let naming = if reader.boolean(Setting::AutomaticAccountManagementRandomizeName) {
         Naming::RandomSuffix
     } else {
         Naming::Fixed
     };
-    let enabled = reader.boolean(Setting::AutomaticAccountManagementEnableAccount, false);
+    let enabled = reader.boolean(Setting::AutomaticAccountManagementEnableAccount);
     let name = automatic_name(reader, naming)?;
     Ok(AutomaticAccount { target, name, enabled })
 }
@@ -212,6 +210,12 @@ fn age(reader: &mut Reader, directory: BackupDirectory, context: &PolicyContext)
     } else {
         reader.number()
     }
+}
+
+/// Unlike Windows LAPS, legacy LAPS let an administrator postpone the expiry unless told otherwise.
+fn expiry_protected(reader: &mut Reader, is_legacy: bool) -> bool {
+    let setting = Setting::PasswordExpirationProtectionEnabled;
+    if is_legacy { reader.boolean_or(setting, false) } else { reader.boolean(setting) }
 }
 
 fn word_list(reader: &mut Reader, unused: Option<Because>) -> Option<WordListName> {

@@ -65,8 +65,14 @@ impl Reader {
         }
     }
 
-    /// Yes or no, or `default`.
-    pub(super) fn boolean(&mut self, setting: Setting, default: bool) -> bool {
+    /// Yes or no, or the default.
+    pub(super) fn boolean(&mut self, setting: Setting) -> bool {
+        let default = matches!(setting.kind(), Kind::Boolean { default: true });
+        self.boolean_or(setting, default)
+    }
+
+    /// Yes or no, or a default that is not the table's.
+    pub(super) fn boolean_or(&mut self, setting: Setting, default: bool) -> bool {
         let read = self.read(setting, boolean);
         let source = if read.is_some() { ValueSource::Configured } else { ValueSource::Default };
         let value = read.unwrap_or(default);

@@ -208,7 +208,7 @@ fn an_automatic_name_is_cut_to_what_its_suffix_leaves() {
         ("12345678901234", 1, "12345678901234", None),
         ("123456789012345", 1, "12345678901234", Some(10092)),
         ("éééééééééééééé", 1, "éééééééééééééé", None),
-        ("cut at a blank and more", 1, "cut at a blank", Some(10092)),
+        ("cut_at_a_here and more", 1, "cut_at_a_here", Some(10092)),
         ("cut after it: a blank", 0, "WLapsAdmin", None),
         ("", 1, "WLapsAdmin", None),
     ] {
