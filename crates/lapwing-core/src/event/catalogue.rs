@@ -20,11 +20,11 @@ events! {
         "The policy does not apply to domain controllers, of which only the DSRM password can be managed";
     10009 Information Windows TargetIsAd "Passwords are backed up to Active Directory";
     10010 Information Windows TargetIsEntra "Passwords are backed up to Entra ID or lapwing-server";
-    10011 Error Windows AdQueryFailed
-        "Active Directory could not be asked for this computer's state" { hr: Hresult };
+    10011 Error Windows AdQueryFailed "Active Directory could not be asked for this computer's state"
+        { hr: Hresult };
     10012 Information Windows AdSchemaLacksLaps "The schema of Active Directory lacks the LAPS attributes";
-    10013 Error Windows AccountNotFound
-        "The configured local account was not found" { account: Text, hr: Hresult };
+    10013 Error Windows AccountNotFound "The configured local account was not found"
+        { account: Text, hr: Hresult };
     10014 Information Windows ResetRequested
         "The password is being changed because an administrator asked for it";
     10015 Information Windows UpdateNeeded "The password must be changed, for these reasons"
@@ -35,8 +35,8 @@ events! {
     10018 Information Windows AdUpdated "Active Directory holds the new password";
     10019 Error Windows AccountUpdateFailed "The local account did not take the new password"
         { account: Account, rid: Rid, hr: Hresult };
-    10020 Information Windows AccountUpdated
-        "The local account has the new password" { account: Account, rid: Rid };
+    10020 Information Windows AccountUpdated "The local account has the new password"
+        { account: Account, rid: Rid };
     10021 Information Windows PolicyIsAd "The policy in force, for Active Directory" {
         policy_source = "PolicySource": Text,
         backup_directory = "BackupDirectory": Text,
@@ -82,33 +82,32 @@ events! {
         password_expiration_protection_enabled = "PasswordExpirationProtectionEnabled": Switch,
     };
     10024 Information Windows PolicyDisabled "The policy is disabled";
-    10025 Error Windows EntraDiscoveryFailed
-        "The endpoints of Entra ID or lapwing-server were not found" { hr: Hresult };
+    10025 Error Windows EntraDiscoveryFailed "The endpoints of Entra ID or lapwing-server were not found"
+        { hr: Hresult };
     10026 Error Windows EntraAuthenticationFailed
         "Entra ID or lapwing-server did not accept the device's identity" { hr: Hresult };
-    10027 Error Windows NoAcceptablePassword
-        "No password was found that this host's rules accept" { hr: Hresult };
-    10028 Error Windows EntraUpdateFailed
-        "Entra ID or lapwing-server did not take the new password" { hr: Hresult };
+    10027 Error Windows NoAcceptablePassword "No password was found that this host's rules accept"
+        { hr: Hresult };
+    10028 Error Windows EntraUpdateFailed "Entra ID or lapwing-server did not take the new password"
+        { hr: Hresult };
     10029 Information Windows EntraUpdated "Entra ID or lapwing-server holds the new password";
     10030 Information Windows EntraRequestSent "A request is being sent to this address" { url: Text };
     10031 Warning Windows PasswordChangeBlocked
-        "A foreign change of the managed account's password was refused"
-        { account: Account, rid: Rid };
+        "A foreign change of the managed account's password was refused" { account: Account, rid: Rid };
     10032 Error Windows EntraAuthenticationRefused
         "Entra ID or lapwing-server did not accept the device's identity, with what it answered"
         { web_status: Hex32, text: Text, code: Hex32, hr: Hresult, message: Text };
     10033 Warning Windows LegacyProductInstalled
         "A legacy policy is present, but so is the legacy product: standing aside";
-    10034 Error Windows PrincipalAmbiguous
-        "The encryption principal is an isolated name, which is ambiguous" { name: Text };
+    10034 Error Windows PrincipalAmbiguous "The encryption principal is an isolated name, which is ambiguous"
+        { name: Text };
     10035 Error Windows PrincipalNameUnknown "The encryption principal's name is unknown" { name: Text };
     10036 Error Windows PrincipalSidUnknown "The encryption principal's SID is unknown" { sid: Sid };
     10037 Error Windows DsrmNeedsEncryption "The DSRM password cannot be managed, for encryption is off";
     10038 Error Windows DsrmUpdateFailed "The DSRM account did not take the new password"
         { account: Account, rid: Rid, hr: Hresult };
-    10039 Information Windows DsrmUpdated
-        "The DSRM account has the new password" { account: Account, rid: Rid };
+    10039 Information Windows DsrmUpdated "The DSRM account has the new password"
+        { account: Account, rid: Rid };
     10040 Warning Windows DsrmChangeBlocked "A foreign change of the DSRM password was refused" { rid: Rid };
     10041 Information Windows PostAuthScheduled
         "The managed account was authenticated; post-authentication actions are due at the deadline"
@@ -139,8 +138,8 @@ events! {
     10054 Information Windows CycleByPolicyChange "The cycle was started by a change of Group Policy";
     10055 Information Windows DomainControllerFound "This domain controller is in use" { dc: Text };
     10056 Error Windows NoDomainController "No writable domain controller was found" { hr: Hresult };
-    10057 Error Windows BindFailed
-        "The domain controller did not accept the LDAP bind" { dc: Text, hr: Hresult };
+    10057 Error Windows BindFailed "The domain controller did not accept the LDAP bind"
+        { dc: Text, hr: Hresult };
     10058 Warning Windows AgeRaised
         "PasswordAgeDays is too small for Entra ID or lapwing-server; the minimum is used"
         { configured_days: Integer, minimum_days: Integer };
@@ -158,18 +157,17 @@ events! {
         "Backup of the DSRM password is configured without encryption";
     10065 Error Windows NoRightOnLegacyAttribute "This computer has no right to write the legacy attribute"
         { container: Text };
-    10066 Error Windows NoRightOnAttribute
-        "This computer has no right to write the LAPS attribute" { container: Text };
+    10066 Error Windows NoRightOnAttribute "This computer has no right to write the LAPS attribute"
+        { container: Text };
     10067 Warning Windows AccountDisabled "The managed account is disabled" { account: Account, rid: Rid };
     10068 Information Windows EntraJoined "The device joined Entra ID or lapwing-server";
     10069 Information Windows EntraLeft "The device left Entra ID or lapwing-server";
     10070 Information Windows AdJoined "The device joined Active Directory";
     10071 Information Windows AdLeft "The device left Active Directory";
     10072 Error Windows EncryptionFailed
-        "The password could not be encrypted; does the forest have a KDS root key?"
-        { hr: Hresult };
-    10073 Information Windows24H2 PostAuthActionsStarted
-        "Post-authentication actions start" { account: Account, sid: Sid };
+        "The password could not be encrypted; does the forest have a KDS root key?" { hr: Hresult };
+    10073 Information Windows24H2 PostAuthActionsStarted "Post-authentication actions start"
+        { account: Account, sid: Sid };
     10074 Information Windows24H2 PostAuthActionsSucceeded "All post-authentication actions succeeded"
         { account: Account, sid: Sid };
     10075 Error Windows24H2 PostAuthActionsFailed "Post-authentication actions finished with failures"
@@ -224,8 +222,8 @@ events! {
         farm_name = "FarmName": Text,
         error = "Error": Integer,
     };
-    10084 Information Windows24H2 SmbSessionsFound
-        "SMB sessions of the account were found" { count: Integer };
+    10084 Information Windows24H2 SmbSessionsFound "SMB sessions of the account were found"
+        { count: Integer };
     10085 Information Windows24H2 SmbSessionDeleted "An SMB session was deleted" {
         session_id = "SessionId": Hex64,
         client_computer_name = "ClientComputerName": Text,
@@ -251,10 +249,10 @@ events! {
         { path: Text, pid: Integer, account: Account, sid: Sid };
     10089 Error Windows24H2 ProcessEndFailed "A process could not be ended; it is not tried again"
         { path: Text, pid: Integer, account: Account, sid: Sid, hr: Hresult };
-    10090 Information Windows24H2 AccountEnabled
-        "The managed account was enabled" { account: Account, sid: Sid };
-    10091 Information Windows24H2 AccountWasDisabled
-        "The managed account was disabled" { account: Account, sid: Sid };
+    10090 Information Windows24H2 AccountEnabled "The managed account was enabled"
+        { account: Account, sid: Sid };
+    10091 Information Windows24H2 AccountWasDisabled "The managed account was disabled"
+        { account: Account, sid: Sid };
     10092 Warning Windows24H2 NameTruncated
         "The automatic account's name or prefix was too long, and cut to 20 or, with a random suffix, to 14"
         { name: Text };
@@ -313,8 +311,8 @@ events! {
     10105 Warning Windows24H2 LocalStateNotWritten "The local state could not be written" { hr: Hresult };
     10106 Information Windows24H2 ImageCleaned
         "The local state was removed, so that this host can become an image";
-    10107 Error Windows24H2 ImageCleanFailed
-        "The local state could not be removed for an image" { hr: Hresult };
+    10107 Error Windows24H2 ImageCleanFailed "The local state could not be removed for an image"
+        { hr: Hresult };
     10108 Warning Windows24H2 AdSchemaLacksVersion
         "The schema of Active Directory lacks msLAPS-CurrentPasswordVersion; a restored host is not noticed";
 
@@ -330,8 +328,7 @@ events! {
     30003 Warning Lapwing SendUnanswered "A password was sent to the directory; whether it arrived is unknown"
         { directory: Directory, version: Version, count: Integer };
     30004 Information Lapwing CandidateResolved
-        "The directory holds a password whose answer was lost; it is being set"
-        { version: Version };
+        "The directory holds a password whose answer was lost; it is being set" { version: Version };
     30005 Warning Lapwing DirectoryRestored
         "The directory was restored: it holds a password replaced since; the password is being changed"
         { directory: Directory, version: Version };
@@ -343,29 +340,28 @@ events! {
         { directory: Directory, version: FoundVersion };
     30008 Warning Lapwing DriftFound "The account's password is not the one that Lapwing set"
         { account: Account, kind: Text };
-    30009 Information Lapwing DriftHealed
-        "The account has the password again that Lapwing set" { account: Account };
+    30009 Information Lapwing DriftHealed "The account has the password again that Lapwing set"
+        { account: Account };
     30010 Error Lapwing ChangeRefused "The root half refused the change" { reason: Text, next_step: Text };
     30011 Error Lapwing JournalDamaged "The journal is damaged" { reason: Text };
     30012 Error Lapwing BudgetExhausted "The host's budget of changes is spent" { limit: Text, until: Time };
     30013 Error Lapwing PasswordUncertain
         "The password in force may be an older one in the directory's history, or none of them"
         { unanswered: Integer };
-    30014 Error Lapwing NoRecord
-        "The directory has no record of this device: enrol it anew" { directory: Directory };
+    30014 Error Lapwing NoRecord "The directory has no record of this device: enrol it anew"
+        { directory: Directory };
     30015 Error Lapwing ReceiptInvalid
         "The server's receipt for the password is missing or not valid; the password is not set"
         { version: Version, reason: Text };
     30016 Warning Lapwing WaitingForDirectory
-        "The password is due, and changed as soon as the directory can be reached"
-        { reason: Text };
+        "The password is due, and changed as soon as the directory can be reached" { reason: Text };
     30017 Warning Lapwing PasswordRuleWarned
         "This host's password rules gave the same warning for every password" { text: Text };
     30018 Error Lapwing RootHalfUnreachable "The root half cannot be reached" { reason: Text };
-    30019 Error Lapwing PolicyFileUnreadable
-        "A policy file cannot be read, or is damaged" { path: Text, reason: Text };
-    30020 Error Lapwing ServerNotTrusted
-        "The server's certificate is not trusted" { server: Text, reason: Text };
+    30019 Error Lapwing PolicyFileUnreadable "A policy file cannot be read, or is damaged"
+        { path: Text, reason: Text };
+    30020 Error Lapwing ServerNotTrusted "The server's certificate is not trusted"
+        { server: Text, reason: Text };
     30021 Warning Lapwing ClockDisagrees "This host's clock disagrees with the directory's"
         { difference_seconds: Integer };
     30022 Warning Lapwing Throttled "The directory asked this host to wait" { until: Time };

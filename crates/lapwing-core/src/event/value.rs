@@ -18,7 +18,7 @@ impl fmt::Display for Hresult {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Rid(pub u32);
 
-// DEVIATION(5): a host without SIDs puts the uid here.
+// DEVIATION(5): the uid, on a host whose accounts have no SID; see also `Sid::unix_user`.
 impl From<Uid> for Rid {
     fn from(uid: Uid) -> Self {
         Self(uid.0)
