@@ -1,0 +1,369 @@
+//! One booted host: its disk, its power, and what may be done in it.
+
+use std::fs::{self, File};
+use std::net::Ipv4Addr;
+use std::os::unix::net::UnixDatagram;
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::mount::{MountFlags, mount};
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
+
+use super::cgroup::Cgroup;
+use super::image::{self, Image};
+use super::inside_cgroup;
+use super::runs::{self, Run};
+use super::ssh::{self, Login};
+use crate::{os, sys};
+
+/// How long a host may take to boot; it takes half a second on an idle machine.
+const BOOT_MAX: Duration = Duration::from_secs(60);
+
+/// Between two looks at a condition.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+
+/// The largest message of sd_notify(3) that is read.
+const NOTICE_LEN_MAX: usize = 4096;
+
+/// Where a host's disk is mounted, within its folder.
+pub(super) const ROOT: &str = "root";
+
+/// Takes away what no namespace confines: the machine's clock, kernel and memory. Everything in a host runs under it.
+const CONFINED: [&str; 2] = ["setpriv", "--bounding-set=-sys_time,-sys_module,-sys_rawio"];
+
+const BOOT: &str = include_str!("boot.sh");
+
+/// What a host is made with.
+#[derive(Debug, Clone)]
+pub struct HostOptions {
+    /// Its host name: a-z, 0-9 and `-`, at most 15.
+    pub name: String,
+    /// Arguments of PID 1 at every boot, such as `systemd.unit=rescue.target`.
+    pub boot_arguments: Vec<String>,
+}
+
+impl HostOptions {
+    /// An ordinary host.
+    #[must_use]
+    pub fn named(name: &str) -> Self {
+        Self { name: name.to_owned(), boot_arguments: Vec::new() }
+    }
+}
+
+/// A host of a lab. Dropping it cuts its power; its disk goes with the lab.
+#[derive(Debug)]
+pub struct Host {
+    run: Arc<Run>,
+    options: HostOptions,
+    address: Ipv4Addr,
+    folder: PathBuf,
+    cgroup: Cgroup,
+    power: Option<Power>,
+}
+
+/// A host that is on.
+#[derive(Debug)]
+struct Power {
+    /// `unshare`, the parent of the host's PID 1.
+    parent: Child,
+    /// The host's PID 1, as this machine counts.
+    init: u32,
+}
+
+impl Host {
+    pub(super) fn create(
+        run: Arc<Run>,
+        image: &Image,
+        options: HostOptions,
+        address: Ipv4Addr,
+    ) -> Result<Self> {
+        let name = &options.name;
+        runs::check_name(name)?;
+        let folder = run.folder.join(name);
+        ensure!(!folder.exists(), "the lab has a host {name} already");
+        for part in ["upper", "work", ROOT] {
+            image::folder(&folder.join(part))?;
+        }
+        // The upper folder's mode is the one of the host's `/`.
+        fs::set_permissions(folder.join("upper"), std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
+        let layers = format!(
+            "lowerdir={},upperdir={folder}/upper,workdir={folder}/work",
+            image.root().display(),
+            folder = folder.display()
+        );
+        let layers = std::ffi::CString::new(layers)?;
+        mount("overlay", folder.join(ROOT), "overlay", MountFlags::empty(), layers.as_c_str())
+            .context("cannot mount the host's disk")?;
+        run.network.plug(name, address)?;
+        let cgroup = run.cgroup.part(name)?;
+        let mut host = Self { run, options, address, folder, cgroup, power: None };
+        host.write("/etc/hostname", 0o644, format!("{}\n", host.name()).as_bytes())?;
+        let hosts = format!("127.0.0.1 localhost\n{address} {}\n", host.name());
+        host.write("/etc/hosts", 0o644, hosts.as_bytes())?;
+        host.power_on()?;
+        Ok(host)
+    }
+
+    /// The host's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.options.name
+    }
+
+    /// The host's address on the lab's network.
+    #[must_use]
+    pub const fn address(&self) -> Ipv4Addr {
+        self.address
+    }
+
+    /// A program run by root inside: in the running system, or while the power is off in the bare disk, as from a
+    /// rescue medium.
+    #[must_use]
+    pub fn command(&self, program: &str) -> Command {
+        let mut command = match &self.power {
+            Some(power) => entering(power.init),
+            None => {
+                let mut command = rooted("chroot");
+                command.arg(self.folder.join(ROOT)).args(CONFINED);
+                command
+            }
+        };
+        command.arg(program);
+        command
+    }
+
+    /// Runs a program inside to its end and returns what it printed.
+    ///
+    /// # Errors
+    /// When it does not succeed; its standard error is in the message.
+    pub fn run(&self, program_and_arguments: &[&str]) -> Result<String> {
+        let (program, arguments) = program_and_arguments.split_first().context("no program to run")?;
+        sys::text(self.command(program).args(arguments))
+    }
+
+    /// As [`Host::run`], with `input` on standard input: the way for secrets.
+    ///
+    /// # Errors
+    /// As [`Host::run`].
+    pub fn feed(&self, program_and_arguments: &[&str], input: &[u8]) -> Result<String> {
+        let (program, arguments) = program_and_arguments.split_first().context("no program to run")?;
+        let mut command = self.command(program);
+        command.args(arguments);
+        sys::text_fed(&mut command, input)
+    }
+
+    /// Writes a file inside, with its folders.
+    ///
+    /// # Errors
+    /// When the host cannot.
+    pub fn write(&self, path: &str, mode: u32, content: &[u8]) -> Result<()> {
+        let script = r#"mkdir -p "$(dirname "$1")"; rm -f "$1"; (umask 077; cat >"$1"); chmod "$2" "$1""#;
+        self.feed(&["sh", "-euc", script, "write", path, &format!("{mode:o}")], content).map(drop)
+    }
+
+    /// Copies a file of this machine in.
+    ///
+    /// # Errors
+    /// When it cannot be read, or the host cannot write it.
+    pub fn copy_in(&self, from: &Path, to: &str, mode: u32) -> Result<()> {
+        let content = fs::read(from).with_context(|| format!("cannot read {}", from.display()))?;
+        self.write(to, mode, &content)
+    }
+
+    /// Writes a unit file and lets systemd read it.
+    ///
+    /// # Errors
+    /// When the host cannot.
+    pub fn install_unit(&self, name: &str, text: &str) -> Result<()> {
+        self.write(&format!("/etc/systemd/system/{name}"), 0o644, text.as_bytes())?;
+        self.run(&["systemctl", "daemon-reload"]).map(drop)
+    }
+
+    /// Ends a process at once, as a crash would; `pid` is as the host counts.
+    ///
+    /// # Errors
+    /// When there is no such process.
+    pub fn kill(&self, pid: u32) -> Result<()> {
+        self.run(&["kill", "-KILL", &pid.to_string()]).map(drop)
+    }
+
+    /// Looks again and again until `condition` holds; prefer what tells by itself, such as `systemctl start`.
+    ///
+    /// # Errors
+    /// When it does not hold within `limit`, or a look fails.
+    pub fn wait_until(
+        &self,
+        what: &str,
+        limit: Duration,
+        mut condition: impl FnMut(&Self) -> Result<bool>,
+    ) -> Result<()> {
+        let begun = os::now();
+        while !condition(self)? {
+            ensure!(begun.elapsed() < limit, "{}: not within {limit:?}: {what}", self.name());
+            os::pause(LOOK_AGAIN);
+        }
+        Ok(())
+    }
+
+    /// Logs in by `ssh` from outside and runs `command` there.
+    ///
+    /// The password is plain text, because the tool that judges the workspace depends on no crate of it.
+    ///
+    /// # Errors
+    /// When the tools are missing, or the command itself fails.
+    pub fn ssh(&self, user: &str, password: &str, command: &str) -> Result<Login> {
+        ssh::log_in(self, user, password, command)
+    }
+
+    /// Pulls the network cable; it stays out over a power cycle.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn cut_link(&self) -> Result<()> {
+        self.run.network.cut(self.name())
+    }
+
+    /// Plugs the network cable in again.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn restore_link(&self) -> Result<()> {
+        self.run.network.restore(self.name())
+    }
+
+    /// Cuts the power: every process of the host dies at the same moment. What had been written to its disk is kept
+    /// whether or not it was synced, because this machine's page cache lives on.
+    ///
+    /// # Errors
+    /// When a process outlives it.
+    pub fn power_off(&mut self) -> Result<()> {
+        if let Some(mut power) = self.power.take() {
+            self.cgroup.kill()?;
+            power.parent.wait()?;
+        }
+        Ok(())
+    }
+
+    /// Boots from the host's disk as it is.
+    ///
+    /// # Errors
+    /// When it does not come up within a minute; the last words of PID 1 are in the message.
+    pub fn power_on(&mut self) -> Result<()> {
+        ensure!(self.power.is_none(), "{} is on", self.name());
+        let notices = self.folder.join("notify");
+        let console = self.folder.join("console");
+        if notices.exists() {
+            fs::remove_file(&notices)?;
+        }
+        let socket = UnixDatagram::bind(&notices).context("cannot listen to the host's PID 1")?;
+        let mut parent = self.spawn(&notices, File::create(&console)?)?;
+        let up = wait_for_boot(&socket, &parent)
+            .and_then(|()| self.cgroup.init().context("PID 1 left its control group"));
+        match up {
+            Ok(init) => {
+                self.power = Some(Power { parent, init });
+                Ok(())
+            }
+            Err(error) => {
+                self.cgroup.kill()?;
+                parent.wait()?;
+                let said = fs::read_to_string(&console).unwrap_or_default();
+                Err(error.context(format!("{} does not boot\n{}", self.name(), said.trim_end())))
+            }
+        }
+    }
+
+    /// A power failure: off and on again.
+    ///
+    /// # Errors
+    /// Those of [`Host::power_off`] and [`Host::power_on`].
+    pub fn power_cycle(&mut self) -> Result<()> {
+        self.power_off()?;
+        self.power_on()
+    }
+
+    /// What the lab keeps about this host on this machine.
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// A program outside, which logs in to this host.
+    pub(super) fn outside(&self, program: &str) -> Result<Command> {
+        self.run.outside(program)
+    }
+
+    fn spawn(&self, notices: &Path, console: File) -> Result<Child> {
+        let mut command = sys::command("nsenter");
+        command.arg(format!("--net={}", self.run.network.card(self.name())));
+        command.args(["unshare", "--mount", "--pid", "--fork", "--uts", "--ipc", "--propagation", "private"]);
+        command.arg("--kill-child=SIGKILL");
+        // PID 1 enters its group first, so that its new cgroup namespace has that group as the root.
+        let inner = inside_cgroup(&self.cgroup.entrance());
+        command.arg(inner.get_program()).args(inner.get_args());
+        command.args(["unshare", "--cgroup"]).args(CONFINED).args(["sh", "-c", BOOT, "boot"]);
+        command.arg(self.folder.join(ROOT)).arg(notices).arg(self.name()).args(&self.options.boot_arguments);
+        command.stdin(self.run.life_line()?).stdout(console.try_clone()?).stderr(console);
+        // Not ended by the key that interrupts the command that began it.
+        command.process_group(0);
+        command.spawn().context("cannot start unshare\nnext: cargo xtask setup")
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        // In a kept lab the hosts are what stays; the processes become children of PID 1.
+        if self.run.ends_when_dropped()
+            && let Err(error) = self.power_off()
+        {
+            eprintln!("{} is not fully off: {error:#}", self.name());
+        }
+    }
+}
+
+/// A command as root's shell has it in any Debian host.
+fn rooted(program: &str) -> Command {
+    let mut command = sys::command(program);
+    command.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("HOME", "/root");
+    command
+}
+
+/// A command inside the host whose PID 1 this is; the program is still to be named.
+pub(super) fn entering(init: u32) -> Command {
+    let mut command = rooted("nsenter");
+    command.arg(format!("--target={init}"));
+    command.args(["--mount", "--pid", "--uts", "--ipc", "--net", "--cgroup", "--root", "--wd", "--"]);
+    command.args(CONFINED);
+    command
+}
+
+/// Returns when PID 1 has sent `READY=1`, or fails as soon as it dies. sd_notify(3).
+fn wait_for_boot(socket: &UnixDatagram, parent: &Child) -> Result<()> {
+    let death = pidfd_open(Pid::from_child(parent), PidfdFlags::empty())?;
+    let begun = os::now();
+    let mut notice = [0; NOTICE_LEN_MAX];
+    loop {
+        let mut events = [PollFd::new(socket, PollFlags::IN), PollFd::new(&death, PollFlags::IN)];
+        ensure!(
+            poll(&mut events, Some(&left(begun)?))? > 0,
+            "PID 1 reported no end of the boot in {BOOT_MAX:?}"
+        );
+        let [message, end] = events.map(|event| event.revents().contains(PollFlags::IN));
+        if message {
+            let len = socket.recv(&mut notice)?;
+            if notice[..len].split(|byte| *byte == b'\n').any(|line| line == b"READY=1") {
+                return Ok(());
+            }
+        } else if end {
+            bail!("PID 1 died while booting");
+        }
+    }
+}
+
+fn left(begun: Instant) -> Result<Timespec> {
+    Ok(Timespec::try_from(BOOT_MAX.saturating_sub(begun.elapsed()))?)
+}

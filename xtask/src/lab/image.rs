@@ -1,0 +1,143 @@
+//! The root directory that every host of a lab starts from: a small Debian, built once per machine and never changed.
+
+use std::collections::hash_map::DefaultHasher;
+use std::env;
+use std::fs::{self, File};
+use std::hash::{Hash as _, Hasher as _};
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+
+use super::apt::Sources;
+use crate::sys;
+
+const RELEASE: &str = "trixie";
+
+/// What a managed host has, and no more: the log-on programs, their PAM modules, and what shows what happened.
+const PACKAGES: [&str; 12] = [
+    "cracklib-runtime",
+    "dbus",
+    "iproute2",
+    "libpam-modules",
+    "libpam-pwquality",
+    "libpam-systemd",
+    "openssh-server",
+    "passwd",
+    "procps",
+    "sudo",
+    "systemd",
+    "systemd-sysv",
+];
+
+/// Leaves out what no test reads, for a fast build.
+const LEAVE_OUT: [&str; 3] = ["/usr/share/doc/*", "/usr/share/locale/*", "/usr/share/man/*"];
+
+/// Takes the machine's sources and settings, which may hold credentials, out again, and leaves each host to find an
+/// identity of its own at its first boot.
+const FINISH: &str = r#"rm -f "$1"/etc/apt/sources.list "$1"/etc/apt/sources.list.d/* "$1"/etc/apt/apt.conf.d/99mmdebstrap "$1"/etc/resolv.conf
+: >"$1"/etc/machine-id
+chroot "$1" systemctl --quiet mask console-getty.service getty@tty1.service"#;
+
+/// A built root directory.
+#[derive(Debug)]
+pub struct Image {
+    root: PathBuf,
+}
+
+impl Image {
+    /// Builds the root directory, or finds the one built before; a second caller waits for the first.
+    ///
+    /// # Errors
+    /// When the machine's package sources cannot serve the release, or mmdebstrap fails.
+    pub fn prepare() -> Result<Self> {
+        let images = cache()?.join("images");
+        let home = images.join(format!("{RELEASE}-{:016x}", recipe()));
+        let root = home.join("root");
+        if root.exists() {
+            return Ok(Self { root });
+        }
+        folder(&images)?;
+        let lock = File::create(home.with_extension("lock")).context("cannot lock the lab's image")?;
+        lock.lock()?;
+        if !root.exists() {
+            build(&home)?;
+        }
+        Ok(Self { root })
+    }
+
+    /// The root directory; hosts see it through an overlay and never write to it.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+}
+
+/// Where the lab keeps what it builds and what it runs: outside the checkout, so that a clean build keeps it.
+pub(super) fn cache() -> Result<PathBuf> {
+    let base = match (env::var_os("XDG_CACHE_HOME"), env::var_os("HOME")) {
+        (Some(base), _) if !base.is_empty() => PathBuf::from(base),
+        (_, Some(home)) => Path::new(&home).join(".cache"),
+        (_, None) => {
+            anyhow::bail!("neither HOME nor XDG_CACHE_HOME is set, so the lab has no place to build in")
+        }
+    };
+    Ok(base.join("lapwing"))
+}
+
+/// Makes a folder that only root looks into, for hosts hold password hashes.
+pub(super) fn folder(path: &Path) -> Result<()> {
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .with_context(|| format!("cannot create {}", path.display()))
+}
+
+/// Removes a folder without ever crossing into something mounted below it.
+pub(super) fn remove_folder(path: &Path) -> Result<()> {
+    sys::output(sys::command("rm").args(["--recursive", "--force", "--one-file-system", "--"]).arg(path))?;
+    Ok(())
+}
+
+/// Changes with anything that changes the image. Another hash in another Rust only costs one more build.
+fn recipe() -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (RELEASE, PACKAGES, LEAVE_OUT, FINISH).hash(&mut hasher);
+    hasher.finish()
+}
+
+/// Builds beside the final place and renames, so that a broken build is never taken for an image.
+fn build(home: &Path) -> Result<()> {
+    println!("Building the lab's Debian host once (about half a minute) in {}", home.display());
+    let unfinished = home.with_extension("new");
+    remove_folder(&unfinished)?;
+    folder(&unfinished)?;
+    let sources = Sources::of_this_machine(RELEASE)?;
+    let mut files = Vec::new();
+    for (name, content) in [("lab.list", &sources.lines), ("lab.sources", &sources.stanzas)] {
+        if !content.is_empty() {
+            fs::write(unfinished.join(name), content)?;
+            files.push(unfinished.join(name));
+        }
+    }
+    let settings = unfinished.join("apt.conf");
+    fs::write(&settings, &sources.settings)?;
+
+    // A mount namespace of its own, so that a killed build leaves nothing mounted.
+    let mut command = sys::networked("unshare");
+    command.args(["--mount", "--propagation", "private", "mmdebstrap", "--quiet", "--mode=root"]);
+    command.args(["--variant=essential", "--format=directory"]);
+    command.arg(format!("--include={}", PACKAGES.join(",")));
+    command.arg(format!("--aptopt={}", settings.display()));
+    command.args(LEAVE_OUT.map(|path| format!("--dpkgopt=path-exclude={path}")));
+    command.arg(format!("--customize-hook={FINISH}"));
+    command.arg(RELEASE).arg(unfinished.join("root")).args(&files);
+    sys::output(&mut command).context("cannot build the lab's Debian host")?;
+
+    for file in files.iter().chain([&settings]) {
+        fs::remove_file(file)?;
+    }
+    fs::rename(&unfinished, home).context("cannot put the lab's Debian host in its place")?;
+    Ok(())
+}

@@ -1,0 +1,116 @@
+//! Throw-away Debian hosts for end-to-end tests and for trying things by hand: systemd as PID 1, real log-ons, a
+//! network whose cable can be cut, and power that can fail.
+//!
+//! ```no_run
+//! # fn main() -> anyhow::Result<()> {
+//! use xtask::lab::{HostOptions, Lab, Login};
+//!
+//! let lab = Lab::new()?;
+//! let mut host = lab.boot(HostOptions::named("device"))?;
+//! host.run(&["useradd", "--create-home", "ada"])?;
+//! host.feed(&["chpasswd"], b"ada:correct horse")?;
+//! host.power_cycle()?;
+//! let login = host.ssh("ada", "correct horse", "id --user --name")?;
+//! assert_eq!(login, Login::Accepted("ada\n".to_owned()));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A host is a set of namespaces (all but the user one) over an overlay of the one [`Image`]; what it writes is kept
+//! on disk until the lab goes. Everything of a lab, servers of [`Lab::command`] too, lives in one control group, so
+//! dropping the [`Lab`] ends it all; what a killed test leaves behind is removed when the next lab begins.
+//!
+//! INVARIANT: the machine's accounts, clock, kernel settings and network stay as they are. Files of a host are only
+//! touched from inside its root, because a link in there may point anywhere.
+
+mod apt;
+mod cgroup;
+mod host;
+mod image;
+mod network;
+mod runs;
+mod ssh;
+
+use std::net::Ipv4Addr;
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use anyhow::{Result, ensure};
+
+pub use self::host::{Host, HostOptions};
+pub use self::image::Image;
+pub use self::network::OUTSIDE;
+use self::runs::Run;
+pub use self::runs::{Report, down, enter, status};
+pub use self::ssh::Login;
+use crate::sys;
+
+/// The address of a lab's first host; the others follow.
+const FIRST_HOST: u8 = 11;
+
+/// A network and the hosts on it, gone when the last of them is dropped.
+#[derive(Debug)]
+pub struct Lab {
+    run: Arc<Run>,
+    image: Image,
+    hosts: AtomicU8,
+}
+
+impl Lab {
+    /// An empty lab that ends with this value, or with this process.
+    ///
+    /// # Errors
+    /// When this is not root, a tool is missing (`cargo xtask setup` installs them), or the kernel refuses.
+    pub fn new() -> Result<Self> {
+        Self::begin(Run::begin()?)
+    }
+
+    /// An empty lab that stays after this process until `cargo xtask lab down`.
+    ///
+    /// # Errors
+    /// As [`Lab::new`], and when a lab of that name is up.
+    pub fn kept(name: &str) -> Result<Self> {
+        Self::begin(Run::begin_kept(name)?)
+    }
+
+    fn begin(run: Run) -> Result<Self> {
+        let image = Image::prepare()?;
+        run.network.create()?;
+        Ok(Self { run: Arc::new(run), image, hosts: AtomicU8::new(0) })
+    }
+
+    /// Adds a host, boots it and returns when systemd says that it is up: about half a second.
+    ///
+    /// # Errors
+    /// When the name is taken or unfit, the lab is full, or the host does not boot.
+    pub fn boot(&self, options: HostOptions) -> Result<Host> {
+        let number = self.hosts.fetch_add(1, Ordering::Relaxed);
+        ensure!(number < network::HOSTS_MAX, "a lab holds at most {} hosts", network::HOSTS_MAX);
+        let [a, b, c, _] = OUTSIDE.octets();
+        let address = Ipv4Addr::new(a, b, c, FIRST_HOST + number);
+        Host::create(Arc::clone(&self.run), &self.image, options, address)
+    }
+
+    /// A program of this machine on the lab's side of the network, where it may listen on [`OUTSIDE`]. It has an empty
+    /// environment and is killed with the lab.
+    ///
+    /// # Errors
+    /// When its control group cannot be made.
+    pub fn command(&self, program: &str) -> Result<Command> {
+        self.run.outside(program)
+    }
+
+    /// The lab's name, by which `ip netns exec lapwing.NAME` finds its network.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.run.name
+    }
+}
+
+/// A command that first moves itself into a control group, for no process of a lab may escape its end.
+fn inside_cgroup(entrance: &std::path::Path) -> Command {
+    let mut command = sys::command("sh");
+    command.args(["-c", r#"echo 0 >"$0"; exec "$@""#]).arg(entrance);
+    command
+}

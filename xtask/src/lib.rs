@@ -1,0 +1,8 @@
+//! What end-to-end tests share with `cargo xtask`: the [`lab`] of booted hosts, child processes and step lines.
+//!
+//! Developer tooling: nothing here is ever shipped.
+
+pub mod lab;
+pub mod os;
+pub mod steps;
+pub mod sys;
