@@ -234,6 +234,14 @@ pub enum Field {
     Missing,
 }
 
+/// An answer, as Varlink's `{"parameters": …}`.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reply<T> {
+    /// What the verb is answered by.
+    pub parameters: T,
+}
+
 /// A refusal, as Varlink's `{"error": …, "parameters": {…}}`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(tag = "error", content = "parameters")]

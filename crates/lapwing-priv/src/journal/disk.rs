@@ -1,0 +1,142 @@
+//! The journal as it stands in its file: one JSON object, a newline, the SHA-256 of both in hexadecimal, a newline.
+
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use lapwing_core::types::{FileTime, RecordId};
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use super::{CANDIDATES_MAX, COMMITS_MAX, Entry, Journal, REPLACED_MAX};
+use crate::seal::sha256;
+
+/// The form this program writes and the only one it reads.
+const SCHEMA: u32 = 1;
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Disk {
+    schema: u32,
+    run: Option<String>,
+    current: Option<DiskEntry>,
+    candidates: Vec<DiskEntry>,
+    recorded: Option<String>,
+    replaced: Vec<String>,
+    unanswered: u32,
+    send_open: bool,
+    commits: Vec<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DiskEntry {
+    version: String,
+    account: String,
+    uid: u32,
+    hash: String,
+    directory: String,
+    record: String,
+    expiry: String,
+    prepared: String,
+    sealed: Option<String>,
+}
+
+/// The journal's bytes.
+pub(super) fn encode(journal: &Journal) -> Zeroizing<Vec<u8>> {
+    let disk = Disk {
+        schema: SCHEMA,
+        run: journal.run.map(|run| run.to_string()),
+        current: journal.current.as_ref().map(DiskEntry::from),
+        candidates: journal.candidates.iter().map(DiskEntry::from).collect(),
+        recorded: journal.recorded.map(|version| version.to_string()),
+        replaced: journal.replaced.iter().map(ToString::to_string).collect(),
+        unanswered: journal.unanswered,
+        send_open: journal.send_open,
+        commits: journal.commits.iter().map(ToString::to_string).collect(),
+    };
+    let mut bytes = Zeroizing::new(serde_json::to_vec(&disk).expect("strings and numbers are always JSON"));
+    bytes.push(b'\n');
+    let digest = hex(&sha256(&bytes));
+    bytes.extend(digest.as_bytes());
+    bytes.push(b'\n');
+    bytes
+}
+
+/// Reads the journal's bytes.
+///
+/// # Errors
+/// What is wrong with them, without a word of their content.
+pub(super) fn decode(bytes: &[u8]) -> Result<Journal, &'static str> {
+    let end = bytes.iter().position(|byte| *byte == b'\n').ok_or("it has no digest")? + 1;
+    let (json, digest) = bytes.split_at(end);
+    if digest.strip_suffix(b"\n") != Some(hex(&sha256(json)).as_bytes()) {
+        return Err("its digest is wrong");
+    }
+    let disk: Disk = serde_json::from_slice(json).map_err(|_| "it has another form")?;
+    if disk.schema != SCHEMA {
+        return Err("it was written by another version of this program");
+    }
+    parse(disk).ok_or("a value in it is not valid")
+}
+
+fn parse(disk: Disk) -> Option<Journal> {
+    let journal = Journal {
+        run: option(disk.run.map(|run| run.parse().ok()))?,
+        current: option(disk.current.map(DiskEntry::parse))?,
+        candidates: disk.candidates.into_iter().map(DiskEntry::parse).collect::<Option<_>>()?,
+        recorded: option(disk.recorded.map(|version| version.parse().ok()))?,
+        replaced: disk.replaced.iter().map(|version| version.parse().ok()).collect::<Option<_>>()?,
+        unanswered: disk.unanswered,
+        send_open: disk.send_open,
+        commits: disk.commits.iter().map(|time| time.parse().ok()).collect::<Option<_>>()?,
+    };
+    let within_limits = journal.candidates.len() <= CANDIDATES_MAX
+        && journal.replaced.len() <= REPLACED_MAX
+        && journal.commits.len() <= COMMITS_MAX
+        && journal.recorded.is_some() == journal.recorded().is_some();
+    within_limits.then_some(journal)
+}
+
+/// A value that is absent, or present and valid.
+fn option<T>(value: Option<Option<T>>) -> Option<Option<T>> {
+    value.map_or(Some(None), |parsed| parsed.map(Some))
+}
+
+impl From<&Entry> for DiskEntry {
+    fn from(entry: &Entry) -> Self {
+        Self {
+            version: entry.version.to_string(),
+            account: entry.account.to_string(),
+            uid: entry.uid.0,
+            hash: entry.hash.as_str().to_owned(),
+            directory: entry.directory.to_string(),
+            record: entry.record.to_string(),
+            expiry: entry.expiry.to_string(),
+            prepared: entry.prepared.to_string(),
+            sealed: entry.sealed.as_ref().map(|sealed| BASE64_STANDARD.encode(sealed)),
+        }
+    }
+}
+
+impl DiskEntry {
+    fn parse(self) -> Option<Entry> {
+        let time = |text: &str| text.parse::<FileTime>().ok();
+        Some(Entry {
+            version: self.version.parse().ok()?,
+            account: self.account.parse().ok()?,
+            uid: lapwing_core::types::Uid(self.uid),
+            hash: self.hash.parse().ok()?,
+            directory: self.directory.parse().ok()?,
+            record: RecordId(self.record),
+            expiry: time(&self.expiry)?,
+            prepared: time(&self.prepared)?,
+            sealed: option(self.sealed.map(|sealed| BASE64_STANDARD.decode(sealed).ok()))?,
+        })
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        write!(text, "{byte:02x}").expect("writing to a string never fails");
+        text
+    })
+}

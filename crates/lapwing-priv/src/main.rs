@@ -1,0 +1,136 @@
+//! `lapwingd-priv`, the root half of Lapwing: the only process that can change an account. `design.md` §3.
+//!
+//! It has no network code and knows only the verbs of `org.lapwing.Priv`. Each request is a process of its own, which
+//! ends with its answer.
+//!
+//! INVARIANT: no password and no hash ever leaves this process but by the answer to a `Prepare`, and there only in
+//! the form that root's file allows the directory.
+
+mod account;
+mod crypt;
+mod dry_run;
+mod failpoint;
+mod hash;
+mod journal;
+mod listen;
+mod log;
+mod managed;
+mod os;
+mod process;
+mod replace;
+mod root;
+mod seal;
+mod serve;
+mod sys;
+#[cfg(test)]
+mod test_dir;
+mod verbs;
+
+use std::{
+    env,
+    ffi::OsString,
+    io,
+    os::{fd::AsFd as _, unix::net::UnixStream},
+    path::PathBuf,
+    process::ExitCode,
+};
+
+use lapwing_core::types::AccountName;
+
+use crate::{os::OsRng, root::Root};
+
+#[global_allocator]
+static ALLOCATOR: sys::Wiping = sys::Wiping;
+
+const USAGE: &str = "usage: lapwingd-priv [--root DIR] COMMAND
+  serve                 answer one request on the connection passed by systemd or as standard input
+  listen --socket PATH  accept connections there and serve each
+  recover               at boot: commit what is recorded";
+
+/// What to do.
+enum Command {
+    Serve,
+    Listen {
+        socket: PathBuf,
+    },
+    Recover,
+    /// Hidden: the child that asks the host's password rules.
+    TryPassword {
+        account: AccountName,
+    },
+}
+
+fn main() -> ExitCode {
+    failpoint::choose();
+    // Read before the environment is forgotten.
+    let passed_connection = is_passed_a_connection();
+    if let Err(error) = process::harden() {
+        log::error(&format!("Cannot protect this process: {error}"), &[]);
+        return ExitCode::FAILURE;
+    }
+    let Some((root, command)) = parse_arguments(env::args_os().skip(1)) else {
+        eprintln!("{USAGE}");
+        return ExitCode::from(2);
+    };
+    if root.is_host() {
+        log::connect();
+    }
+    match run(&root, command, passed_connection) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            log::error(&message, &[]);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(root: &Root, command: Command, passed_connection: bool) -> Result<(), String> {
+    let failed = |what: &'static str| move |error: io::Error| format!("{what}: {error}");
+    match command {
+        Command::Serve => connection(passed_connection)
+            .and_then(|connection| serve::serve(root, connection))
+            .map_err(failed("Cannot serve the request")),
+        Command::Listen { socket } => listen::listen(root, &socket).map_err(failed("Cannot listen")),
+        Command::Recover => verbs::recover(root, os::now(), &mut OsRng)
+            .map_err(|error| format!("Cannot recover: {}; {}", error.message(), error.next_step())),
+        Command::TryPassword { account } => process::lock_memory()
+            .and_then(|()| dry_run::run_child(root, &account))
+            .map_err(failed("Cannot ask the password rules")),
+    }
+}
+
+/// The connection to serve. Anything but a Unix socket fails later, as it has no peer credentials.
+fn connection(passed: bool) -> io::Result<UnixStream> {
+    if passed {
+        return Ok(sys::take_listen_fd().into());
+    }
+    Ok(io::stdin().as_fd().try_clone_to_owned()?.into())
+}
+
+/// Whether systemd passed exactly one connection to exactly this process. sd_listen_fds(3).
+fn is_passed_a_connection() -> bool {
+    let number = |name| env::var(name).ok().and_then(|value| value.parse::<u32>().ok());
+    number("LISTEN_PID") == Some(std::process::id()) && number("LISTEN_FDS") == Some(1)
+}
+
+fn parse_arguments(mut arguments: impl Iterator<Item = OsString>) -> Option<(Root, Command)> {
+    let (mut command, mut root, mut socket, mut account) = (None, None, None, None);
+    while let Some(argument) = arguments.next() {
+        match argument.to_str()? {
+            "--root" => root = Some(PathBuf::from(arguments.next()?)),
+            "--socket" => socket = Some(PathBuf::from(arguments.next()?)),
+            "--account" => account = Some(arguments.next()?.to_str()?.parse().ok()?),
+            word if command.is_none() => command = Some(word.to_owned()),
+            _ => return None,
+        }
+    }
+    let root = root.unwrap_or_else(|| PathBuf::from("/"));
+    let command = match (command?.as_str(), socket, account) {
+        ("serve", None, None) => Command::Serve,
+        ("listen", Some(socket), None) => Command::Listen { socket },
+        ("recover", None, None) => Command::Recover,
+        (dry_run::SUBCOMMAND, None, Some(account)) => Command::TryPassword { account },
+        _ => return None,
+    };
+    root.is_absolute().then(|| (Root::new(root), command))
+}

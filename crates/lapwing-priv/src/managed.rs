@@ -1,0 +1,399 @@
+//! Root's own file, `/etc/lapwing/managed.toml`: what the network side may choose from.
+//!
+//! INVARIANT: it is read only if root alone can have written it.
+
+use std::{
+    borrow::Cow,
+    collections::BTreeSet,
+    fs::{File, Metadata},
+    io::{self, Read as _},
+    os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
+    path::{Path, PathBuf},
+};
+
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use ed25519_dalek::VerifyingKey;
+use hpke::Deserializable as _;
+use lapwing_core::{
+    local::root_half::Fault,
+    types::{AccountName, DeviceId, DirectoryId, RecordId, TenantId, Uid},
+};
+
+use crate::{journal::COMMITS_MAX, root::Root, seal::SealKey};
+
+/// The longest file that is read, in bytes.
+pub(crate) const FILE_LEN_MAX: u64 = 64 * 1024;
+/// The largest budget: the journal remembers as many commits.
+const CHANGES_PER_DAY_MAX: usize = COMMITS_MAX;
+
+/// What root allows.
+pub(crate) struct Managed {
+    accounts: BTreeSet<AccountName>,
+    prefixes: BTreeSet<String>,
+    uids: BTreeSet<Uid>,
+    /// How often in 24 hours an account may be given a new password.
+    pub(crate) changes_per_day: u32,
+    /// How often in 24 hours the host may be restarted.
+    #[expect(
+        dead_code,
+        reason = "the reboot verb comes with the post-authentication actions; root's file is checked now"
+    )]
+    pub(crate) reboots_per_day: u32,
+    directories: Vec<Directory>,
+}
+
+/// A directory that passwords may be stored in.
+pub(crate) struct Directory {
+    pub(crate) id: DirectoryId,
+    pub(crate) record: RecordId,
+    pub(crate) protection: Protection,
+}
+
+/// In which form a directory is given a password.
+pub(crate) enum Protection {
+    /// As it is; root said so in so many words.
+    ClearText,
+    /// Sealed to a pinned key, against a signed receipt.
+    Pinned(Box<Pins>),
+}
+
+/// The keys of a `lapwing-server`, and who this host is there.
+pub(crate) struct Pins {
+    pub(crate) tenant: TenantId,
+    pub(crate) device: DeviceId,
+    pub(crate) seal_key: SealKey,
+    pub(crate) receipt_key: VerifyingKey,
+}
+
+/// Why root's file is of no use, or does not allow what was asked.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ManagedError {
+    #[error("cannot read {path}", path = path.display())]
+    Unreadable { path: PathBuf, source: io::Error },
+    #[error("{path} could have been written by others than root", path = path.display())]
+    WritableByOthers { path: PathBuf },
+    #[error("{path} is longer than {FILE_LEN_MAX} bytes or no plain file", path = path.display())]
+    NotAFile { path: PathBuf },
+    #[error("{path} is damaged: {why}", path = path.display())]
+    Damaged { path: PathBuf, why: String },
+    #[error("{path} does not list the account {account} (uid {uid})", path = path.display())]
+    AccountNotListed { path: PathBuf, account: AccountName, uid: Uid, line: String },
+    #[error("{path} does not list the directory {directory} with the record {record}", path = path.display())]
+    DirectoryNotListed { path: PathBuf, directory: DirectoryId, record: RecordId, line: String },
+}
+
+impl ManagedError {
+    pub(crate) const fn fault(&self) -> Fault {
+        match self {
+            Self::Unreadable { .. }
+            | Self::WritableByOthers { .. }
+            | Self::NotAFile { .. }
+            | Self::Damaged { .. } => Fault::ManagedFile,
+            Self::AccountNotListed { .. } => Fault::AccountNotListed,
+            Self::DirectoryNotListed { .. } => Fault::DirectoryNotListed,
+        }
+    }
+
+    pub(crate) fn next_step(&self) -> Cow<'static, str> {
+        match self {
+            Self::Unreadable { path, .. } | Self::NotAFile { path } => {
+                format!("write {}; the package has an example", path.display()).into()
+            }
+            Self::WritableByOthers { path } => {
+                let path = path.display();
+                format!("see what is in it, then run `chown root:root {path} && chmod go-w {path}`").into()
+            }
+            Self::Damaged { path, .. } => format!("correct {}", path.display()).into(),
+            Self::AccountNotListed { path, line, .. } => {
+                format!("if this account is meant to be managed, set in {}: {line}", path.display()).into()
+            }
+            Self::DirectoryNotListed { path, line, .. } => {
+                format!("if this directory is meant, add to {}: {line}", path.display()).into()
+            }
+        }
+    }
+}
+
+/// The file as written, before it means anything.
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    #[serde(default)]
+    accounts: Vec<String>,
+    #[serde(default)]
+    prefixes: Vec<String>,
+    #[serde(default)]
+    uids: Vec<u32>,
+    #[serde(default = "changes_per_day_default")]
+    changes_per_day: u32,
+    #[serde(default = "reboots_per_day_default")]
+    reboots_per_day: u32,
+    #[serde(default)]
+    directory: Vec<WrittenDirectory>,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenDirectory {
+    id: String,
+    record: String,
+    seal_key: Option<String>,
+    receipt_key: Option<String>,
+    #[serde(default)]
+    clear_text: bool,
+}
+
+const fn changes_per_day_default() -> u32 {
+    10
+}
+
+const fn reboots_per_day_default() -> u32 {
+    4
+}
+
+impl Managed {
+    /// Reads the file.
+    ///
+    /// # Errors
+    /// If it is missing, damaged, or others than root could have written it.
+    pub(crate) fn read(root: &Root) -> Result<Self, ManagedError> {
+        let path = root.managed_file();
+        let text = read_as_root(&path)?;
+        Self::parse(&text).map_err(|why| ManagedError::Damaged { path, why })
+    }
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let written: Written = toml::from_str(text).map_err(|error| error.message().to_owned())?;
+        let accounts = written.accounts.iter().map(|name| name.parse().map_err(|e| format!("accounts: {e}")));
+        let changes = usize::try_from(written.changes_per_day).unwrap_or(usize::MAX);
+        if !(1..=CHANGES_PER_DAY_MAX).contains(&changes) {
+            return Err(format!("changes_per_day must be 1 to {CHANGES_PER_DAY_MAX}"));
+        }
+        if written.prefixes.iter().any(|prefix| prefix.parse::<AccountName>().is_err()) {
+            return Err("a prefix must be the beginning of an account name".to_owned());
+        }
+        let directories =
+            written.directory.into_iter().map(Directory::parse).collect::<Result<Vec<_>, String>>()?;
+        let ids: BTreeSet<_> = directories.iter().map(|directory| &directory.id).collect();
+        if ids.len() < directories.len() {
+            return Err("a directory is listed twice".to_owned());
+        }
+        Ok(Self {
+            accounts: accounts.collect::<Result<_, String>>()?,
+            prefixes: written.prefixes.into_iter().collect(),
+            uids: written.uids.into_iter().map(Uid).collect(),
+            changes_per_day: written.changes_per_day,
+            reboots_per_day: written.reboots_per_day,
+            directories,
+        })
+    }
+
+    /// Checks that root lists this account.
+    ///
+    /// Uid 0 must be listed by number. A prefix allows to create accounts, not to take over one that is there: such
+    /// an account must be listed by name or number, system accounts too.
+    ///
+    /// # Errors
+    /// [`ManagedError::AccountNotListed`], with the line to add.
+    pub(crate) fn check_account(
+        &self,
+        root: &Root,
+        account: &AccountName,
+        uid: Uid,
+    ) -> Result<(), ManagedError> {
+        if self.uids.contains(&uid) || (uid != Uid(0) && self.accounts.contains(account)) {
+            return Ok(());
+        }
+        let mut line = if uid == Uid(0) {
+            let uids: Vec<_> = self.uids.iter().map(|uid| uid.0).chain([0]).collect();
+            format!("uids = {uids:?}")
+        } else {
+            let names: Vec<_> =
+                self.accounts.iter().map(AccountName::as_str).chain([account.as_str()]).collect();
+            format!("accounts = {names:?}")
+        };
+        if self.prefixes.iter().any(|prefix| account.as_str().starts_with(prefix)) {
+            line.push_str(" (its prefix is listed, but Lapwing did not create this account)");
+        }
+        Err(ManagedError::AccountNotListed { path: root.managed_file(), account: account.clone(), uid, line })
+    }
+
+    /// The directory that root lists under this id and record; letter case in a record means nothing.
+    ///
+    /// # Errors
+    /// [`ManagedError::DirectoryNotListed`], with the lines to add.
+    pub(crate) fn directory(
+        &self,
+        root: &Root,
+        id: &DirectoryId,
+        record: &RecordId,
+    ) -> Result<&Directory, ManagedError> {
+        self.directories
+            .iter()
+            .find(|listed| listed.id == *id && listed.record.0.eq_ignore_ascii_case(&record.0))
+            .ok_or_else(|| ManagedError::DirectoryNotListed {
+                path: root.managed_file(),
+                directory: id.clone(),
+                record: record.clone(),
+                line: lines_to_add(id, record),
+            })
+    }
+}
+
+fn lines_to_add(id: &DirectoryId, record: &RecordId) -> String {
+    let form = match id {
+        DirectoryId::LapwingServer(_) => "seal_key and receipt_key as the server prints them",
+        DirectoryId::EntraId(_) | DirectoryId::ActiveDirectory(_) => "clear_text = true",
+    };
+    format!("[[directory]] id = {:?}, record = {:?}, and {form}", id.to_string(), record.0)
+}
+
+impl Directory {
+    fn parse(written: WrittenDirectory) -> Result<Self, String> {
+        let id: DirectoryId = written.id.parse().map_err(|error| format!("directory: {error}"))?;
+        let about = |why: &str| format!("directory {id}: {why}");
+        let protection = match (&id, written.seal_key, written.receipt_key, written.clear_text) {
+            (_, None, None, true) => Protection::ClearText,
+            (DirectoryId::LapwingServer(tenant), Some(seal_key), Some(receipt_key), false) => {
+                Protection::Pinned(Box::new(Pins {
+                    tenant: *tenant,
+                    device: written.record.parse().map_err(|_| about("record is not a device id"))?,
+                    seal_key: SealKey::from_bytes(&key_bytes(&seal_key).ok_or_else(|| about("seal_key"))?)
+                        .map_err(|_| about("seal_key is not an X25519 key"))?,
+                    receipt_key: key_bytes(&receipt_key)
+                        .and_then(|bytes| VerifyingKey::from_bytes(&bytes).ok())
+                        .filter(|key| !key.is_weak())
+                        .ok_or_else(|| about("receipt_key is not an Ed25519 key"))?,
+                }))
+            }
+            (_, _, _, true) => return Err(about("clear_text and pinned keys exclude each other")),
+            (DirectoryId::LapwingServer(_), _, _, false) => {
+                return Err(about("needs both seal_key and receipt_key, or clear_text = true"));
+            }
+            (DirectoryId::EntraId(_) | DirectoryId::ActiveDirectory(_), _, _, false) => {
+                return Err(about("takes no sealed passwords: needs clear_text = true and no keys"));
+            }
+        };
+        Ok(Self { id, record: RecordId(written.record), protection })
+    }
+}
+
+fn key_bytes(text: &str) -> Option<[u8; 32]> {
+    BASE64_STANDARD.decode(text).ok()?.try_into().ok()
+}
+
+/// Reads a file after checking, on the open descriptor, that only root can have written it; its folder likewise, for
+/// who may write that may put another of root's files in this one's place.
+fn read_as_root(path: &Path) -> Result<String, ManagedError> {
+    let unreadable = |source| ManagedError::Unreadable { path: path.to_owned(), source };
+    let folder = path.parent().unwrap_or(path);
+    let of_folder = File::open(folder).and_then(|file| file.metadata()).map_err(unreadable)?;
+    let file = File::options()
+        .read(true)
+        .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
+        .open(path)
+        .map_err(unreadable)?;
+    let of_file = file.metadata().map_err(unreadable)?;
+    if !of_file.is_file() || of_file.len() > FILE_LEN_MAX {
+        return Err(ManagedError::NotAFile { path: path.to_owned() });
+    }
+    for (path, metadata) in [(folder, of_folder), (path, of_file)] {
+        if !written_by_root_alone(&metadata) {
+            return Err(ManagedError::WritableByOthers { path: path.to_owned() });
+        }
+    }
+    let mut text = String::new();
+    file.take(FILE_LEN_MAX).read_to_string(&mut text).map_err(unreadable)?;
+    Ok(text)
+}
+
+fn written_by_root_alone(metadata: &Metadata) -> bool {
+    const WRITABLE_BY_GROUP_OR_OTHERS: u32 = 0o022;
+    metadata.uid() == 0 && metadata.mode() & WRITABLE_BY_GROUP_OR_OTHERS == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SERVER: &str = "lapwing:f3531ec6-6330-4f8e-8d39-7a671fbac605";
+    const DEVICE: &str = "0b3c2a10-1111-4222-8333-444455556666";
+    /// The base point of X25519, and an Ed25519 key of RFC 8032 section 7.1, test 1.
+    const SEAL_KEY: &str = "CQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+    const RECEIPT_KEY: &str = "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=";
+
+    fn check(text: &str, account: &str, uid: u32) -> Result<(), String> {
+        Managed::parse(text)
+            .unwrap()
+            .check_account(&Root::new("/"), &account.parse().unwrap(), Uid(uid))
+            .map_err(|error| error.next_step().into_owned())
+    }
+
+    #[test]
+    fn an_account_is_allowed_by_name_or_number_and_uid_0_by_number_alone() {
+        assert_eq!(check("accounts = ['ann']", "ann", 1000), Ok(()));
+        assert_eq!(check("accounts = ['svc']", "svc", 200), Ok(()));
+        assert_eq!(check("uids = [0]", "root", 0), Ok(()));
+        assert!(check("accounts = ['root']", "root", 0).unwrap_err().contains("uids = [0]"));
+        assert!(check("uids = [7]", "root", 0).unwrap_err().contains("uids = [7, 0]"));
+        let line = check("accounts = ['ann']", "bob", 1001).unwrap_err();
+        assert!(line.ends_with(r#"managed.toml: accounts = ["ann", "bob"]"#), "{line}");
+    }
+
+    #[test]
+    fn a_prefix_takes_over_no_account_that_is_there() {
+        let line = check("prefixes = ['lw-']", "lw-1", 1000).unwrap_err();
+        assert!(line.contains(r#"accounts = ["lw-1"]"#) && line.contains("did not create"), "{line}");
+    }
+
+    #[test]
+    fn a_directory_is_found_by_id_and_record() {
+        let text = "[[directory]]\nid = 'ad:corp.example'\nrecord = 'CN=Pc,DC=corp'\nclear_text = true";
+        let managed = Managed::parse(text).unwrap();
+        let find = |id: &str, record: &str| {
+            managed.directory(&Root::new("/"), &id.parse().unwrap(), &RecordId(record.to_owned()))
+        };
+        assert!(find("ad:CORP.example", "cn=pc,dc=corp").is_ok());
+        let refused = find("ad:other.example", "CN=Pc,DC=corp").err().unwrap();
+        assert!(refused.next_step().contains(r#"id = "ad:other.example", record = "CN=Pc,DC=corp""#));
+        assert!(find("ad:corp.example", "CN=Other").is_err());
+    }
+
+    #[test]
+    fn a_directory_states_how_it_is_given_passwords() {
+        let parse = |id: &str, record: &str, rest: &str| {
+            Managed::parse(&format!("[[directory]]\nid = '{id}'\nrecord = '{record}'\n{rest}")).map(drop)
+        };
+        let pins = format!("seal_key = '{SEAL_KEY}'\nreceipt_key = '{RECEIPT_KEY}'\n");
+        assert_eq!(parse(SERVER, DEVICE, &pins), Ok(()));
+        assert_eq!(parse(SERVER, DEVICE, "clear_text = true"), Ok(()));
+        for (id, record, rest) in [
+            (SERVER, DEVICE, String::new()),
+            (SERVER, DEVICE, "clear_text = false".to_owned()),
+            (SERVER, DEVICE, format!("{pins}clear_text = true")),
+            (SERVER, DEVICE, format!("seal_key = '{SEAL_KEY}'")),
+            (SERVER, DEVICE, format!("receipt_key = '{RECEIPT_KEY}'")),
+            (SERVER, "pc1", pins.clone()),
+            (SERVER, DEVICE, "seal_key = 'AAAA'\nreceipt_key = 'AAAA'".to_owned()),
+            ("ad:corp.example", "CN=Pc", pins.clone()),
+            ("ad:corp.example", "CN=Pc", String::new()),
+        ] {
+            assert!(parse(id, record, &rest).is_err(), "{id} {record} {rest}");
+        }
+    }
+
+    #[test]
+    fn what_the_file_may_not_say_is_refused() {
+        for text in [
+            "acounts = ['typo']",
+            "accounts = ['a:b']",
+            "prefixes = ['']",
+            "changes_per_day = 0",
+            "changes_per_day = 101",
+            "uids = [-1]",
+            "[[directory]]\nid='ad:a'\nrecord='r'\nclear_text=true\n[[directory]]\nid='ad:A'\nrecord='s'\nclear_text=true",
+        ] {
+            assert!(Managed::parse(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! The only file that reads the clock and the random source, waits, and starts processes.
+
+use core::convert::Infallible;
+use std::{
+    path::PathBuf,
+    process::Command,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+use lapwing_core::types::{FileTime, WallTime};
+use rand_core::{TryCryptoRng, TryRng};
+
+/// What the wall clock shows; 1970 for a clock before that.
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the wall clock")]
+pub(crate) fn now() -> WallTime {
+    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    WallTime(FileTime::from_unix(since_1970).expect("the clock of the system ends before the year 10000"))
+}
+
+/// A moment in the near future.
+pub(crate) struct Deadline(Instant);
+
+impl Deadline {
+    /// `after` from now.
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the monotonic clock")]
+    pub(crate) fn after(after: Duration) -> Self {
+        Self(Instant::now() + after)
+    }
+
+    /// How long until then; `None` once it is reached.
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the monotonic clock")]
+    pub(crate) fn left(&self) -> Option<Duration> {
+        self.0.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())
+    }
+}
+
+/// How often a lock that somebody else holds is tried again.
+const POLL_EVERY: Duration = Duration::from_millis(100);
+
+/// Tries until `attempt` gives something or `limit` has passed; then `None`.
+///
+/// # Errors
+/// The first error of `attempt`.
+pub(crate) fn poll<T, E>(
+    limit: Duration,
+    mut attempt: impl FnMut() -> Result<Option<T>, E>,
+) -> Result<Option<T>, E> {
+    let deadline = Deadline::after(limit);
+    loop {
+        if let Some(done) = attempt()? {
+            return Ok(Some(done));
+        }
+        let Some(left) = deadline.left() else { return Ok(None) };
+        pause(left.min(POLL_EVERY));
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "file locks of others can only be polled")]
+fn pause(time: Duration) {
+    std::thread::sleep(time);
+}
+
+/// The system's random source.
+pub(crate) struct OsRng;
+
+impl TryRng for OsRng {
+    type Error = Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        let mut bytes = [0; 4];
+        self.try_fill_bytes(&mut bytes)?;
+        Ok(u32::from_ne_bytes(bytes))
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        let mut bytes = [0; 8];
+        self.try_fill_bytes(&mut bytes)?;
+        Ok(u64::from_ne_bytes(bytes))
+    }
+
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
+        // A host without randomness must not choose passwords: stop at once.
+        getrandom::fill(bytes).expect("the system's random source failed");
+        Ok(())
+    }
+}
+
+impl TryCryptoRng for OsRng {}
+
+/// This program once more, with an empty environment.
+pub(crate) fn this_program() -> Command {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place that starts a process; it clears the environment"
+    )]
+    let mut command = Command::new(PathBuf::from("/proc/self/exe"));
+    command.env_clear();
+    command
+}

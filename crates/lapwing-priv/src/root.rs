@@ -1,0 +1,38 @@
+//! Where everything is, under one root directory: `/`, or a private one in tests.
+
+use std::path::{Path, PathBuf};
+
+/// The root directory that every path of this program is under.
+#[derive(Debug, Clone)]
+pub(crate) struct Root(PathBuf);
+
+impl Root {
+    /// An absolute directory.
+    pub(crate) fn new(path: impl Into<PathBuf>) -> Self {
+        Self(path.into())
+    }
+
+    /// Whether this is the host's own root.
+    pub(crate) fn is_host(&self) -> bool {
+        self.0 == Path::new("/")
+    }
+
+    pub(crate) fn as_path(&self) -> &Path {
+        &self.0
+    }
+
+    /// The account files.
+    pub(crate) fn etc(&self) -> PathBuf {
+        self.0.join("etc")
+    }
+
+    /// Root's own file.
+    pub(crate) fn managed_file(&self) -> PathBuf {
+        self.0.join("etc/lapwing/managed.toml")
+    }
+
+    /// The journal and nothing else.
+    pub(crate) fn state(&self) -> PathBuf {
+        self.0.join("var/lib/lapwing-priv")
+    }
+}

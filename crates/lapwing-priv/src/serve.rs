@@ -1,0 +1,77 @@
+//! One request on one connection. Varlink, "Message format"; of it this program speaks one call and one answer.
+
+use std::{
+    io::{self, Read as _, Write as _},
+    os::fd::AsFd as _,
+    os::unix::net::UnixStream,
+    time::Duration,
+};
+
+use lapwing_core::local::{
+    FRAME_END, FRAME_LEN_MAX,
+    root_half::{Reply, Request},
+};
+use serde::Serialize;
+
+use crate::{
+    os::{self, Deadline, OsRng},
+    root::Root,
+    verbs::{self, VerbError},
+};
+
+/// How long a caller may take to send its request, and again to take the answer.
+const PEER_WAIT_MAX: Duration = Duration::from_secs(10);
+
+/// Reads one request, answers it, and is done. A caller that may not ask is told so before anything is read.
+///
+/// # Errors
+/// If the connection fails; the verb may then have been done all the same, as after any lost answer.
+pub(crate) fn serve(root: &Root, mut connection: UnixStream) -> io::Result<()> {
+    connection.set_write_timeout(Some(PEER_WAIT_MAX))?;
+    let caller = rustix::net::sockopt::socket_peercred(connection.as_fd())?.uid.as_raw();
+    let answer = match verbs::check_caller(root, caller) {
+        Ok(()) => read_request(&mut connection)?
+            .and_then(|request| verbs::answer(root, os::now(), &mut OsRng, &request)),
+        Err(error) => Err(error),
+    };
+    match answer {
+        Ok(parameters) => write_message(&mut connection, &Reply { parameters }),
+        Err(error) => write_message(&mut connection, &error.to_refusal()),
+    }
+}
+
+fn read_request(connection: &mut UnixStream) -> io::Result<Result<Request, VerbError>> {
+    let malformed = |why: &str| Ok(Err(VerbError::Malformed(why.to_owned())));
+    let deadline = Deadline::after(PEER_WAIT_MAX);
+    let mut frame = Vec::new();
+    let mut chunk = [0; 4096];
+    loop {
+        let Some(left) = deadline.left() else { return malformed("it did not come in time") };
+        connection.set_read_timeout(Some(left))?;
+        let read = match connection.read(&mut chunk) {
+            Ok(read) => read,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
+            Err(error) => return Err(error),
+        };
+        frame.extend(&chunk[..read]);
+        if let Some(end) = frame.iter().position(|byte| *byte == FRAME_END) {
+            if end + 1 < frame.len() {
+                return malformed("there is more than one request");
+            }
+            // serde_json's message quotes what it did not know, never a secret: none is ever sent to us.
+            return Ok(serde_json::from_slice(&frame[..end]).map_err(|e| VerbError::Malformed(e.to_string())));
+        }
+        if read == 0 {
+            return malformed("it ends before its NUL");
+        }
+        if frame.len() > FRAME_LEN_MAX {
+            return malformed("it is too long");
+        }
+    }
+}
+
+fn write_message(connection: &mut UnixStream, message: &impl Serialize) -> io::Result<()> {
+    let mut frame = serde_json::to_vec(message).map_err(io::Error::other)?;
+    frame.push(FRAME_END);
+    connection.write_all(&frame)
+}

@@ -1,0 +1,213 @@
+//! The verbs of `org.lapwing.Priv`: one request in, one answer out.
+
+mod change;
+mod error;
+mod prepare;
+mod state;
+
+use lapwing_core::{
+    event::EventId,
+    local::root_half::{Committed, Counted, Fault, Journal as Told, OfVersion, Prepared, Request},
+    types::{PasswordVersion, RunId, WallTime},
+};
+use rand_core::CryptoRng;
+use serde::Serialize;
+
+pub(crate) use self::error::VerbError;
+use crate::{
+    account::{self, day},
+    journal::file::JournalFile,
+    log,
+    root::Root,
+};
+
+/// What a verb is answered by.
+#[derive(Serialize)]
+#[serde(untagged)]
+pub(crate) enum Answer {
+    Journal(Told),
+    Prepared(Prepared),
+    Counted(Counted),
+    Committed(Committed),
+}
+
+/// One request's work: the journal is locked from its start to its end.
+pub(crate) struct Work<'a, R> {
+    root: &'a Root,
+    now: WallTime,
+    rng: &'a mut R,
+    file: JournalFile,
+}
+
+/// Answers a request and logs it.
+///
+/// # Errors
+/// Why it is refused.
+pub(crate) fn answer<R: CryptoRng>(
+    root: &Root,
+    now: WallTime,
+    rng: &mut R,
+    request: &Request,
+) -> Result<Answer, VerbError> {
+    let answer = JournalFile::open(root)
+        .map_err(VerbError::from)
+        .and_then(|file| Work { root, now, rng, file }.answer(request));
+    log_verb(request, &answer);
+    answer
+}
+
+/// Finishes, without network or `lapwingd`, what a crash interrupted.
+///
+/// # Errors
+/// Why that was not possible; `lapwingd` tries again.
+pub(crate) fn recover<R: CryptoRng>(root: &Root, now: WallTime, rng: &mut R) -> Result<(), VerbError> {
+    Work { root, now, rng, file: JournalFile::open(root)? }.recover()
+}
+
+impl<R: CryptoRng> Work<'_, R> {
+    fn answer(mut self, request: &Request) -> Result<Answer, VerbError> {
+        match request {
+            Request::Begin(request) => {
+                self.file.journal.begin(parse_run(&request.run)?);
+                self.file.save()?;
+                self.state().map(Answer::Journal)
+            }
+            Request::State(request) => {
+                self.check_run(&request.run)?;
+                self.state().map(Answer::Journal)
+            }
+            Request::Prepare(request) => {
+                self.check_run(&request.run)?;
+                self.prepare(request).map(Answer::Prepared)
+            }
+            Request::Ciphertext(request) => {
+                let version = self.check_version(request)?;
+                self.ciphertext(version).map(Answer::Prepared)
+            }
+            Request::CountSend(request) => {
+                let version = self.check_version(request)?;
+                let unanswered = self.file.journal.count_send(version)?;
+                self.file.save()?;
+                Ok(Answer::Counted(Counted { unanswered }))
+            }
+            Request::Answered(request) => {
+                let version = self.check_version(request)?;
+                let unanswered = self.file.journal.answered(version)?;
+                self.file.save()?;
+                Ok(Answer::Counted(Counted { unanswered }))
+            }
+            Request::Commit(request) => {
+                self.check_run(&request.run)?;
+                let version = parse(&request.version)?;
+                self.commit(version, request.receipt.as_deref()).map(Answer::Committed)
+            }
+            Request::Reinstate(request) => {
+                let version = self.check_version(request)?;
+                self.reinstate(version).map(Answer::Committed)
+            }
+        }
+    }
+
+    fn check_run(&self, run: &str) -> Result<(), VerbError> {
+        Ok(self.file.journal.check_run(parse_run(run)?)?)
+    }
+
+    fn check_version(&self, request: &OfVersion) -> Result<PasswordVersion, VerbError> {
+        self.check_run(&request.run)?;
+        parse(&request.version)
+    }
+
+    /// Days since 1970.
+    fn today(&self) -> u32 {
+        u32::try_from(day(self.now.0)).unwrap_or(u32::MAX)
+    }
+}
+
+fn parse_run(text: &str) -> Result<RunId, VerbError> {
+    parse(text)
+}
+
+/// A value of a request.
+fn parse<T: core::str::FromStr<Err: core::fmt::Display>>(text: &str) -> Result<T, VerbError> {
+    text.parse().map_err(|error: T::Err| VerbError::Malformed(error.to_string()))
+}
+
+fn log_verb(request: &Request, answer: &Result<Answer, VerbError>) {
+    let (verb, asked_version) = match request {
+        Request::Begin(_) => ("Begin", None),
+        Request::State(_) => ("State", None),
+        Request::Prepare(_) => ("Prepare", None),
+        Request::Ciphertext(request) => ("Ciphertext", Some(&request.version)),
+        Request::CountSend(request) => ("CountSend", Some(&request.version)),
+        Request::Answered(request) => ("Answered", Some(&request.version)),
+        Request::Commit(request) => ("Commit", Some(&request.version)),
+        Request::Reinstate(request) => ("Reinstate", Some(&request.version)),
+    };
+    let event = match answer {
+        Err(error) => Some(refusal_event(error.fault())),
+        Ok(Answer::Prepared(_)) => Some(EventId::ChangePrepared),
+        Ok(Answer::Committed(_)) if verb == "Reinstate" => Some(EventId::DriftHealed),
+        Ok(Answer::Committed(_)) => Some(EventId::AccountUpdated),
+        Ok(Answer::Journal(_) | Answer::Counted(_)) => None,
+    };
+    let event = event.map(|event| event.code().to_string());
+    let (account, version) = match answer {
+        Ok(Answer::Prepared(done)) => (Some(&done.account), Some(&done.version)),
+        Ok(Answer::Committed(done)) => (Some(&done.account), Some(&done.version)),
+        Ok(Answer::Journal(_) | Answer::Counted(_)) | Err(_) => (None, asked_version),
+    };
+    let mut fields = vec![("VERB", verb)];
+    fields.extend(account.map(|account| ("ACCOUNT", account.as_str())));
+    fields.extend(version.map(|version| ("PASSWORD_VERSION", version.as_str())));
+    fields.extend(event.as_deref().map(|event| ("EVENT_ID", event)));
+    match answer {
+        Ok(_) => log::info("Did what lapwingd asked", &fields),
+        Err(error) => {
+            let next_step = error.next_step();
+            fields.push(("NEXT_STEP", &next_step));
+            log::error(&format!("Refused what lapwingd asked: {}", error.message()), &fields);
+        }
+    }
+}
+
+const fn refusal_event(fault: Fault) -> EventId {
+    match fault {
+        Fault::JournalDamaged => EventId::JournalDamaged,
+        Fault::BudgetSpent => EventId::BudgetExhausted,
+        Fault::ReceiptInvalid => EventId::ReceiptInvalid,
+        Fault::AccountNotListed
+        | Fault::DirectoryNotListed
+        | Fault::ManagedFile
+        | Fault::AccountMissing
+        | Fault::AccountUnsuitable
+        | Fault::FileLocked
+        | Fault::NotWritable
+        | Fault::NoSpace
+        | Fault::AgeingTooShort
+        | Fault::NoAcceptablePassword
+        | Fault::HashRefused
+        | Fault::StaleRun
+        | Fault::UnknownVersion
+        | Fault::CommitPending
+        | Fault::NoDrift
+        | Fault::Malformed
+        | Fault::NotAuthorized
+        | Fault::Internal => EventId::ChangeRefused,
+    }
+}
+
+/// The user that `lapwingd` runs as.
+const CALLER: &str = "lapwing";
+
+/// Checks that a caller with this uid may ask: root and the user of `lapwingd`.
+///
+/// # Errors
+/// [`VerbError::NotAuthorized`].
+pub(crate) fn check_caller(root: &Root, uid: u32) -> Result<(), VerbError> {
+    let allowed = uid == 0 || account::uid_of(root, CALLER)?.is_some_and(|caller| caller.0 == uid);
+    if allowed {
+        return Ok(());
+    }
+    log::error("Refused a caller who may not ask", &[("CALLER_UID", &uid.to_string())]);
+    Err(VerbError::NotAuthorized(uid))
+}

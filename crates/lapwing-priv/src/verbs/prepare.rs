@@ -1,0 +1,165 @@
+//! Prepare: check that the change can succeed, draw a password, add a candidate. The account is unchanged.
+
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use lapwing_core::{
+    binding::SealBinding,
+    event::EventId,
+    generate::{self, Rules},
+    local::root_half::{Material, Prepare, Prepared, Rules as AskedRules},
+    policy::{PassphraseLength, PasswordComplexity, PasswordLength},
+    secret::Password,
+    types::{AccountName, DirectoryId, FileTime, PasswordVersion, RecordId, Uid},
+};
+use rand_core::CryptoRng;
+
+use super::{VerbError, Work, parse};
+use crate::{
+    account, crypt,
+    dry_run::{self, Verdict},
+    failpoint,
+    journal::{self, Entry},
+    log,
+    managed::{Managed, Protection},
+    process, seal,
+};
+
+/// How many passwords the host's rules are asked about before they are believed to accept none.
+const ATTEMPTS_MAX: usize = 5;
+
+impl<R: CryptoRng> Work<'_, R> {
+    pub(super) fn prepare(&mut self, request: &Prepare) -> Result<Prepared, VerbError> {
+        self.file.journal.check_nothing_recorded()?;
+        let directory_id: DirectoryId = parse(&request.directory)?;
+        let expiry: FileTime = parse(&request.expiry)?;
+        let rules = parse_rules(&request.rules)?;
+        let managed = Managed::read(self.root)?;
+        let directory = managed.directory(self.root, &directory_id, &RecordId(request.record.clone()))?;
+        let (account, uid) = self.check_change(&managed, request.account.as_deref(), expiry)?;
+
+        process::lock_memory().map_err(|source| VerbError::NotLocked { source })?;
+        let (password, warning) = self.draw(&account, &rules)?;
+        let version = PasswordVersion::random(self.rng);
+        let hash = crypt::hash(self.root, &password, self.rng)?;
+        let sealed = match &directory.protection {
+            Protection::ClearText => None,
+            Protection::Pinned(pins) => {
+                let binding =
+                    SealBinding { tenant: pins.tenant, device: pins.device, version, account: &account };
+                Some(seal::seal(&password, &binding, &pins.seal_key, self.rng)?)
+            }
+        };
+        let entry = Entry {
+            version,
+            account,
+            uid,
+            hash,
+            directory: directory_id,
+            record: directory.record.clone(),
+            expiry,
+            prepared: self.now.0,
+            sealed,
+        };
+        let material = entry
+            .sealed
+            .as_deref()
+            .map_or_else(|| Material::Clear(password.expose_secret().to_owned()), told_sealed);
+        let prepared = Prepared { warning, ..tell(&entry, material) };
+        failpoint::hit("prepare.before_journal");
+        self.file.journal.add(entry)?;
+        self.file.save()?;
+        failpoint::hit("prepare.after_journal");
+        Ok(prepared)
+    }
+
+    /// Everything that would make the commit fail later, found now.
+    fn check_change(
+        &self,
+        managed: &Managed,
+        asked: Option<&str>,
+        expiry: FileTime,
+    ) -> Result<(AccountName, Uid), VerbError> {
+        let name = match asked {
+            Some(name) => parse(name)?,
+            None => account::built_in_administrator(self.root)?,
+        };
+        let account = account::find(self.root, &name, self.today())?;
+        managed.check_account(self.root, &name, account.uid)?;
+        self.file.journal.check_budget(self.now, managed.changes_per_day)?;
+        account.check_outlives(expiry)?;
+        account::check_room(&self.root.state())?;
+        account::check_replaceable(self.root)?;
+        Ok((name, account.uid))
+    }
+
+    /// Draws passwords until the host's rules accept one. A complaint that every one draws alike is not about the
+    /// password (a dictionary that is missing, say), and must not stop rotation for ever: it is passed on.
+    fn draw(
+        &mut self,
+        account: &AccountName,
+        rules: &Rules,
+    ) -> Result<(Password, Option<String>), VerbError> {
+        let mut complaints: Vec<String> = Vec::with_capacity(ATTEMPTS_MAX);
+        let mut only_warned = true;
+        loop {
+            let password = generate::generate(rules, self.rng)?;
+            let complaint = match dry_run::try_password(self.root, account, &password) {
+                Verdict::Accepted => return Ok((password, None)),
+                Verdict::Unavailable(why) => {
+                    warn_of_rules(&why);
+                    return Ok((password, Some(why)));
+                }
+                Verdict::Warned(complaint) => complaint,
+                Verdict::Refused(complaint) => {
+                    only_warned = false;
+                    complaint
+                }
+            };
+            let all_alike = complaints.iter().all(|earlier| *earlier == complaint);
+            complaints.push(complaint.clone());
+            match complaints.len() {
+                ..ATTEMPTS_MAX => {}
+                _ if only_warned && all_alike => {
+                    warn_of_rules(&complaint);
+                    return Ok((password, Some(complaint)));
+                }
+                attempts => return Err(VerbError::NoAcceptablePassword { attempts, why: complaint }),
+            }
+        }
+    }
+
+    /// Hands out a candidate's ciphertext again.
+    pub(super) fn ciphertext(&self, version: PasswordVersion) -> Result<Prepared, VerbError> {
+        let entry = self.file.journal.candidate(version)?;
+        let sealed = entry.sealed.as_deref().ok_or(journal::ProtocolError::UnknownVersion)?;
+        Ok(tell(entry, told_sealed(sealed)))
+    }
+}
+
+fn warn_of_rules(why: &str) {
+    let event = EventId::PasswordRuleWarned.code().to_string();
+    log::warning(&format!("The host's password rules were not obeyed: {why}"), &[("EVENT_ID", &event)]);
+}
+
+fn told_sealed(sealed: &[u8]) -> Material {
+    Material::Sealed(BASE64_STANDARD.encode(sealed))
+}
+
+fn tell(entry: &Entry, material: Material) -> Prepared {
+    Prepared {
+        version: entry.version.to_string(),
+        account: entry.account.to_string(),
+        uid: entry.uid.0,
+        expiry: entry.expiry.to_string(),
+        material,
+        warning: None,
+    }
+}
+
+fn parse_rules(asked: &AskedRules) -> Result<Rules, VerbError> {
+    let malformed = |error: lapwing_core::policy::Unsupported| VerbError::Malformed(error.to_string());
+    Ok(Rules::new(
+        PasswordComplexity::parse(asked.password_complexity.into()).map_err(malformed)?,
+        PasswordLength::parse(asked.password_length.into()).map_err(malformed)?,
+        PassphraseLength::parse(asked.passphrase_length.into()).map_err(malformed)?,
+    ))
+}
