@@ -12,7 +12,7 @@
 //!
 //! All functions here block on the disk.
 
-mod files;
+pub mod files;
 mod key;
 
 use std::{io, path::PathBuf};

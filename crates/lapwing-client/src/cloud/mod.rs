@@ -79,6 +79,12 @@ impl Session {
         &self.directory.id
     }
 
+    /// The address that passwords are sent to, without what names the request.
+    #[must_use]
+    pub fn endpoint(&self) -> String {
+        format!("{}{}/{}", self.directory.management, wire::UPLOAD_PATH, self.identity.settings.device)
+    }
+
     /// What a `lapwing-server` announced; none on Entra ID. Its keys are not those to trust: the pinned ones are.
     #[must_use]
     pub const fn announcement(&self) -> Option<&Announcement> {

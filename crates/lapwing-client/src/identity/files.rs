@@ -68,7 +68,11 @@ impl Root {
     }
 }
 
-pub(super) fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>, IdentityError> {
+/// Reads a file, if it is there.
+///
+/// # Errors
+/// [`IdentityError::Unreadable`] if it is there and cannot be read, or is larger than any right one.
+pub fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>, IdentityError> {
     match File::open(path).and_then(read_whole) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -103,8 +107,11 @@ pub(super) fn replace_private(path: &Path, content: &[u8]) -> Result<(), Identit
         .map_err(|source| IdentityError::Unwritable { path: path.to_owned(), source })
 }
 
-/// Replaces a file that everybody may read.
-pub(super) fn replace_public(path: &Path, content: &[u8]) -> Result<(), IdentityError> {
+/// Replaces a file that everybody may read: by one aside, synced, renamed, the folder synced.
+///
+/// # Errors
+/// [`IdentityError::Unwritable`]; then the file is as it was.
+pub fn replace_public(path: &Path, content: &[u8]) -> Result<(), IdentityError> {
     replace(path, content, 0o644, 0o755)
         .map_err(|source| IdentityError::Unwritable { path: path.to_owned(), source })
 }

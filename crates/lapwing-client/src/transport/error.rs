@@ -114,6 +114,22 @@ impl TransportError {
         }
     }
 
+    /// Whom the call was for: host and port, or the host alone if it has no address; none if it was not made.
+    #[must_use]
+    pub fn peer(&self) -> Option<&str> {
+        match self {
+            Self::NameNotResolved { host, .. } => Some(host),
+            Self::Unreachable { peer, .. }
+            | Self::TimedOut { peer, .. }
+            | Self::NotTrusted { peer, .. }
+            | Self::Tls { peer, .. }
+            | Self::Closed { peer, .. }
+            | Self::AnswerTooLong { peer, .. }
+            | Self::Unsendable { peer, .. } => Some(peer),
+            Self::Configuration { .. } => None,
+        }
+    }
+
     /// What to do about it.
     #[must_use]
     pub const fn next_step(&self) -> &'static str {

@@ -1,6 +1,6 @@
 //! Which certificates are believed.
 
-use core::str::FromStr;
+use core::{fmt, str::FromStr};
 use std::sync::Arc;
 
 use aws_lc_rs::digest;
@@ -48,6 +48,12 @@ impl FromStr for CertificateDigest {
             *byte = nibble(*high)? << 4 | nibble(*low)?;
         }
         Ok(Self(bytes))
+    }
+}
+
+impl fmt::Display for CertificateDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }
 
@@ -196,7 +202,9 @@ mod tests {
     #[test]
     fn a_digest_is_64_hexadecimal_digits() {
         let digits = "0aF".repeat(21) + "0";
-        assert_eq!(digits.parse::<CertificateDigest>().unwrap().0[..2], [0x0a, 0xf0]);
+        let digest: CertificateDigest = digits.parse().unwrap();
+        assert_eq!(digest.0[..2], [0x0a, 0xf0]);
+        assert_eq!(digest.to_string(), digits.to_lowercase());
         for text in
             ["", &digits[1..], &format!("{digits}00"), &digits.replace('F', "g"), &digits.replace("0a", "ä")]
         {

@@ -10,6 +10,21 @@ impl Hresult {
         Self(u32::from_le_bytes([low, high, 0x07, 0x80]))
     }
 
+    /// The nearest Win32 code of a failed system call, by its Linux error number; `ERROR_GEN_FAILURE` for the rest.
+    #[must_use]
+    pub const fn from_errno(errno: i32) -> Self {
+        Self::from_win32(match errno {
+            // EPERM, EACCES, ENOENT, EROFS, ENOSPC and EDQUOT, ENOTDIR, EIO.
+            1 | 13 => 5,
+            2 => 2,
+            30 => 19,
+            28 | 122 => 112,
+            20 => 3,
+            5 => 1117,
+            _ => 31,
+        })
+    }
+
     /// `ERROR_INTERNET_NAME_NOT_RESOLVED`.
     pub const NAME_NOT_RESOLVED: Self = Self::from_win32(12_007);
     /// `ERROR_INTERNET_CANNOT_CONNECT`.

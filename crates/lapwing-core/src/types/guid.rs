@@ -44,6 +44,12 @@ impl Guid {
     pub fn random(rng: &mut impl CryptoRng) -> Self {
         let mut bytes = [0; 16];
         rng.fill_bytes(&mut bytes);
+        Self::from_random_bytes(bytes)
+    }
+
+    /// Makes a version 4 GUID of 128 random bits, six of which give way to its form. RFC 9562 section 5.4.
+    #[must_use]
+    pub const fn from_random_bytes(mut bytes: [u8; 16]) -> Self {
         let [.., version, _, variant, _, _, _, _, _, _, _] = &mut bytes;
         *version = (*version & 0x0f) | 0x40;
         *variant = (*variant & 0x3f) | 0x80;

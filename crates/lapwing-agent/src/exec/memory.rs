@@ -1,0 +1,117 @@
+//! What the machine wants to know again after a restart, in `/var/lib/lapwing/memory.json`.
+//!
+//! Losing it loses nothing that the journal or the directory would not tell; so a file that cannot be read starts anew,
+//! and one that cannot be written is reported.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, Write as _},
+    os::unix::fs::OpenOptionsExt as _,
+    path::Path,
+};
+
+use lapwing_client::identity::Root;
+use lapwing_core::{
+    agent::Memory,
+    event::{Event, Hresult},
+    types::{FileTime, WallTime},
+};
+use serde::{Deserialize, Serialize};
+
+use crate::log;
+
+const PATH: &str = "var/lib/lapwing/memory.json";
+
+/// The file's form.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+struct OnDisk {
+    last_foreign: Option<String>,
+    last_rotation: Option<String>,
+    policy_source: Option<String>,
+    age_days_min: Option<u16>,
+    drift_healed: bool,
+}
+
+/// Reads it; a new one if there is none or it is damaged.
+pub(crate) fn load(root: &Root) -> Memory {
+    let on_disk: OnDisk = match fs::read(root.path(PATH)) {
+        Ok(bytes) => serde_json::from_slice(&bytes).unwrap_or_else(|error| {
+            tracing::warn!(%error, "What the last run remembered is damaged; starting without it");
+            OnDisk::default()
+        }),
+        Err(_) => OnDisk::default(),
+    };
+    let time = |text: Option<String>| text.and_then(|text| text.parse::<FileTime>().ok()).map(WallTime);
+    Memory {
+        last_foreign: time(on_disk.last_foreign),
+        last_rotation: time(on_disk.last_rotation),
+        policy_source: on_disk.policy_source,
+        age_days_min: on_disk.age_days_min,
+        drift_healed: on_disk.drift_healed,
+    }
+}
+
+/// Writes it; a failure is event 10105.
+pub(crate) fn save(root: &Root, memory: &Memory) {
+    let on_disk = OnDisk {
+        last_foreign: memory.last_foreign.map(|time| time.0.to_string()),
+        last_rotation: memory.last_rotation.map(|time| time.0.to_string()),
+        policy_source: memory.policy_source.clone(),
+        age_days_min: memory.age_days_min,
+        drift_healed: memory.drift_healed,
+    };
+    let written = serde_json::to_vec_pretty(&on_disk)
+        .map_err(io::Error::from)
+        .and_then(|bytes| replace(&root.path(PATH), &bytes));
+    if let Err(error) = written {
+        tracing::warn!(%error, path = PATH, "What this run remembers cannot be written");
+        log::raise(&Event::LocalStateNotWritten {
+            hr: Hresult::from_errno(error.raw_os_error().unwrap_or_default()),
+        });
+    }
+}
+
+/// Replaces the file whole: write, sync, rename, sync of the folder.
+fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let temporary = path.with_extension("new");
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(&temporary, path)?;
+    path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn root() -> (tempfile::TempDir, Root) {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir_all(dir.path().join("var/lib/lapwing")).unwrap();
+        let root = Root::at(dir.path().to_path_buf());
+        (dir, root)
+    }
+
+    #[test]
+    fn what_was_remembered_is_known_again() {
+        let (_dir, root) = root();
+        let memory = Memory {
+            last_foreign: Some(WallTime("2026-01-02T03:04:05Z".parse().unwrap())),
+            last_rotation: None,
+            policy_source: Some("Local".to_owned()),
+            age_days_min: Some(1),
+            drift_healed: true,
+        };
+        save(&root, &memory);
+        assert_eq!(load(&root), memory);
+    }
+
+    #[test]
+    fn a_damaged_file_starts_anew() {
+        let (_dir, root) = root();
+        assert_eq!(load(&root), Memory::default());
+        fs::write(root.path(PATH), b"{\"last_foreign\": 7").unwrap();
+        assert_eq!(load(&root), Memory::default());
+    }
+}

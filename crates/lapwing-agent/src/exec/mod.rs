@@ -1,0 +1,110 @@
+//! Performs the machine's actions: each once, each with one outcome, each within a deadline.
+
+pub(crate) mod memory;
+
+mod directory;
+mod root_half;
+
+use lapwing_client::identity::Root;
+use lapwing_core::{
+    agent::{Action, Outcome, PolicyRead, StoreOutcome},
+    types::RunId,
+};
+
+use self::{
+    directory::Directory,
+    root_half::{Material, RootHalf},
+};
+use crate::{failpoint, policy_source::PolicySources};
+
+/// What actions are performed with, and what is carried from one to the next.
+#[derive(Debug)]
+pub(crate) struct Executor {
+    root: Root,
+    root_half: RootHalf,
+    directory: Directory,
+    policy: PolicySources,
+    /// What the root half gave to store: the only place where a password stays between two actions.
+    material: Option<Material>,
+}
+
+impl Executor {
+    /// For the host whose file system begins at `root`.
+    pub(crate) fn new(root: Root, run: RunId) -> Self {
+        Self {
+            root_half: RootHalf::new(&root, run),
+            directory: Directory::new(root.clone()),
+            policy: PolicySources::new(root.clone()),
+            material: None,
+            root,
+        }
+    }
+
+    /// Performs one action; its outcome, if it has one.
+    pub(crate) async fn perform(&mut self, action: Action) -> Option<Outcome> {
+        match action {
+            Action::ReadJournal { begin } => Some(Outcome::Journal(self.root_half.journal(begin).await)),
+            Action::ReadPolicy { age_days_min } => Some(Outcome::Policy(self.read_policy(age_days_min))),
+            Action::Connect => Some(Outcome::Connected(self.directory.connect().await)),
+            Action::ReadState => Some(Outcome::State(self.directory.state().await)),
+            Action::Prepare { plan, directory, record, expiry } => {
+                failpoint::hit("agent.before_prepare");
+                let prepared = self.root_half.prepare(&plan, &directory, &record, expiry).await;
+                failpoint::hit("agent.after_prepare");
+                Some(Outcome::Prepared(prepared.map(|(prepared, material)| {
+                    self.material = Some(material);
+                    prepared
+                })))
+            }
+            Action::FetchSeal(version) => Some(Outcome::Prepared(
+                self.root_half.fetch_seal(version).await.map(|(prepared, material)| {
+                    self.material = Some(material);
+                    prepared
+                }),
+            )),
+            Action::CountSend(version) => Some(Outcome::Counted(self.root_half.count_send(version).await)),
+            Action::UncountSend(version) => {
+                Some(Outcome::Counted(self.root_half.uncount_send(version).await))
+            }
+            Action::Store(store) => {
+                failpoint::hit("agent.before_store");
+                let stored = match &self.material {
+                    Some(material) => self.directory.store(&store, material).await,
+                    None => StoreOutcome::NotSent(directory::nothing_to_send()),
+                };
+                failpoint::hit("agent.after_store");
+                Some(Outcome::Stored(stored))
+            }
+            Action::Commit { version, receipt } => {
+                failpoint::hit("agent.before_commit");
+                let committed = self.root_half.commit(version, receipt.as_ref()).await;
+                failpoint::hit("agent.after_commit");
+                Some(Outcome::Committed(committed))
+            }
+            Action::Reinstate(version) => Some(Outcome::Committed(self.root_half.reinstate(version).await)),
+            Action::Forget => {
+                self.material = None;
+                self.directory.disconnect();
+                None
+            }
+            Action::Remember(memory) => {
+                memory::save(&self.root, &memory);
+                None
+            }
+            // The loop does these itself.
+            Action::Raise(_) | Action::Answer(..) => None,
+        }
+    }
+
+    fn read_policy(&mut self, age_days_min: Option<u16>) -> PolicyRead {
+        self.policy.read(age_days_min)
+    }
+}
+
+/// An error and what it rests on, in one line.
+fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    std::iter::successors(Some(error), |error| error.source())
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(": ")
+}

@@ -1,0 +1,284 @@
+//! Asks the root half: one verb per connection, one answer, within a deadline.
+
+use core::time::Duration;
+use std::{io, path::PathBuf};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use lapwing_client::identity::Root;
+use lapwing_core::{
+    agent::{Committed, Entry, Field, Journal, Plan, Prepared, Receipt, RootHalfFailure},
+    local::{
+        FRAME_END, FRAME_LEN_MAX,
+        root_half::{self as wire, Refusal, Request},
+    },
+    secret::Password,
+    types::{
+        AccountNameError, DirectoryId, DirectoryIdError, FileTimeError, GuidError, PasswordVersion, RecordId,
+        RunId, Uid, WallTime,
+    },
+};
+use serde::{Deserialize, de::DeserializeOwned};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::UnixStream,
+};
+use zeroize::Zeroizing;
+
+/// The longest that a verb may take: a lock waited for, several candidates hashed and tried on the host's rules.
+const ANSWER_TIME_MAX: Duration = Duration::from_secs(120);
+
+/// What the root half gave to store.
+pub(super) enum Material {
+    /// Sealed to the directory's pinned key.
+    Sealed(Vec<u8>),
+    /// Clear text, for a directory that takes no ciphertext.
+    Clear(Password),
+}
+
+impl core::fmt::Debug for Material {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self {
+            Self::Sealed(_) => "Sealed(..)",
+            Self::Clear(_) => "Clear(redacted)",
+        })
+    }
+}
+
+/// The root half, as this run of `lapwingd` sees it.
+#[derive(Debug)]
+pub(super) struct RootHalf {
+    socket: PathBuf,
+    run: RunId,
+}
+
+/// Why an answer is not what the protocol says.
+#[derive(Debug, thiserror::Error)]
+enum AnswerError {
+    #[error("the root half cannot be reached at {}", path.display())]
+    Unreachable { path: PathBuf, source: io::Error },
+    #[error("the root half ended before it answered")]
+    Ended(#[source] io::Error),
+    #[error("the root half did not answer within {ANSWER_TIME_MAX:?}")]
+    TimedOut,
+    #[error("the root half's answer is longer than {FRAME_LEN_MAX} bytes")]
+    TooLong,
+    #[error("the root half's answer is malformed")]
+    Malformed(#[from] serde_json::Error),
+    #[error("a GUID in the root half's answer is malformed")]
+    Guid(#[from] GuidError),
+    #[error("an account name in the root half's answer is malformed")]
+    Account(#[from] AccountNameError),
+    #[error("a time in the root half's answer is malformed")]
+    Time(#[from] FileTimeError),
+    #[error("a directory in the root half's answer is malformed")]
+    Directory(#[from] DirectoryIdError),
+    #[error("a seal in the root half's answer is malformed")]
+    Seal(#[from] base64::DecodeError),
+}
+
+impl AnswerError {
+    const fn next_step(&self) -> &'static str {
+        match self {
+            Self::Unreachable { .. } => "start it: systemctl start lapwing-priv.socket",
+            Self::Ended(_) | Self::TimedOut => "look into its log: journalctl -t lapwingd-priv",
+            Self::TooLong
+            | Self::Malformed(_)
+            | Self::Guid(_)
+            | Self::Account(_)
+            | Self::Time(_)
+            | Self::Directory(_)
+            | Self::Seal(_) => "install lapwingd and lapwingd-priv of the same version",
+        }
+    }
+}
+
+/// An answer on the wire: parameters, or an error with some.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Answer<T> {
+    Refused(Refusal),
+    Done { parameters: T },
+}
+
+impl RootHalf {
+    pub(super) fn new(root: &Root, run: RunId) -> Self {
+        Self { socket: root.path(wire::SOCKET_PATH.trim_start_matches('/')), run }
+    }
+
+    fn in_run(&self) -> wire::InRun {
+        wire::InRun { run: self.run.to_string() }
+    }
+
+    fn of_version(&self, version: PasswordVersion) -> wire::OfVersion {
+        wire::OfVersion { run: self.run.to_string(), version: version.to_string() }
+    }
+
+    pub(super) async fn journal(&self, begin: bool) -> Result<Journal, RootHalfFailure> {
+        let request = if begin { Request::Begin(self.in_run()) } else { Request::State(self.in_run()) };
+        self.ask(&request, journal).await
+    }
+
+    pub(super) async fn prepare(
+        &self,
+        plan: &Plan,
+        directory: &DirectoryId,
+        record: &RecordId,
+        expiry: WallTime,
+    ) -> Result<(Prepared, Material), RootHalfFailure> {
+        let request = Request::Prepare(wire::Prepare {
+            run: self.run.to_string(),
+            account: plan.account.as_ref().map(ToString::to_string),
+            directory: directory.to_string(),
+            record: record.to_string(),
+            expiry: expiry.0.to_string(),
+            rules: wire::Rules {
+                password_complexity: plan.rules.complexity.number(),
+                // The policy's ranges end far below 256; a value beyond would be refused as malformed.
+                password_length: u8::try_from(plan.rules.password_length.characters()).unwrap_or(u8::MAX),
+                passphrase_length: u8::try_from(plan.rules.passphrase_length.words()).unwrap_or(u8::MAX),
+            },
+        });
+        self.ask(&request, prepared).await
+    }
+
+    pub(super) async fn fetch_seal(
+        &self,
+        version: PasswordVersion,
+    ) -> Result<(Prepared, Material), RootHalfFailure> {
+        self.ask(&Request::Ciphertext(self.of_version(version)), prepared).await
+    }
+
+    pub(super) async fn count_send(&self, version: PasswordVersion) -> Result<u32, RootHalfFailure> {
+        self.ask(&Request::CountSend(self.of_version(version)), |counted: wire::Counted| {
+            Ok(counted.unanswered)
+        })
+        .await
+    }
+
+    pub(super) async fn uncount_send(&self, version: PasswordVersion) -> Result<u32, RootHalfFailure> {
+        self.ask(
+            &Request::Answered(self.of_version(version)),
+            |counted: wire::Counted| Ok(counted.unanswered),
+        )
+        .await
+    }
+
+    pub(super) async fn commit(
+        &self,
+        version: PasswordVersion,
+        receipt: Option<&Receipt>,
+    ) -> Result<Committed, RootHalfFailure> {
+        let request = Request::Commit(wire::Commit {
+            run: self.run.to_string(),
+            version: version.to_string(),
+            receipt: receipt.map(|receipt| STANDARD.encode(&receipt.0)),
+        });
+        self.ask(&request, committed).await
+    }
+
+    pub(super) async fn reinstate(&self, version: PasswordVersion) -> Result<Committed, RootHalfFailure> {
+        self.ask(&Request::Reinstate(self.of_version(version)), committed).await
+    }
+
+    /// One verb: the answer parsed, or why there is none.
+    async fn ask<W: DeserializeOwned, T>(
+        &self,
+        request: &Request,
+        parse: impl FnOnce(W) -> Result<T, AnswerError>,
+    ) -> Result<T, RootHalfFailure> {
+        let answer = match tokio::time::timeout(ANSWER_TIME_MAX, self.exchange(request)).await {
+            Ok(Ok(frame)) => serde_json::from_slice::<Answer<W>>(&frame).map_err(AnswerError::from),
+            Ok(Err(error)) => Err(error),
+            Err(_) => Err(AnswerError::TimedOut),
+        };
+        match answer {
+            Ok(Answer::Refused(Refusal::Refused { fault, message, next_step })) => {
+                Err(RootHalfFailure { fault: Some(fault), message, next_step })
+            }
+            Ok(Answer::Done { parameters }) => parse(parameters).map_err(|error| failure(&error)),
+            Err(error) => Err(failure(&error)),
+        }
+    }
+
+    /// Sends one frame and reads one, into a buffer that never grows: growing would leave copies of a password.
+    async fn exchange(&self, request: &Request) -> Result<Zeroizing<Vec<u8>>, AnswerError> {
+        let mut stream = UnixStream::connect(&self.socket)
+            .await
+            .map_err(|source| AnswerError::Unreachable { path: self.socket.clone(), source })?;
+        let mut frame = serde_json::to_vec(request)?;
+        frame.push(FRAME_END);
+        stream.write_all(&frame).await.map_err(AnswerError::Ended)?;
+        let mut answer = Zeroizing::new(Vec::with_capacity(FRAME_LEN_MAX));
+        loop {
+            if answer.len() == answer.capacity() {
+                return Err(AnswerError::TooLong);
+            }
+            let count = stream.read_buf(&mut *answer).await.map_err(AnswerError::Ended)?;
+            if answer.last() == Some(&FRAME_END) {
+                answer.pop();
+                return Ok(answer);
+            }
+            if count == 0 {
+                return Err(AnswerError::Ended(io::ErrorKind::UnexpectedEof.into()));
+            }
+        }
+    }
+}
+
+fn failure(error: &AnswerError) -> RootHalfFailure {
+    RootHalfFailure { fault: None, message: super::chain(error), next_step: error.next_step().to_owned() }
+}
+
+fn entry(entry: wire::Entry) -> Result<Entry, AnswerError> {
+    Ok(Entry {
+        version: entry.version.parse()?,
+        account: entry.account.parse()?,
+        uid: Uid(entry.uid),
+        directory: entry.directory.parse()?,
+        record: RecordId(entry.record),
+        expiry: WallTime(entry.expiry.parse()?),
+        prepared: WallTime(entry.prepared.parse()?),
+        recorded: entry.recorded,
+        sealed: entry.sealed,
+    })
+}
+
+fn journal(journal: wire::Journal) -> Result<Journal, AnswerError> {
+    Ok(Journal {
+        current: journal.current.map(entry).transpose()?,
+        candidates: journal.candidates.into_iter().map(entry).collect::<Result<_, _>>()?,
+        replaced: journal.replaced.iter().map(|version| version.parse()).collect::<Result<_, _>>()?,
+        unanswered: journal.unanswered,
+        field: match journal.field {
+            wire::Field::Unmanaged => Field::Unmanaged,
+            wire::Field::Current => Field::Current,
+            wire::Field::Candidate => Field::Candidate,
+            wire::Field::Drifted => Field::Drifted,
+            wire::Field::Emptied => Field::Emptied,
+            wire::Field::Missing => Field::Missing,
+        },
+    })
+}
+
+fn prepared(prepared: wire::Prepared) -> Result<(Prepared, Material), AnswerError> {
+    let material = match prepared.material {
+        wire::Material::Sealed(text) => Material::Sealed(STANDARD.decode(text)?),
+        wire::Material::Clear(text) => Material::Clear(Password::new(text)),
+    };
+    let prepared = Prepared {
+        version: prepared.version.parse()?,
+        account: prepared.account.parse()?,
+        uid: Uid(prepared.uid),
+        expiry: WallTime(prepared.expiry.parse()?),
+        warning: prepared.warning,
+    };
+    Ok((prepared, material))
+}
+
+fn committed(committed: wire::Committed) -> Result<Committed, AnswerError> {
+    Ok(Committed {
+        version: committed.version.parse()?,
+        account: committed.account.parse()?,
+        uid: Uid(committed.uid),
+    })
+}

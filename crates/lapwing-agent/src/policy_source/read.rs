@@ -1,0 +1,134 @@
+//! From the resolved policy to what the machine needs: a plan, and the events that say what was read.
+
+use lapwing_core::{
+    agent::{Plan, PlanRules, Verdict},
+    event::Event,
+    policy::{
+        AccountChoice, BackupTarget, EffectivePolicy, Explanation, ManagedPolicy, Resolution, Setting,
+        Verdict as Became,
+    },
+};
+
+use super::Unreadable;
+
+/// What the policy asks of this host.
+pub(super) fn verdict(resolution: &Resolution) -> Verdict {
+    match &resolution.policy {
+        EffectivePolicy::Absent => Verdict::Unconfigured,
+        EffectivePolicy::Disabled => Verdict::Disabled,
+        EffectivePolicy::Managed(policy) => managed(policy),
+    }
+}
+
+/// Nothing is known of a source that cannot be read: to manage nothing is the only safe reading.
+pub(super) fn unknown(unreadable: &[Unreadable]) -> Verdict {
+    let what = unreadable.iter().map(|source| format!("{}: {}", source.path, source.reason));
+    Verdict::Unsupported {
+        message: format!("the policy is not known: {}", what.collect::<Vec<_>>().join("; ")),
+        next_step: unreadable.first().map_or("", |source| source.next_step).to_owned(),
+    }
+}
+
+fn managed(policy: &ManagedPolicy) -> Verdict {
+    let unsupported =
+        |message: String, next_step: &str| Verdict::Unsupported { message, next_step: next_step.to_owned() };
+    match policy.target {
+        BackupTarget::Cloud => {}
+        BackupTarget::ActiveDirectory { .. } | BackupTarget::LegacyActiveDirectory => {
+            return unsupported(
+                "the policy wants passwords in Active Directory, which this version cannot do".to_owned(),
+                "set BackupDirectory to 1 and enrol this host in a lapwing-server, or install a version that can",
+            );
+        }
+    }
+    if let Some(list) = &policy.word_list {
+        return unsupported(
+            format!("the policy wants the word list {:?}, which this version cannot use", list.as_str()),
+            "remove PassphraseWordList: the lists of complexity 6 to 8 are built in",
+        );
+    }
+    let account = match &policy.account {
+        Ok(AccountChoice::BuiltIn) => None,
+        Ok(AccountChoice::Named(name)) => Some(name.clone()),
+        Ok(AccountChoice::Automatic(_)) => {
+            return unsupported(
+                "the policy wants an account of Lapwing's own making, which this version cannot do"
+                    .to_owned(),
+                "set AutomaticAccountManagementEnabled to 0 and name an account in AdministratorAccountName",
+            );
+        }
+        Err(error) => return unsupported(error.to_string(), error.next_step()),
+    };
+    Verdict::Cloud(Plan {
+        account,
+        age: policy.age,
+        rules: PlanRules {
+            complexity: policy.complexity,
+            password_length: policy.password_length,
+            passphrase_length: policy.passphrase_length,
+        },
+    })
+}
+
+/// The events that reading the policy calls for.
+pub(super) fn events(resolution: &Resolution) -> Vec<Event> {
+    let effective = |setting| {
+        resolution
+            .explanations
+            .iter()
+            .find(|explained| explained.setting == setting)
+            .and_then(|e| e.effective.clone())
+    };
+    let mut events: Vec<Event> = resolution.explanations.iter().flat_map(findings).collect();
+    if let EffectivePolicy::Managed(policy) = &resolution.policy
+        && matches!(policy.target, BackupTarget::Cloud)
+    {
+        let delay = policy.post_authentication.map_or(0, |after| after.delay.as_secs() / 3600);
+        events.push(Event::PolicyIsEntra {
+            policy_source: policy.root.event_name().to_owned(),
+            backup_directory: "Azure AD".to_owned(),
+            admin_account_name: effective(Setting::AdministratorAccountName).unwrap_or_default(),
+            password_age_days: policy.age.days().into(),
+            password_complexity: policy.complexity.number().into(),
+            password_length: policy.password_length.characters().into(),
+            post_auth_reset_delay: i64::try_from(delay).unwrap_or(i64::MAX),
+            post_auth_actions: policy
+                .post_authentication
+                .map_or(0, |after| u32::from(after.actions.number())),
+            automatic_account_management_enabled: matches!(policy.account, Ok(AccountChoice::Automatic(_))),
+            automatic_account_management_target: effective(Setting::AutomaticAccountManagementTarget)
+                .unwrap_or_default(),
+            automatic_account_management_name_or_prefix: effective(
+                Setting::AutomaticAccountManagementNameOrPrefix,
+            )
+            .unwrap_or_default(),
+            automatic_account_management_enable_account: is_on(effective(
+                Setting::AutomaticAccountManagementEnableAccount,
+            )),
+            automatic_account_management_randomize_name: is_on(effective(
+                Setting::AutomaticAccountManagementRandomizeName,
+            )),
+        });
+    }
+    events
+}
+
+fn is_on(effective: Option<String>) -> bool {
+    matches!(effective.as_deref(), Some("1" | "true"))
+}
+
+/// What became of values that are not simply in force, where Windows has an event for it.
+fn findings(explained: &Explanation) -> Vec<Event> {
+    explained
+        .findings()
+        .filter_map(|seen| match &seen.verdict {
+            Became::Raised { minimum } => Some(Event::AgeRaised {
+                configured_days: seen.value.to_string().parse().unwrap_or_default(),
+                minimum_days: (*minimum).into(),
+            }),
+            Became::Truncated { .. } => Some(Event::NameTruncated { name: seen.value.to_string() }),
+            // The others are told by the cycle's own events, or by `get-policy`.
+            _ => None,
+        })
+        .collect()
+}

@@ -1,0 +1,146 @@
+//! The loop: what the machine decides is done, and what that came to is fed back.
+
+use std::collections::BTreeMap;
+
+use anyhow::Context as _;
+use lapwing_client::identity::Root;
+use lapwing_core::{
+    agent::{Action, Answer, Input, Machine, Outcome, Report, Request, RequestId},
+    event::Event,
+};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::{mpsc, oneshot},
+    task::JoinSet,
+};
+
+use crate::{
+    exec::{Executor, memory},
+    log,
+    os::{self, Alarm},
+    rpc::{self, Call},
+};
+
+/// The most actions, outcomes or calls that wait to be looked at.
+const CHANNEL_LEN_MAX: usize = 64;
+
+/// Runs until SIGTERM.
+///
+/// # Errors
+/// If the local socket cannot be had; everything else heals by itself and is only reported.
+pub(crate) async fn run(root: Root) -> anyhow::Result<()> {
+    let listener = rpc::listener(&root)?;
+    let alarm = Alarm::new().context("the kernel has no timers to give")?;
+    let mut terminate = signal(SignalKind::terminate()).context("signals cannot be watched")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("signals cannot be watched")?;
+    let mut reload = signal(SignalKind::hangup()).context("signals cannot be watched")?;
+
+    // All tasks of this program: one that performs actions, in order, and those of the local socket.
+    let mut tasks = JoinSet::new();
+    let (orders, to_do) = mpsc::channel::<Action>(CHANNEL_LEN_MAX);
+    let (done, mut outcomes) = mpsc::channel::<Outcome>(CHANNEL_LEN_MAX);
+    let (calls_in, mut calls) = mpsc::channel::<Call>(CHANNEL_LEN_MAX);
+    tasks.spawn(perform(Executor::new(root.clone(), os::run_id()), to_do, done));
+    tasks.spawn(rpc::serve(listener, root.clone(), calls_in));
+
+    let mut machine = Machine::new(os::now(), os::seed(), memory::load(&root));
+    let mut waiting = Waiting::default();
+    log::raise(&Event::Loaded);
+    machine.handle(os::now(), Input::Timer);
+    // Where nobody supervises this program there is nobody to tell.
+    drop(sd_notify::notify(&[sd_notify::NotifyState::Ready]));
+    loop {
+        while let Some(action) = machine.poll_action() {
+            match action {
+                Action::Raise(event) => log::raise(&event),
+                Action::Answer(id, answer) => waiting.answer(id, answer),
+                Action::ReadJournal { .. }
+                | Action::ReadPolicy { .. }
+                | Action::Connect
+                | Action::ReadState
+                | Action::Prepare { .. }
+                | Action::FetchSeal(_)
+                | Action::CountSend(_)
+                | Action::UncountSend(_)
+                | Action::Store(_)
+                | Action::Commit { .. }
+                | Action::Reinstate(_)
+                | Action::Forget
+                | Action::Remember(_) => {
+                    orders.send(action).await.context("the performer of actions has ended")?
+                }
+            }
+        }
+        let input = tokio::select! {
+            Some(outcome) = outcomes.recv() => Input::Outcome(outcome),
+            Some(call) = calls.recv() => match waiting.accept(call, &machine) {
+                Some(input) => input,
+                None => continue,
+            },
+            fired = alarm.wait(machine.poll_timeout()) => {
+                fired.context("the kernel's timers fail")?;
+                Input::Timer
+            }
+            Some(()) = reload.recv() => Input::PolicyChanged,
+            Some(()) = terminate.recv() => break,
+            Some(()) = interrupt.recv() => break,
+            Some(ended) = tasks.join_next() => return Err(anyhow::anyhow!("a task of this program ended: {ended:?}")),
+        };
+        machine.handle(os::now(), input);
+    }
+    drop(sd_notify::notify(&[sd_notify::NotifyState::Stopping]));
+    log::raise(&Event::Unloaded);
+    Ok(())
+}
+
+/// Performs actions one at a time, in the order in which they were decided.
+async fn perform(mut executor: Executor, mut to_do: mpsc::Receiver<Action>, done: mpsc::Sender<Outcome>) {
+    while let Some(action) = to_do.recv().await {
+        if let Some(outcome) = executor.perform(action).await
+            && done.send(outcome).await.is_err()
+        {
+            return;
+        }
+    }
+}
+
+/// Who waits for which answer.
+#[derive(Debug, Default)]
+struct Waiting {
+    last: u64,
+    callers: BTreeMap<RequestId, oneshot::Sender<Answer>>,
+}
+
+impl Waiting {
+    /// Turns a call into an input, or answers it from what is known.
+    fn accept(&mut self, call: Call, machine: &Machine) -> Option<Input> {
+        match call {
+            Call::Report(reply) => {
+                self.tell(reply, (machine.report(), machine.poll_timeout()));
+                None
+            }
+            Call::Request(request, reply) => Some(self.request(request, reply)),
+        }
+    }
+
+    fn request(&mut self, request: Request, reply: oneshot::Sender<Answer>) -> Input {
+        self.last += 1;
+        let id = RequestId(self.last);
+        self.callers.insert(id, reply);
+        Input::Request(id, request)
+    }
+
+    fn answer(&mut self, id: RequestId, answer: Answer) {
+        if let Some(caller) = self.callers.remove(&id) {
+            self.tell(caller, answer);
+        }
+    }
+
+    /// A caller that has hung up gets no answer; nothing depends on it.
+    fn tell<T>(&self, caller: oneshot::Sender<T>, answer: T) {
+        drop(caller.send(answer));
+    }
+}
+
+/// What a status call is answered with.
+pub(crate) type Known = (Report, lapwing_core::agent::Deadline);
