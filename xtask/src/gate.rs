@@ -44,7 +44,7 @@ fn test_runner() -> &'static [&'static str] {
 }
 
 fn cargo(steps: &Steps, title: &str, arguments: &[&str]) -> Result<()> {
-    // Only `cargo doc` reads it.
+    // Only rustdoc reads it.
     let mut command = sys::rust("cargo");
     command.env("RUSTDOCFLAGS", "--deny warnings").args(arguments);
     check(steps, title, &format!("cargo {}", arguments.join(" ")), || sys::run(&mut command))

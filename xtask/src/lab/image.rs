@@ -33,11 +33,12 @@ const PACKAGES: [&str; 12] = [
 /// Leaves out what no test reads, for a fast build.
 const LEAVE_OUT: [&str; 3] = ["/usr/share/doc/*", "/usr/share/locale/*", "/usr/share/man/*"];
 
-/// Takes the machine's sources and settings, which may hold credentials, out again, and leaves each host to find an
+/// Run with the new root as its argument. Takes the machine's sources and settings, which may hold credentials, out again, and leaves each host to find an
 /// identity of its own at its first boot.
-const FINISH: &str = r#"rm -f "$1"/etc/apt/sources.list "$1"/etc/apt/sources.list.d/* "$1"/etc/apt/apt.conf.d/99mmdebstrap "$1"/etc/resolv.conf
-: >"$1"/etc/machine-id
-chroot "$1" systemctl --quiet mask console-getty.service getty@tty1.service"#;
+const FINISH: &str = r#"cd "$1"
+rm -f etc/apt/sources.list etc/apt/sources.list.d/* etc/apt/apt.conf.d/99mmdebstrap etc/resolv.conf
+: >etc/machine-id
+chroot . systemctl --quiet mask console-getty.service getty@tty1.service"#;
 
 /// A built root directory.
 #[derive(Debug)]

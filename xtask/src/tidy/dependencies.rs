@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::workspace::Workspace;
+use anyhow::Result;
+
+use super::workspace::{self, Workspace};
 
 /// The document.
 pub(super) const LIST: &str = "docs/dependencies.md";
@@ -33,15 +35,25 @@ pub(super) fn faults(workspace: &Workspace, list: &str) -> Vec<String> {
 }
 
 /// Crates in several versions without a reason, and reasons without such a crate.
-pub(super) fn duplicate_faults(workspace: &Workspace, list: &str) -> Vec<String> {
+pub(super) fn duplicate_faults(list: &str) -> Result<Vec<String>> {
+    let tree = workspace::tree(&["--workspace", "--all-features", "--duplicates", "--depth=0"])?;
+    Ok(unexplained_duplicates(&tree, list))
+}
+
+fn unexplained_duplicates(tree: &str, list: &str) -> Vec<String> {
     let tolerated = rows(list.split_once(DUPLICATES).map_or("", |(_, section)| section));
     let mut versions: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for package in workspace.foreign() {
-        versions.entry(&package.name).or_default().push(&package.version);
+    for (name, version) in workspace::crates(tree) {
+        versions.entry(name).or_default().push(version);
     }
+    // One version may be there twice too, with different features.
     versions.retain(|_, versions| versions.len() > 1);
     let unexplained = versions.iter().filter(|(name, _)| !tolerated.contains(*name)).map(|(name, versions)| {
-        format!("{name} is there as {}: see `cargo tree --duplicates`, and agree on one or list it under \"{}\" in {LIST}", versions.join(" and "), DUPLICATES.trim_start_matches("## "))
+        format!(
+            "{name} is there as {}: see `cargo tree --duplicates`, and agree on one or list it under \"{}\" in {LIST}",
+            versions.join(" and "),
+            DUPLICATES.trim_start_matches("## ")
+        )
     });
     let stale = tolerated
         .iter()
@@ -62,7 +74,6 @@ fn rows(text: &str) -> BTreeSet<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tidy::workspace;
 
     const TEXT: &str = "| crate | why |\n|---|---|\n| serde | derives |\n| old | once |\n\n\
                         ## Tolerated duplicates\n\n| crate | why |\n|---|---|\n| rand | two worlds |\n| gone | x |\n";
@@ -77,11 +88,11 @@ mod tests {
 
     #[test]
     fn a_crate_in_two_versions_needs_a_reason_and_a_reason_two_versions() {
-        let crates =
-            [("rand", "0.9.0"), ("rand", "0.10.0"), ("syn", "2.0.0"), ("syn", "3.0.0"), ("gone", "1.0.0")];
-        let faults = duplicate_faults(&workspace::of(&[], &crates), TEXT);
+        let tree = "rand v0.9.0\n\nrand v0.10.0\n\nsyn v2.0.0 (proc-macro)\n\nsyn v3.0.0\n\n\
+                    gone v1.0.0\n\ngone v1.0.0\n";
+        let faults = unexplained_duplicates(tree, TEXT);
         assert_eq!(faults.len(), 2, "{faults:?}");
-        assert!(faults[0].starts_with("syn is there as 2.0.0 and 3.0.0"), "{faults:?}");
+        assert!(faults[0].starts_with("syn is there as v2.0.0 and v3.0.0"), "{faults:?}");
         assert!(faults[1].contains("tolerates gone"), "{faults:?}");
     }
 

@@ -3,9 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
-use xtask::sys;
 
-use super::workspace::Workspace;
+use super::workspace::{self, Workspace};
 
 /// The arrows between the crates. One may depend on another directly or along several arrows; whatever is not drawn
 /// is forbidden.
@@ -86,7 +85,9 @@ pub(super) fn faults(workspace: &Workspace) -> Vec<String> {
             let on = dependency.name.as_str();
             let for_tests = dependency.is_for_tests() && FOR_TESTS.contains(&on);
             if !allowed.contains(on) && !for_tests {
-                faults.push(format!("{name} depends on {on}, which the drawing forbids: move the code, or change the drawing for all in an ADR"));
+                faults.push(format!(
+                    "{name} depends on {on}, which the drawing forbids: move the code, or change the drawing in an ADR"
+                ));
             }
         }
     }
@@ -107,27 +108,23 @@ fn below<'a>(drawing: &BTreeMap<&'a str, &'a [&'a str]>, name: &str) -> BTreeSet
 pub(super) fn budget_faults(workspace: &Workspace) -> Result<Vec<String>> {
     let mut faults = Vec::new();
     for budget in BUDGETS.iter().filter(|budget| workspace.is_member(budget.package)) {
-        // Not `cargo metadata`, which unites the features that all members ask for.
-        let mut cargo = sys::rust("cargo");
-        cargo.args(["tree", "--edges=normal", "--prefix=none", "--package", budget.package]);
-        faults.extend(over_budget(budget, &sys::text(&mut cargo)?));
+        let tree = workspace::tree(&["--edges=normal", "--package", budget.package])?;
+        faults.extend(over_budget(budget, &tree));
     }
     Ok(faults)
 }
 
 fn over_budget(budget: &Budget, tree: &str) -> Vec<String> {
     let Budget { package, crates_max, never } = budget;
-    let crates: BTreeSet<(&str, &str)> = tree
-        .lines()
-        .filter_map(|line| {
-            let mut words = line.split(' ');
-            Some((words.next()?, words.next()?))
-        })
-        .filter(|(name, _)| name != package)
-        .collect();
+    let mut crates = workspace::crates(tree);
+    crates.retain(|(name, _)| name != package);
     let mut faults = Vec::new();
     if crates.len() > *crates_max {
-        faults.push(format!("{package} has {} crates below it and may have {crates_max}: see `cargo tree --edges=normal --package {package}`", crates.len()));
+        faults.push(format!(
+            "{package} has {} crates below it and may have {crates_max}: \
+             see `cargo tree --edges=normal --package {package}`",
+            crates.len()
+        ));
     }
     let family = |name: &str, start: &str| {
         name.strip_prefix(start).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
@@ -143,7 +140,6 @@ fn over_budget(budget: &Budget, tree: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tidy::workspace;
 
     #[test]
     fn a_dependency_along_several_arrows_is_allowed_and_one_against_them_is_not() {
@@ -174,7 +170,8 @@ mod tests {
 
     #[test]
     fn a_budget_counts_each_crate_once_and_knows_families_by_their_dash() {
-        let tree = "lapwing-x v0.1.0 (/x)\ntokio v1.0.0\ntokio-util v0.7.0\nasyncify v1.0.0\nserde v1.0.0\nserde v1.0.0 (*)\n";
+        let tree = "lapwing-x v0.1.0 (/x)\ntokio v1.0.0\ntokio-util v0.7.0\nasyncify v1.0.0\n\
+                    serde v1.0.0\nserde v1.0.0 (*)\n";
         let budget = Budget { package: "lapwing-x", crates_max: 4, never: &["tokio", "async"] };
         let faults = over_budget(&budget, tree);
         assert_eq!(faults.len(), 2, "{faults:?}");

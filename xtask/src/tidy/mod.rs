@@ -26,7 +26,7 @@ pub(crate) fn run() -> Result<()> {
         drawing::faults(&workspace),
         drawing::budget_faults(&workspace)?,
         dependencies::faults(&workspace, listed),
-        dependencies::duplicate_faults(&workspace, listed),
+        dependencies::duplicate_faults(listed)?,
         licences::faults(&workspace),
         deviations::faults(&tree),
         fixtures::faults(&tree),

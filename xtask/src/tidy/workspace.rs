@@ -66,6 +66,22 @@ impl Workspace {
     }
 }
 
+/// What `cargo tree` prints: unlike `cargo metadata`, it does not unite the features of all members, nor count what
+/// another platform or an unused feature would bring.
+pub(super) fn tree(arguments: &[&str]) -> Result<String> {
+    sys::text(sys::rust("cargo").args(["tree", "--prefix=none"]).args(arguments))
+}
+
+/// Name and version of each crate in such a tree, once.
+pub(super) fn crates(tree: &str) -> BTreeSet<(&str, &str)> {
+    tree.lines()
+        .filter_map(|line| {
+            let mut words = line.split(' ');
+            Some((words.next()?, words.next()?))
+        })
+        .collect()
+}
+
 /// The name of a dependency and its kind.
 #[cfg(test)]
 type Used = (&'static str, Option<&'static str>);
