@@ -1,0 +1,45 @@
+//! One file per command.
+
+pub(crate) mod enrol;
+pub(crate) mod generate_docs;
+pub(crate) mod generate_password;
+pub(crate) mod get_aad_password;
+pub(crate) mod get_policy;
+pub(crate) mod invoke_policy_processing;
+pub(crate) mod leave;
+pub(crate) mod reset_password;
+pub(crate) mod server;
+pub(crate) mod status;
+
+use std::path::PathBuf;
+
+use lapwing_client::identity::Root;
+
+use crate::{
+    failure::{Code, Failure},
+    managed::ManagedError,
+};
+
+/// The system to work on: an image that was named, else this host, which only root may change.
+fn root_or_image(image: Option<PathBuf>) -> Result<Root, Failure> {
+    match image {
+        Some(folder) => Ok(Root::at(folder)),
+        None if rustix::process::geteuid().is_root() => Ok(Root::default()),
+        None => {
+            Err(Failure::new(Code::Refused, "only root may enrol this host or leave", "run this as root"))
+        }
+    }
+}
+
+fn managed_failure(root: &Root, error: ManagedError) -> Failure {
+    let path = root.managed();
+    let next_step = format!("correct {}", path.display());
+    Failure::new(Code::Failed, UnusableManaged { path, source: error }, next_step)
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("{} cannot be changed", path.display())]
+struct UnusableManaged {
+    path: PathBuf,
+    source: ManagedError,
+}

@@ -1,0 +1,109 @@
+//! `lapwing server device`.
+
+use clap::Subcommand;
+use lapwing_core::types::Guid;
+use lapwing_proto::admin::{DeviceInfo, DevicePatch};
+
+use super::{Common, parse_id, print_list};
+use crate::{
+    failure::Failure,
+    profile::{ProfileArgs, as_administrator},
+};
+
+/// Lists devices, keeps them out, deletes them
+#[derive(Debug, clap::Args)]
+#[command(arg_required_else_help = true, disable_help_subcommand = true)]
+#[command(after_help = "\
+Example:
+  lapwing server device list")]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Lists the devices
+    #[command(after_help = "\
+Examples:
+  lapwing server device list
+  lapwing server device list --json")]
+    List {
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Lets a device in again
+    #[command(after_help = "\
+Example:
+  lapwing server device enable f3531ec6-6330-4f8e-8d39-7a671fbac605")]
+    Enable {
+        /// The device's id
+        #[arg(value_parser = parse_id)]
+        id: Guid,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Keeps a device out: its tokens and uploads are refused
+    #[command(after_help = "\
+Example:
+  lapwing server device disable f3531ec6-6330-4f8e-8d39-7a671fbac605")]
+    Disable {
+        /// The device's id
+        #[arg(value_parser = parse_id)]
+        id: Guid,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Deletes a device; its passwords stay readable by administrators
+    #[command(after_help = "\
+Example:
+  lapwing server device delete f3531ec6-6330-4f8e-8d39-7a671fbac605")]
+    Delete {
+        /// The device's id
+        #[arg(value_parser = parse_id)]
+        id: Guid,
+        #[command(flatten)]
+        profile: ProfileArgs,
+    },
+}
+
+pub(crate) fn run(args: Args) -> Result<(), Failure> {
+    match args.action {
+        Action::List { common } => {
+            let devices = as_administrator(&common.profile, async |administrator, _| {
+                Ok(administrator.devices().await?)
+            })?;
+            print_devices(&common, &devices)
+        }
+        Action::Enable { id, common } => patch(&common, id, &DevicePatch { enabled: true }),
+        Action::Disable { id, common } => patch(&common, id, &DevicePatch { enabled: false }),
+        Action::Delete { id, profile } => {
+            as_administrator(&profile, async |administrator, _| Ok(administrator.delete_device(id).await?))
+        }
+    }
+}
+
+fn patch(common: &Common, id: Guid, patch: &DevicePatch) -> Result<(), Failure> {
+    let device = as_administrator(&common.profile, async |administrator, _| {
+        Ok(administrator.patch_device(id, patch).await?)
+    })?;
+    print_devices(common, &[device])
+}
+
+fn print_devices(common: &Common, devices: &[DeviceInfo]) -> Result<(), Failure> {
+    print_list(
+        common.json,
+        devices,
+        ["DeviceId", "Name", "Enabled", "LastBackup", "Expiry", "Created"],
+        |device| {
+            [
+                device.device_id.clone(),
+                device.display_name.clone(),
+                device.enabled.to_string(),
+                device.last_backup.clone().unwrap_or_default(),
+                device.expiry.clone().unwrap_or_default(),
+                device.created.clone(),
+            ]
+        },
+    )
+}

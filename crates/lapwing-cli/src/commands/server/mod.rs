@@ -1,0 +1,72 @@
+//! `lapwing server`: the administration of a `lapwing-server`. docs/protocol.md, "Administration".
+
+mod audit;
+mod client;
+mod device;
+mod enrolment_token;
+
+use clap::Subcommand;
+use lapwing_core::types::Guid;
+
+use crate::{failure::Failure, output, profile::ProfileArgs};
+
+/// Administers a lapwing-server: enrolment tokens, clients, devices, audit log
+#[derive(Debug, clap::Args)]
+#[command(arg_required_else_help = true, disable_help_subcommand = true)]
+#[command(after_help = "\
+Examples:
+  lapwing server enrolment-token create --uses 20 --hours 8
+  lapwing server device list")]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    topic: Topic,
+}
+
+#[derive(Debug, Subcommand)]
+enum Topic {
+    EnrolmentToken(enrolment_token::Args),
+    Client(client::Args),
+    Device(device::Args),
+    Audit(audit::Args),
+}
+
+/// What every command of this group takes.
+#[derive(Debug, clap::Args)]
+struct Common {
+    #[command(flatten)]
+    profile: ProfileArgs,
+
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(args: Args) -> Result<(), Failure> {
+    match args.topic {
+        Topic::EnrolmentToken(args) => enrolment_token::run(args),
+        Topic::Client(args) => client::run(args),
+        Topic::Device(args) => device::run(args),
+        Topic::Audit(args) => audit::run(args),
+    }
+}
+
+fn parse_id(text: &str) -> Result<Guid, String> {
+    text.parse().map_err(|error: lapwing_core::types::GuidError| error.to_string())
+}
+
+/// Prints values as JSON or as a table.
+fn print_list<T: serde::Serialize, const N: usize>(
+    json: bool,
+    values: &[T],
+    head: [&str; N],
+    cells: impl Fn(&T) -> [String; N],
+) -> Result<(), Failure> {
+    if json {
+        return output::print_json(&values);
+    }
+    let mut table = output::Table::new(&head);
+    for value in values {
+        table.row(cells(value).iter().map(String::as_str));
+    }
+    table.print()
+}

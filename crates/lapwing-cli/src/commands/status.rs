@@ -1,0 +1,53 @@
+//! `lapwing status`.
+
+use lapwing_core::local::agent::Status;
+
+use crate::{failure::Failure, local, output};
+
+/// Shows what the agent on this host is doing
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  lapwing status
+  lapwing status --json")]
+pub(crate) struct Args {
+    #[command(flatten)]
+    agent: local::AgentArgs,
+
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(args: &Args) -> Result<(), Failure> {
+    let status: Status = args.agent.call("GetStatus", "status", local::TELL_MAX)?;
+    if args.json { output::print_json(&status) } else { output::print(&render(&status)) }
+}
+
+fn render(status: &Status) -> String {
+    let last_event = status.last_event.map(|event| event.to_string());
+    let next_cycle = format!("in {} s", status.next_cycle_seconds);
+    let (candidates, unanswered) = (status.candidates.to_string(), status.unanswered.to_string());
+    let lines = [
+        ("State", Some(status.state.as_str())),
+        ("", Some(&status.summary)),
+        ("Next step", status.next_step.as_deref()),
+        ("Account", status.account.as_deref()),
+        ("Directory", status.directory.as_deref()),
+        ("Record", status.record.as_deref()),
+        ("Version", status.version.as_deref()),
+        ("Expires", status.expiry.as_deref()),
+        ("Last rotation", status.last_rotation.as_deref()),
+        ("Last cycle", status.last_cycle.as_deref()),
+        ("Last event", last_event.as_deref()),
+        ("Next cycle", Some(&next_cycle)),
+        ("Candidates", Some(&candidates)),
+        ("Unanswered", Some(&unanswered)),
+        ("Agent", Some(&status.agent_version)),
+    ];
+    let shown: Vec<_> = lines
+        .into_iter()
+        .filter_map(|(name, value)| Some(format!("{name:<15}{}", output::shown(value?))))
+        .collect();
+    shown.join("\n")
+}

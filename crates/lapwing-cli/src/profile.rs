@@ -1,0 +1,126 @@
+//! The administrator's profile: which server, and as which client. `lapwing-server setup` writes it.
+
+use std::{
+    fs::File,
+    io::{self, Read as _},
+    os::unix::fs::MetadataExt as _,
+    path::{Path, PathBuf},
+};
+
+use lapwing_client::{
+    graph::{Administrator, Profile},
+    transport::Limits,
+};
+use lapwing_proto::admin::Credentials;
+use zeroize::Zeroizing;
+
+use crate::{
+    failure::{Code, Failure},
+    os,
+};
+
+/// The longest profile, in bytes.
+const PROFILE_LEN_MAX: u64 = 16 * 1024;
+
+/// Which profile to use.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ProfileArgs {
+    /// The profile: server, tenant, authority, client id and secret [default: ~/.config/lapwing/profile.toml]
+    #[arg(long, value_name = "FILE")]
+    profile: Option<PathBuf>,
+}
+
+/// Why a profile cannot be read.
+#[derive(Debug, thiserror::Error)]
+enum ReadError {
+    #[error("there is no home folder to look for a profile in")]
+    NoHome,
+    #[error("the profile {path} cannot be read", path = .0.display())]
+    Unreadable(PathBuf, #[source] io::Error),
+    #[error("the profile {path} holds a secret, and others than its owner may read or write it", path = .0.display())]
+    Exposed(PathBuf),
+    #[error("the profile {path} belongs to somebody else", path = .0.display())]
+    Foreign(PathBuf),
+    #[error("the profile {path} is not valid: {why}", path = .path.display())]
+    Invalid { path: PathBuf, why: String },
+}
+
+impl From<ReadError> for Failure {
+    fn from(error: ReadError) -> Self {
+        let (code, next_step) = match &error {
+            ReadError::NoHome => (Code::Usage, "name it with --profile".to_owned()),
+            ReadError::Unreadable(path, source) => {
+                let code = match source.kind() {
+                    io::ErrorKind::NotFound => Code::NotFound,
+                    _ => Code::Failed,
+                };
+                (
+                    code,
+                    format!(
+                        "copy `admin.toml` of the server to {}, or name it with --profile",
+                        path.display()
+                    ),
+                )
+            }
+            ReadError::Exposed(path) => (Code::Refused, format!("run `chmod 600 {}`", path.display())),
+            ReadError::Foreign(path) => {
+                (Code::Refused, format!("make a copy of {} of your own", path.display()))
+            }
+            ReadError::Invalid { .. } => (Code::Failed, "copy `admin.toml` of the server again".to_owned()),
+        };
+        Self::new(code, error, next_step)
+    }
+}
+
+impl ProfileArgs {
+    pub(crate) fn load(&self) -> Result<Profile, Failure> {
+        let path = match &self.profile {
+            Some(path) => path.clone(),
+            None => os::config_home().ok_or(ReadError::NoHome)?.join("lapwing/profile.toml"),
+        };
+        let text = read(&path)?;
+        let credentials: Credentials = toml::from_str(&text).map_err(|error| ReadError::Invalid {
+            path,
+            // The message alone: the error's picture would quote the line, and it may be the secret's.
+            why: error.message().to_owned(),
+        })?;
+        Ok(credentials.try_into()?)
+    }
+}
+
+fn read(path: &Path) -> Result<Zeroizing<String>, ReadError> {
+    const OTHERS: u32 = 0o077;
+    let unreadable = |error| ReadError::Unreadable(path.to_owned(), error);
+    let file = File::open(path).map_err(unreadable)?;
+    let metadata = file.metadata().map_err(unreadable)?;
+    if metadata.uid() != rustix::process::geteuid().as_raw() {
+        return Err(ReadError::Foreign(path.to_owned()));
+    }
+    if metadata.mode() & OTHERS != 0 {
+        return Err(ReadError::Exposed(path.to_owned()));
+    }
+    let mut text = Zeroizing::new(String::with_capacity(PROFILE_LEN_MAX as usize));
+    file.take(PROFILE_LEN_MAX).read_to_string(&mut text).map_err(unreadable)?;
+    Ok(text)
+}
+
+/// Does `work` as the profile's client.
+pub(crate) fn as_administrator<T>(
+    profile: &ProfileArgs,
+    work: impl AsyncFnOnce(&mut Administrator, &Profile) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    let profile = profile.load()?;
+    run_async(async {
+        let mut administrator = Administrator::open(&profile, Limits::default()).await?;
+        work(&mut administrator, &profile).await
+    })
+}
+
+/// Runs what needs the network, on this thread.
+pub(crate) fn run_async<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new(Code::Failed, error, "check the limits of processes and open files"))?
+        .block_on(work)
+}

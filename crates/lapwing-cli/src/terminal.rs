@@ -1,0 +1,99 @@
+//! Secrets that a person types or pipes in.
+
+use std::io::{self, IsTerminal as _, Read as _, Write as _};
+
+use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
+use zeroize::Zeroizing;
+
+/// The longest secret that is read, in bytes.
+pub(crate) const SECRET_LEN_MAX: usize = 8 * 1024;
+
+/// Reads one secret from standard input: from a terminal one line, asked for by `prompt` and not echoed; else everything.
+///
+/// # Errors
+/// If standard input cannot be read, or holds more than [`SECRET_LEN_MAX`] bytes.
+pub(crate) fn read_secret(prompt: &str) -> io::Result<Zeroizing<String>> {
+    if !io::stdin().is_terminal() {
+        return read_secret_from(Unbuffered);
+    }
+    let _silent = Silent::begin()?;
+    write!(io::stderr(), "{prompt}: ")?;
+    let line = read_line(Unbuffered);
+    writeln!(io::stderr())?;
+    line
+}
+
+/// Reads a whole secret from `source`.
+///
+/// # Errors
+/// If it cannot be read, is not text, or has more than [`SECRET_LEN_MAX`] bytes.
+pub(crate) fn read_secret_from(source: impl io::Read) -> io::Result<Zeroizing<String>> {
+    let mut bytes = Zeroizing::new(Vec::with_capacity(SECRET_LEN_MAX + 1));
+    source.take(SECRET_LEN_MAX as u64 + 1).read_to_end(&mut bytes)?;
+    as_text(&mut bytes)
+}
+
+fn read_line(mut source: impl io::Read) -> io::Result<Zeroizing<String>> {
+    let mut bytes = Zeroizing::new(Vec::with_capacity(SECRET_LEN_MAX + 1));
+    let mut byte = [0];
+    while bytes.len() <= SECRET_LEN_MAX && source.read(&mut byte)? > 0 && byte != *b"\n" {
+        bytes.extend(byte);
+    }
+    as_text(&mut bytes)
+}
+
+fn as_text(bytes: &mut Vec<u8>) -> io::Result<Zeroizing<String>> {
+    let invalid = |why: &'static str| io::Error::new(io::ErrorKind::InvalidData, why);
+    if bytes.len() > SECRET_LEN_MAX {
+        return Err(invalid("it is longer than any right one"));
+    }
+    String::from_utf8(core::mem::take(bytes)).map(Zeroizing::new).map_err(|error| {
+        // Whatever it was, it was meant as a secret.
+        drop(Zeroizing::new(error.into_bytes()));
+        invalid("it is not text")
+    })
+}
+
+/// Standard input without the standard library's buffer, which nothing would wipe.
+struct Unbuffered;
+
+impl io::Read for Unbuffered {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        Ok(rustix::io::read(rustix::stdio::stdin(), buffer)?)
+    }
+}
+
+/// While this lives, the terminal does not show what is typed.
+struct Silent(Termios);
+
+impl Silent {
+    fn begin() -> io::Result<Self> {
+        let before = tcgetattr(rustix::stdio::stdin())?;
+        let mut silent = before.clone();
+        silent.local_modes.remove(LocalModes::ECHO);
+        tcsetattr(rustix::stdio::stdin(), OptionalActions::Flush, &silent)?;
+        Ok(Self(before))
+    }
+}
+
+impl Drop for Silent {
+    fn drop(&mut self) {
+        // If the terminal is gone, there is nothing to restore.
+        let _restored = tcsetattr(rustix::stdio::stdin(), OptionalActions::Flush, &self.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_bounded_and_text() {
+        let most = vec![b'a'; SECRET_LEN_MAX];
+        assert_eq!(read_secret_from(&most[..]).unwrap().len(), SECRET_LEN_MAX);
+        assert!(read_secret_from(&[&most[..], b"a"].concat()[..]).is_err());
+        assert!(read_secret_from(&[0xff][..]).is_err());
+        assert_eq!(*read_line(&b"one\ntwo"[..]).unwrap(), "one");
+        assert!(read_line(&[&most[..], b"a"].concat()[..]).is_err());
+    }
+}
