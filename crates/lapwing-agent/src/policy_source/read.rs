@@ -67,6 +67,7 @@ fn managed(policy: &ManagedPolicy) -> Verdict {
             password_length: policy.password_length,
             passphrase_length: policy.passphrase_length,
         },
+        expiry_protected: policy.expiry_protected,
     })
 }
 

@@ -46,6 +46,8 @@ pub struct Plan {
     pub age: PasswordAgeDays,
     /// How to generate it.
     pub rules: PlanRules,
+    /// Whether an expiry later than the age allows counts as overdue.
+    pub expiry_protected: bool,
 }
 
 impl Plan {

@@ -26,6 +26,8 @@ pub(super) fn reasons(facts: &Facts, seen: &Circumstances<'_>) -> Vec<Reason> {
         .as_ref()
         .filter(|current| current.is_for(&facts.session.directory, &facts.session.record));
     let expiry = seen.directory_expiry.or_else(|| current.map(|current| current.expiry));
+    let beyond_policy = aim.plan.expiry_protected
+        && expiry.is_some_and(|expiry| expiry > seen.now.saturating_add(aim.plan.age()));
     let account_changed = current.is_some_and(|current| match &aim.plan.account {
         Some(name) => current.account != *name,
         None => current.uid != Uid(0),

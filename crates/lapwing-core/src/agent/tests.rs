@@ -56,6 +56,7 @@ fn plan() -> Plan {
             password_length: PasswordLength::parse(14).unwrap(),
             passphrase_length: PassphraseLength::parse(6).unwrap(),
         },
+        expiry_protected: true,
     }
 }
 
