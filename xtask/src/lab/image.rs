@@ -33,9 +33,10 @@ const PACKAGES: [&str; 12] = [
 /// Leaves out what no test reads, for a fast build.
 const LEAVE_OUT: [&str; 3] = ["/usr/share/doc/*", "/usr/share/locale/*", "/usr/share/man/*"];
 
-/// Run with the new root as its argument. Takes the machine's sources and settings, which may hold credentials, out again, and leaves each host to find an
-/// identity of its own at its first boot.
-const FINISH: &str = r#"cd "$1"
+/// Run with the new root as its argument. Takes the machine's sources and settings, which may hold credentials, out
+/// again, and leaves each host to find an identity of its own at its first boot.
+const FINISH: &str = r#"set -eu
+cd "$1"
 rm -f etc/apt/sources.list etc/apt/sources.list.d/* etc/apt/apt.conf.d/99mmdebstrap etc/resolv.conf
 : >etc/machine-id
 chroot . systemctl --quiet mask console-getty.service getty@tty1.service"#;
