@@ -36,10 +36,7 @@ pub(super) fn reasons(facts: &Facts, seen: &Circumstances<'_>) -> Vec<Reason> {
         seen.memory.policy_source.as_deref().is_some_and(|before| aim.source != Some(before));
     [
         (expiry.is_some_and(|expiry| expiry <= seen.now), Reason::Expired),
-        (
-            expiry.is_some_and(|expiry| expiry > seen.now.saturating_add(aim.plan.age())),
-            Reason::ExpiryBeyondPolicy,
-        ),
+        (beyond_policy, Reason::ExpiryBeyondPolicy),
         (source_changed, Reason::PolicySourceChanged),
         (account_changed, Reason::AccountChanged),
         (current.is_none(), Reason::NotInJournal),
