@@ -102,7 +102,7 @@ fn run(root: &Root, command: Command, passed_connection: bool) -> Result<(), Str
 /// The connection to serve. Anything but a Unix socket fails later, as it has no peer credentials.
 fn connection(passed: bool) -> io::Result<UnixStream> {
     if passed {
-        return Ok(sys::take_listen_fd().into());
+        return Ok(sys::take_listen_fd()?.into());
     }
     Ok(io::stdin().as_fd().try_clone_to_owned()?.into())
 }

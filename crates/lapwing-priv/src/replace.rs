@@ -87,11 +87,11 @@ fn copy_attributes(from: &File, to: &File) -> io::Result<()> {
     let metadata = from.metadata()?;
     std::os::unix::fs::fchown(to, Some(metadata.uid()), Some(metadata.gid()))?;
     // The SELinux label, and an access control list before the mode, which is part of it.
-    let mut names = vec![0; fs::flistxattr(from, &mut [0_u8; 0][..])?];
+    let mut names = vec![0; fs::flistxattr_query(from)?];
     let len = fs::flistxattr(from, &mut names[..])?;
     for name in names[..len].split(|byte| *byte == 0).filter(|name| !name.is_empty()) {
         if !CONTENT_BOUND.contains(&name) {
-            let mut value = vec![0; fs::fgetxattr(from, name, &mut [0_u8; 0][..])?];
+            let mut value = vec![0; fs::fgetxattr_query(from, name)?];
             let len = fs::fgetxattr(from, name, &mut value[..])?;
             fs::fsetxattr(to, name, &value[..len], XattrFlags::empty())?;
         }

@@ -83,9 +83,15 @@ const LISTEN_FDS_START: i32 = 3;
 
 /// Takes over the connection that socket activation passed. The caller has checked `LISTEN_PID` and `LISTEN_FDS`, and
 /// calls this once, before anything else is opened.
-pub(crate) fn take_listen_fd() -> OwnedFd {
+///
+/// # Errors
+/// If there is no such descriptor.
+pub(crate) fn take_listen_fd() -> io::Result<OwnedFd> {
     // SAFETY: systemd opened this descriptor for us and nobody in this process knows of it.
-    unsafe { OwnedFd::from_raw_fd(LISTEN_FDS_START) }
+    let connection = unsafe { OwnedFd::from_raw_fd(LISTEN_FDS_START) };
+    // The child that asks the password rules must not have it.
+    rustix::io::fcntl_setfd(&connection, rustix::io::FdFlags::CLOEXEC)?;
+    Ok(connection)
 }
 
 /// Forgets every variable, so that no library (PAM's modules read some) is steered by whoever started us.
