@@ -129,16 +129,3 @@ fn a_crash_while_reinstating_is_repeated() {
         assert_eq!(world.state().field, Field::Current);
     }
 }
-
-#[test]
-fn an_emptied_field_is_refilled_at_boot_and_drift_waits_for_the_directory() {
-    let world = World::new();
-    world.begin();
-    let (version, _) = world.rotate();
-    world.set_field("");
-    assert!(world.recover());
-    assert_eq!(world.field(), world.journalled_hash(&version));
-    world.set_field("$6$foreign$hash");
-    assert!(world.recover());
-    assert_eq!(world.field(), "$6$foreign$hash");
-}

@@ -161,6 +161,19 @@ fn drift_is_told_and_the_journalled_hash_goes_back() {
 }
 
 #[test]
+fn an_emptied_field_is_refilled_at_boot_and_drift_waits_for_the_directory() {
+    let world = World::new();
+    world.begin();
+    let (version, _) = world.rotate();
+    world.set_field("");
+    assert!(world.recover());
+    assert_eq!(world.field(), world.journalled_hash(&version));
+    world.set_field("$6$foreign$hash");
+    assert!(world.recover());
+    assert_eq!(world.field(), "$6$foreign$hash");
+}
+
+#[test]
 fn an_administrators_lock_survives_a_commit() {
     let world = World::new();
     world.begin();

@@ -224,7 +224,7 @@ impl Drop for World {
 pub(crate) struct Call<'a> {
     /// Shell commands in the program's own mount namespace; `$R` is the root directory.
     pub(crate) mounts: &'a str,
-    /// Where it is to die.
+    /// Where it is to die; only the crash tests, which need the feature `failpoints`, choose one.
     pub(crate) failpoint: Option<&'a str>,
 }
 
