@@ -70,7 +70,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
         .map_err(|error| super::managed_failure(&root, error))?;
     files::replace_public(&root.managed(), managed.text().as_bytes())?;
     identity.save(&root)?;
-    output::complain(&format!("Joined {} as {name}", identity.settings.server));
+    output::complain(&format!("Joined {} as {name}", identity.settings.server.authority()));
     output::print(&record.0)
 }
 
@@ -78,7 +78,11 @@ fn refuse_if_enrolled(root: &Root) -> Result<(), Failure> {
     match AgentSettings::load(root) {
         Ok(settings) => Err(Failure::new(
             Code::Refused,
-            format!("this host is already enrolled at {} as {}", settings.server, settings.device),
+            format!(
+                "this host is already enrolled at {} as {}",
+                settings.server.authority(),
+                settings.device
+            ),
             "run `lapwing leave` first",
         )),
         Err(IdentityError::NotEnrolled { .. }) => Ok(()),

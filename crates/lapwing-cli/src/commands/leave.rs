@@ -43,7 +43,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
         .map_err(|error| super::managed_failure(&root, error))?;
     files::replace_public(&root.managed(), managed.text().as_bytes())?;
     Identity::remove(&root)?;
-    output::complain(&format!("Left {}", settings.server));
+    output::complain(&format!("Left {}", settings.server.authority()));
     Ok(())
 }
 

@@ -1,0 +1,87 @@
+//! Enrolling and leaving, as far as it goes without a server.
+
+use std::{
+    fs,
+    io::{Read as _, Write as _},
+    process::Stdio,
+};
+
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+
+use crate::run::World;
+
+#[test]
+fn a_text_that_is_no_token_is_refused_and_not_repeated() {
+    let world = World::new();
+    let run = world.run_with(&["enrol", "--root", world.root()], "lapwing-enrol-1.aHVudGVyMg\n");
+    assert!(!run.text().contains("aHVudGVyMg"));
+    insta::assert_snapshot!(run.text());
+    assert_eq!(fs::read_dir(world.path()).unwrap().count(), 0, "something was written");
+}
+
+#[test]
+fn a_token_file_that_is_not_there_is_told() {
+    let world = World::new();
+    let file = world.path().join("token");
+    insta::assert_snapshot!(
+        world.run(&["enrol", "--root", world.root(), "--token-file", file.to_str().unwrap()]).text()
+    );
+}
+
+#[test]
+fn what_can_be_refused_on_the_host_is_refused_before_the_token_is_read() {
+    let world = World::new();
+    fs::create_dir_all(world.path().join("etc/lapwing")).unwrap();
+    fs::write(world.path().join("etc/lapwing/managed.toml"), "accounts = 1\n").unwrap();
+    insta::assert_snapshot!(world.run(&["enrol", "--root", world.root()]).text());
+    assert_eq!(world.run(&["enrol", "--root", world.root(), "--account", "root"]).code, 2);
+}
+
+#[test]
+fn a_host_that_is_enrolled_must_leave_first() {
+    let world = World::new();
+    fs::create_dir_all(world.path().join("etc/lapwing")).unwrap();
+    let settings = "server = \"https://laps.example\"\ntenant = \"f3531ec6-6330-4f8e-8d39-7a671fbac605\"\n\
+        device = \"0b3c2a10-1111-4222-8333-444455556666\"\n";
+    fs::write(world.path().join("etc/lapwing/agent.toml"), settings).unwrap();
+    insta::assert_snapshot!(world.run(&["enrol", "--root", world.root()]).text());
+    assert_eq!(world.run(&["leave", "--local-only", "--root", world.root()]).code, 0);
+    insta::assert_snapshot!(world.run(&["leave", "--root", world.root()]).text());
+}
+
+#[test]
+fn a_token_typed_at_a_terminal_is_asked_for_and_not_shown() {
+    let world = World::new();
+    let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&terminal).unwrap();
+    unlockpt(&terminal).unwrap();
+    let name = ptsname(&terminal, Vec::new()).unwrap().into_string().unwrap();
+    let open = || fs::File::options().read(true).write(true).open(&name).unwrap();
+    // Kept open, so that the terminal is still there to be read when the program has ended.
+    let keyboard = open();
+    let mut child = world
+        .command(&["enrol", "--root", world.root()])
+        .stdin(open())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut prompt = [0; 17];
+    child.stderr.as_mut().unwrap().read_exact(&mut prompt).unwrap();
+    assert_eq!(&prompt, b"Enrolment token: ");
+    let mut screen = fs::File::from(terminal);
+    screen.write_all(b"hunter2\n").unwrap();
+    let run = world.ended(&child.wait_with_output().unwrap());
+    assert_eq!(run.code, 2);
+    assert!(!run.text().contains("hunter2"));
+    // The terminal shows what is typed again; all that it has shown comes before that.
+    screen.write_all(b"end\n").unwrap();
+    let mut shown = Vec::new();
+    let mut byte = [0];
+    while !shown.ends_with(b"end") {
+        screen.read_exact(&mut byte).unwrap();
+        shown.extend(byte);
+    }
+    assert!(!shown.windows(7).any(|part| part == b"hunter2"));
+    drop(keyboard);
+}

@@ -1,0 +1,8 @@
+//! `lapwing` as a process: its output, its exit codes, and what it leaves on disk.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
+
+mod enrolment;
+mod local;
+mod offline;
+mod run;
