@@ -181,3 +181,74 @@ fn device_id(certificate: &CertificateDer<'_>) -> Result<DeviceId, KeyError> {
         _ => Err(unnamed()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use lapwing_proto::register::IssuedCertificate;
+    use rcgen::{CertificateParams, DnType, KeyPair};
+
+    use super::*;
+
+    const DEVICE: &str = "0b3c2a10-1111-4222-8333-444455556666";
+
+    /// What a server that issues for `key` under `common_name` answers.
+    fn answer(key: &KeyPair, common_name: Option<&str>) -> JoinAnswer {
+        let mut parameters = CertificateParams::default();
+        parameters.distinguished_name = rcgen::DistinguishedName::new();
+        parameters.distinguished_name.push(DnType::OrganizationName, "ours");
+        if let Some(name) = common_name {
+            parameters.distinguished_name.push(DnType::CommonName, name);
+        }
+        let certificate = parameters.self_signed(key).unwrap();
+        JoinAnswer {
+            certificate: IssuedCertificate {
+                thumbprint: String::new(),
+                raw_body: STANDARD.encode(certificate.der()),
+            },
+            user: None,
+            membership_changes: Vec::new(),
+        }
+    }
+
+    fn pair(key: &DeviceKey) -> KeyPair {
+        key.for_requests().unwrap()
+    }
+
+    #[test]
+    fn the_device_id_is_the_common_name() {
+        let key = DeviceKey::generate().unwrap();
+        let certificate = issued(&answer(&pair(&key), Some(DEVICE)), &key).unwrap();
+        assert_eq!(device_id(&certificate).unwrap().to_string(), DEVICE);
+    }
+
+    #[test]
+    fn a_certificate_that_names_no_device_is_refused() {
+        let key = DeviceKey::generate().unwrap();
+        for name in [None, Some("laps.example"), Some("0b3c2a10-1111-4222-8333-44445555666g")] {
+            let certificate = issued(&answer(&pair(&key), name), &key).unwrap();
+            assert!(matches!(device_id(&certificate), Err(KeyError::Certificate(_))), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn a_certificate_for_another_key_is_refused() {
+        let (key, other) = (DeviceKey::generate().unwrap(), DeviceKey::generate().unwrap());
+        let error = issued(&answer(&pair(&other), Some(DEVICE)), &key).unwrap_err();
+        assert!(error.to_string().ends_with("is for another key"), "{error}");
+        let mut damaged = answer(&pair(&key), Some(DEVICE));
+        damaged.certificate.raw_body.replace_range(..4, "AAAA");
+        assert!(issued(&damaged, &key).is_err());
+    }
+
+    #[test]
+    fn the_request_carries_the_subject_and_the_nonce_that_servers_ask_for() {
+        let key = DeviceKey::generate().unwrap();
+        let nonce = b"opaque".to_vec();
+        let request = key.certificate_request(CSR_SUBJECT, Some((OID_JOIN_NONCE, nonce))).unwrap();
+        // 1.2.840.113556.1.5.284.2.1 in DER.
+        let oid = [0x06, 0x0b, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x14, 0x01, 0x05, 0x82, 0x1c, 0x02, 0x01];
+        for part in [CSR_SUBJECT.as_bytes(), &oid[2..], b"opaque"] {
+            assert!(request.windows(part.len()).any(|window| window == part), "{part:x?}");
+        }
+    }
+}

@@ -124,7 +124,7 @@ impl DeviceKey {
         Ok(request.der().to_vec())
     }
 
-    fn for_requests(&self) -> Result<KeyPair, KeyError> {
+    pub(crate) fn for_requests(&self) -> Result<KeyPair, KeyError> {
         let key = PrivateKeyDer::Pkcs8(self.expose_pkcs8().into());
         KeyPair::from_der_and_sign_algo(&key, &PKCS_RSA_SHA256).map_err(KeyError::Library)
     }

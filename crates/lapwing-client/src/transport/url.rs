@@ -105,6 +105,8 @@ impl fmt::Display for HttpsUrl {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn url(text: &str) -> HttpsUrl {
@@ -147,5 +149,20 @@ mod tests {
     fn an_origin_is_host_and_port() {
         assert!(url("https://h/a").same_origin(&url("https://H:443/b")));
         assert!(!url("https://h/a").same_origin(&url("https://h:444/a")));
+    }
+
+    proptest! {
+        #[test]
+        fn an_address_reads_as_it_prints(text in "https://[a-z0-9.]{1,20}(:[0-9]{1,4})?(/[a-z0-9/._~-]{0,20})?") {
+            if let Ok(url) = text.parse::<HttpsUrl>() {
+                prop_assert_eq!(url.to_string().parse::<HttpsUrl>().unwrap(), url);
+            }
+        }
+
+        #[test]
+        fn arbitrary_text_never_panics(text: String, suffix: String) {
+            drop(text.parse::<HttpsUrl>());
+            drop(url("https://h/a").join(&suffix));
+        }
     }
 }

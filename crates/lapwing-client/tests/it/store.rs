@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use lapwing_client::{
     cloud::{Material, Session, Store, StoreOutcome, Unanswered},
     identity::{AgentSettings, DeviceKey, Identity},
-    transport::{HttpsUrl, Limits, TransportError},
+    transport::{CertificateDer, HttpsUrl, Limits, TransportError},
 };
 use lapwing_core::{
     secret::Password,
@@ -22,6 +22,10 @@ const TENANT: &str = "f3531ec6-6330-4f8e-8d39-7a671fbac605";
 const DEVICE: &str = "0b3c2a10-1111-4222-8333-444455556666";
 
 fn identity(certified: &Certified, server: HttpsUrl) -> Identity {
+    identity_with(certified.authority.clone(), server)
+}
+
+pub(crate) fn identity_with(authority: CertificateDer<'static>, server: HttpsUrl) -> Identity {
     Identity {
         settings: AgentSettings {
             server,
@@ -30,13 +34,13 @@ fn identity(certified: &Certified, server: HttpsUrl) -> Identity {
             admin_group: None,
         },
         key: DeviceKey::generate().unwrap(),
-        certificate: certified.authority.clone(),
-        authority: Some(certified.authority.clone()),
+        certificate: authority.clone(),
+        authority: Some(authority),
     }
 }
 
 /// Answers discovery, challenge and token, each with what the session needs to go on.
-async fn lead_up(stream: &mut Tls) {
+pub(crate) async fn lead_up(stream: &mut Tls) {
     let discovery = read_request(stream).await.unwrap();
     let host = discovery.head.lines().find_map(|line| line.strip_prefix("host: ")).unwrap();
     let body = format!(
