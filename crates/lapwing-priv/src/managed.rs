@@ -72,8 +72,8 @@ pub(crate) enum ManagedError {
     Unreadable { path: PathBuf, source: io::Error },
     #[error("{path} could have been written by others than root", path = path.display())]
     WritableByOthers { path: PathBuf },
-    #[error("{path} is longer than {FILE_LEN_MAX} bytes or no plain file", path = path.display())]
-    NotAFile { path: PathBuf },
+    #[error("{path} is longer than {len_max} bytes or no plain file", path = path.display())]
+    NotAFile { path: PathBuf, len_max: u64 },
     #[error("{path} is damaged: {why}", path = path.display())]
     Damaged { path: PathBuf, why: String },
     #[error("{path} does not list the account {account} (uid {uid})", path = path.display())]
@@ -96,7 +96,7 @@ impl ManagedError {
 
     pub(crate) fn next_step(&self) -> Cow<'static, str> {
         match self {
-            Self::Unreadable { path, .. } | Self::NotAFile { path } => {
+            Self::Unreadable { path, .. } | Self::NotAFile { path, .. } => {
                 format!("write {}; the package has an example", path.display()).into()
             }
             Self::WritableByOthers { path } => {
@@ -158,7 +158,7 @@ impl Managed {
     /// If it is missing, damaged, or others than root could have written it.
     pub(crate) fn read(root: &Root) -> Result<Self, ManagedError> {
         let path = root.managed_file();
-        let text = read_as_root(&path)?;
+        let text = read_as_root(&path, FILE_LEN_MAX)?;
         Self::parse(&text).map_err(|why| ManagedError::Damaged { path, why })
     }
 
@@ -284,7 +284,11 @@ fn key_bytes(text: &str) -> Option<[u8; 32]> {
 
 /// Reads a file after checking, on the open descriptor, that only root can have written it; its folder likewise, for
 /// who may write that may put another of root's files in this one's place.
-fn read_as_root(path: &Path) -> Result<String, ManagedError> {
+/// Reads a text that root alone can have written, in a folder that root alone can write, of at most `len_max` bytes.
+///
+/// # Errors
+/// [`ManagedError`], if it is anything else.
+pub(crate) fn read_as_root(path: &Path, len_max: u64) -> Result<String, ManagedError> {
     let unreadable = |source| ManagedError::Unreadable { path: path.to_owned(), source };
     let folder = path.parent().unwrap_or(path);
     let of_folder = File::open(folder).and_then(|file| file.metadata()).map_err(unreadable)?;
@@ -294,8 +298,8 @@ fn read_as_root(path: &Path) -> Result<String, ManagedError> {
         .open(path)
         .map_err(unreadable)?;
     let of_file = file.metadata().map_err(unreadable)?;
-    if !of_file.is_file() || of_file.len() > FILE_LEN_MAX {
-        return Err(ManagedError::NotAFile { path: path.to_owned() });
+    if !of_file.is_file() || of_file.len() > len_max {
+        return Err(ManagedError::NotAFile { path: path.to_owned(), len_max });
     }
     for (path, metadata) in [(folder, of_folder), (path, of_file)] {
         if !written_by_root_alone(&metadata) {
@@ -303,7 +307,7 @@ fn read_as_root(path: &Path) -> Result<String, ManagedError> {
         }
     }
     let mut text = String::new();
-    file.take(FILE_LEN_MAX).read_to_string(&mut text).map_err(unreadable)?;
+    file.take(len_max).read_to_string(&mut text).map_err(unreadable)?;
     Ok(text)
 }
 

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use lapwing_core::policy::WordListName;
+
 /// The root directory that every path of this program is under.
 #[derive(Debug, Clone)]
 pub(crate) struct Root(PathBuf);
@@ -29,6 +31,11 @@ impl Root {
     /// Root's own file.
     pub(crate) fn managed_file(&self) -> PathBuf {
         self.0.join("etc/lapwing/managed.toml")
+    }
+
+    /// A word list of the host's own.
+    pub(crate) fn word_list(&self, name: &WordListName) -> PathBuf {
+        self.0.join("etc/lapwing/wordlists").join(name.as_str()).with_added_extension("txt")
     }
 
     /// The journal and nothing else.

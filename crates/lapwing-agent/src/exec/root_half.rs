@@ -136,6 +136,7 @@ impl RootHalf {
                 // The policy's ranges end far below 256; a value beyond would be refused as malformed.
                 password_length: u8::try_from(plan.rules.password_length.characters()).unwrap_or(u8::MAX),
                 passphrase_length: u8::try_from(plan.rules.passphrase_length.words()).unwrap_or(u8::MAX),
+                passphrase_word_list: plan.rules.word_list.as_ref().map(|list| list.as_str().to_owned()),
             },
         });
         self.ask(&request, prepared).await

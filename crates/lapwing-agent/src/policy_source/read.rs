@@ -41,12 +41,6 @@ fn managed(policy: &ManagedPolicy) -> Verdict {
             );
         }
     }
-    if let Some(list) = &policy.word_list {
-        return unsupported(
-            format!("the policy wants the word list {:?}, which this version cannot use", list.as_str()),
-            "remove PassphraseWordList: the lists of complexity 6 to 8 are built in",
-        );
-    }
     let account = match &policy.account {
         Ok(AccountChoice::BuiltIn) => None,
         Ok(AccountChoice::Named(name)) => Some(name.clone()),
@@ -66,6 +60,7 @@ fn managed(policy: &ManagedPolicy) -> Verdict {
             complexity: policy.complexity,
             password_length: policy.password_length,
             passphrase_length: policy.passphrase_length,
+            word_list: policy.word_list.clone(),
         },
         expiry_protected: policy.expiry_protected,
     })

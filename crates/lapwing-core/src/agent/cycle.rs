@@ -106,8 +106,8 @@ pub(super) struct PreparedNow {
 }
 
 impl Step {
-    /// Whether a request that comes now can still be served by this cycle. Design, invariant 6: a request joins a
-    /// running change only before its store.
+    /// Whether a request that comes now can still be served by this cycle: it joins a running change only before its
+    /// store.
     pub(super) const fn can_join(&self, request: Request) -> bool {
         match request {
             Request::ResetPassword => match self {

@@ -4,7 +4,9 @@ use core::{fmt, time::Duration};
 
 use crate::{
     event::Event,
-    policy::{PassphraseLength, PasswordAgeDays, PasswordComplexity, PasswordLength, PolicyRoot},
+    policy::{
+        PassphraseLength, PasswordAgeDays, PasswordComplexity, PasswordLength, PolicyRoot, WordListName,
+    },
     types::AccountName,
 };
 
@@ -59,7 +61,7 @@ impl Plan {
 }
 
 /// The generation settings.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlanRules {
     /// Which characters or words.
     pub complexity: PasswordComplexity,
@@ -67,6 +69,8 @@ pub struct PlanRules {
     pub password_length: PasswordLength,
     /// How many words.
     pub passphrase_length: PassphraseLength,
+    /// The host's own word list, if it is made of words and one is named.
+    pub word_list: Option<WordListName>,
 }
 
 /// What set a cycle off.

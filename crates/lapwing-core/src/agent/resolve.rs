@@ -1,4 +1,4 @@
-//! What the version that a directory holds says about the changes of this host. Design: "Resolve".
+//! What the version that a directory holds says about the changes of this host. docs/glossary.md, "resolve".
 
 use super::journal::Journal;
 use crate::types::PasswordVersion;

@@ -55,6 +55,7 @@ fn plan() -> Plan {
             complexity: PasswordComplexity::parse(4).unwrap(),
             password_length: PasswordLength::parse(14).unwrap(),
             passphrase_length: PassphraseLength::parse(6).unwrap(),
+            word_list: None,
         },
         expiry_protected: true,
     }

@@ -91,6 +91,9 @@ pub struct Rules {
     pub password_length: u8,
     /// 3 to 10 words; used for complexity 6 to 8.
     pub passphrase_length: u8,
+    /// The name of the host's own word list, in place of the one that the complexity stands for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub passphrase_word_list: Option<String>,
 }
 
 /// What to commit.

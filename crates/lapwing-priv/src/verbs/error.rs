@@ -1,9 +1,9 @@
 //! Why a verb is refused, and how the caller is told.
 
-use std::{borrow::Cow, error::Error, io};
+use std::{borrow::Cow, error::Error, io, path::PathBuf};
 
 use lapwing_core::{
-    generate::GenerateError,
+    generate::{GenerateError, WordListError},
     local::root_half::{Fault, Refusal},
 };
 
@@ -32,6 +32,8 @@ pub(crate) enum VerbError {
     Generate(#[from] GenerateError),
     #[error(transparent)]
     Seal(#[from] SealError),
+    #[error("the word list {path} cannot be used", path = path.display())]
+    WordList { path: PathBuf, source: WordListError },
     #[error("the request is malformed: {0}")]
     Malformed(String),
     #[error("uid {0} may not ask")]
@@ -54,7 +56,7 @@ impl VerbError {
             Self::Managed(error) => error.fault(),
             Self::Account(error) => error.fault(),
             Self::Crypt(_) => Fault::HashRefused,
-            Self::Seal(_) => Fault::ManagedFile,
+            Self::Seal(_) | Self::WordList { .. } => Fault::ManagedFile,
             Self::Malformed(_) => Fault::Malformed,
             Self::NotAuthorized(_) => Fault::NotAuthorized,
             Self::NoAcceptablePassword { .. } => Fault::NoAcceptablePassword,
@@ -73,6 +75,7 @@ impl VerbError {
             Self::Crypt(error) => error.next_step().into(),
             Self::Generate(error) => error.next_step().into(),
             Self::Seal(_) => "enrol this host anew: the pinned seal_key in managed.toml is of no use".into(),
+            Self::WordList { source, .. } => source.next_step().into(),
             Self::Malformed(_) => "use a lapwingd of the same version".into(),
             Self::NotAuthorized(_) => "ask lapwingd, by the command `lapwing`".into(),
             Self::NoAcceptablePassword { .. } => {

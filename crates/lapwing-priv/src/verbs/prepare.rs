@@ -4,9 +4,9 @@ use base64::{Engine as _, prelude::BASE64_STANDARD};
 use lapwing_core::{
     binding::SealBinding,
     event::EventId,
-    generate::{self, Rules},
+    generate::{self, Rules, WORD_LIST_BYTES_MAX, WordList},
     local::root_half::{Material, Prepare, Prepared, Rules as AskedRules},
-    policy::{PassphraseLength, PasswordComplexity, PasswordLength},
+    policy::{PassphraseLength, PasswordComplexity, PasswordLength, WordListName},
     secret::Password,
     types::{AccountName, DirectoryId, FileTime, PasswordVersion, RecordId, Uid},
 };
@@ -19,8 +19,10 @@ use crate::{
     failpoint,
     journal::{self, Entry},
     log,
-    managed::{Managed, Protection},
-    process, seal,
+    managed::{self, Managed, Protection},
+    process,
+    root::Root,
+    seal,
 };
 
 /// How many passwords the host's rules are asked about before they are believed to accept none.
@@ -31,7 +33,7 @@ impl<R: CryptoRng> Work<'_, R> {
         self.file.journal.check_nothing_recorded()?;
         let directory_id: DirectoryId = parse(&request.directory)?;
         let expiry: FileTime = parse(&request.expiry)?;
-        let rules = parse_rules(&request.rules)?;
+        let rules = parse_rules(self.root, &request.rules)?;
         let managed = Managed::read(self.root)?;
         let directory = managed.directory(self.root, &directory_id, &RecordId(request.record.clone()))?;
         let (account, uid) = self.check_change(&managed, request.account.as_deref(), expiry)?;
@@ -155,11 +157,25 @@ fn tell(entry: &Entry, material: Material) -> Prepared {
     }
 }
 
-fn parse_rules(asked: &AskedRules) -> Result<Rules, VerbError> {
+fn parse_rules(root: &Root, asked: &AskedRules) -> Result<Rules, VerbError> {
     let malformed = |error: lapwing_core::policy::Unsupported| VerbError::Malformed(error.to_string());
-    Ok(Rules::new(
-        PasswordComplexity::parse(asked.password_complexity.into()).map_err(malformed)?,
-        PasswordLength::parse(asked.password_length.into()).map_err(malformed)?,
-        PassphraseLength::parse(asked.passphrase_length.into()).map_err(malformed)?,
-    ))
+    let complexity = PasswordComplexity::parse(asked.password_complexity.into()).map_err(malformed)?;
+    let password = PasswordLength::parse(asked.password_length.into()).map_err(malformed)?;
+    let passphrase = PassphraseLength::parse(asked.passphrase_length.into()).map_err(malformed)?;
+    match &asked.passphrase_word_list {
+        // DEVIATION(4): Windows takes no list but its own.
+        Some(name) if complexity.is_passphrase() => {
+            let list = own_word_list(root, &name.parse().map_err(malformed)?)?;
+            Ok(Rules::from_words(list, passphrase))
+        }
+        Some(_) | None => Ok(Rules::new(complexity, password, passphrase)),
+    }
+}
+
+/// The list is root's word as much as `managed.toml` is: who can shorten it can guess passwords.
+fn own_word_list(root: &Root, name: &WordListName) -> Result<WordList, VerbError> {
+    let path = root.word_list(name);
+    let len_max = u64::try_from(WORD_LIST_BYTES_MAX).unwrap_or(u64::MAX);
+    let text = managed::read_as_root(&path, len_max)?;
+    WordList::parse(name, &text).map_err(|source| VerbError::WordList { path, source })
 }

@@ -239,7 +239,12 @@ pub(crate) fn prepare() -> Prepare {
         directory: DIRECTORY.to_owned(),
         record: RECORD.to_owned(),
         expiry: EXPIRY.to_owned(),
-        rules: Rules { password_complexity: 4, password_length: 14, passphrase_length: 6 },
+        rules: Rules {
+            password_complexity: 4,
+            password_length: 14,
+            passphrase_length: 6,
+            passphrase_word_list: None,
+        },
     }
 }
 
