@@ -4,5 +4,6 @@
 
 pub mod lab;
 pub mod os;
+pub mod scene;
 pub mod steps;
 pub mod sys;

@@ -1,5 +1,6 @@
 //! Every developer command of Lapwing: `cargo xtask --help`.
 
+mod demo;
 mod gate;
 mod hand;
 mod setup;
@@ -19,6 +20,7 @@ struct Arguments {
 
 const EXAMPLES: &str = "Examples:
   cargo xtask test                 everything a change must pass; CI runs only this
+  cargo xtask demo                 the main job, before your eyes
   cargo xtask lab up               a private Debian host to try things on
   cargo xtask lab enter            a root shell in it";
 
@@ -33,6 +35,10 @@ enum Task {
     ///
     /// Stops at the first failure and says how to repeat it alone.
     Test,
+    /// Show the main job: a host rotates its password, an administrator reads it and logs on with it
+    ///
+    /// Sets everything up by itself, boots a private Debian host and a server, and leaves a place to play in.
+    Demo(demo::Demo),
     /// Compare the code with its rules: crates, dependencies, licences, deviations, fixtures, words, sizes
     Tidy,
     /// Keep a private, throw-away Debian host to try things by hand
@@ -44,6 +50,7 @@ fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Task::Setup => setup::run(),
         Task::Test => gate::run(),
+        Task::Demo(demo) => demo::run(&demo),
         Task::Tidy => tidy::run(),
         Task::Lab(command) => hand::run(command),
     };

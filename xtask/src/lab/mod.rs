@@ -101,6 +101,13 @@ impl Lab {
         self.run.outside(program)
     }
 
+    /// A folder that goes with the lab, for what runs outside its hosts. Names in it begin with a dot, to differ from
+    /// those of hosts.
+    #[must_use]
+    pub fn folder(&self) -> &std::path::Path {
+        &self.run.folder
+    }
+
     /// The lab's name, by which `ip netns exec lapwing.NAME` finds its network.
     #[must_use]
     pub fn name(&self) -> &str {

@@ -156,13 +156,13 @@ fn labs() -> Result<PathBuf> {
     Ok(image::cache()?.join("labs"))
 }
 
-/// The names of the folders in a folder.
+/// The names of the folders in a folder. One that begins with a dot is not a host's: see [`super::Lab::folder`].
 fn names(folder: &Path) -> Result<Vec<String>> {
     let Ok(entries) = fs::read_dir(folder) else { return Ok(Vec::new()) };
     let mut names = Vec::new();
     for entry in entries.flatten() {
         if entry.file_type()?.is_dir() {
-            names.extend(entry.file_name().into_string().ok());
+            names.extend(entry.file_name().into_string().ok().filter(|name| !name.starts_with('.')));
         }
     }
     names.sort_unstable();

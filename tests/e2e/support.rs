@@ -1,0 +1,50 @@
+//! What the tests of this binary share.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+use xtask::lab::Lab;
+use xtask::scene::{self, Build, Scene};
+
+/// How long a thing may take that needs one cycle of the agent, its waits for a directory that was away included.
+pub(crate) const ONE_CYCLE: Duration = Duration::from_secs(75);
+
+/// What `lapwing status --json` prints, as far as tests need it.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Status {
+    pub(crate) state: String,
+    pub(crate) version: Option<String>,
+    pub(crate) last_event: Option<u32>,
+    pub(crate) candidates: u32,
+}
+
+/// A scene in which the first password is in force and opens the account.
+pub(crate) fn settled(build: Build) -> Scene {
+    let programs = scene::build(build).unwrap();
+    let scene = Scene::set(Lab::new().unwrap(), &programs).unwrap();
+    scene.install_agent().unwrap();
+    scene.enrol().unwrap();
+    // Tests rotate more often than a day of any real host.
+    let managed = scene.host.run(&["cat", "/etc/lapwing/managed.toml"]).unwrap();
+    let generous = format!("changes_per_day = 100\n{managed}");
+    scene.host.write("/etc/lapwing/managed.toml", 0o644, generous.as_bytes()).unwrap();
+    scene.start_agent().unwrap();
+    scene.host.run(&["lapwing", "invoke-policy-processing"]).unwrap();
+    scene.must_open(&scene.password().unwrap()).unwrap();
+    scene
+}
+
+/// Asks the agent.
+pub(crate) fn status(scene: &Scene) -> anyhow::Result<Status> {
+    Ok(serde_json::from_str(&scene.host.run(&["lapwing", "status", "--json"])?)?)
+}
+
+/// Waits until the agent has nothing left to do.
+pub(crate) fn wait_until_idle(scene: &Scene) {
+    scene
+        .host
+        .wait_until("the agent is idle", ONE_CYCLE, |_| {
+            Ok(status(scene).is_ok_and(|status| status.state == "idle" && status.candidates == 0))
+        })
+        .unwrap();
+}

@@ -1,0 +1,321 @@
+//! The whole of Lapwing at work: a `lapwing-server` beside a booted host that runs the agent as its service.
+//!
+//! The demo shows it and the end-to-end tests break it; both install it as an administrator would, from `dist/`.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
+
+use anyhow::{Context as _, Result, anyhow, bail, ensure};
+use serde::Deserialize;
+
+use crate::lab::{Host, HostOptions, Lab, Login, OUTSIDE};
+use crate::sys;
+
+/// The device's host name, and its name in the directory.
+pub const DEVICE: &str = "device";
+/// The managed account.
+pub const ACCOUNT: &str = "lapadmin";
+const PORT: u16 = 8443;
+
+/// Where the programs go on a host, by their names here.
+const PROGRAMS: [(&str, &str); 3] = [
+    ("lapwing", "/usr/bin/lapwing"),
+    ("lapwingd", "/usr/sbin/lapwingd"),
+    ("lapwingd-priv", "/usr/libexec/lapwing/lapwingd-priv"),
+];
+
+/// Where the files of `dist/` go on a host.
+const FILES: [(&str, &str); 8] = [
+    ("pam.d/lapwing", "/etc/pam.d/lapwing"),
+    ("systemd/lapwing-priv.socket", "/usr/lib/systemd/system/lapwing-priv.socket"),
+    ("systemd/lapwing-priv@.service", "/usr/lib/systemd/system/lapwing-priv@.service"),
+    ("systemd/lapwing-recover.service", "/usr/lib/systemd/system/lapwing-recover.service"),
+    ("systemd/lapwingd.service", "/usr/lib/systemd/system/lapwingd.service"),
+    ("systemd/lapwingd.socket", "/usr/lib/systemd/system/lapwingd.socket"),
+    ("sysusers.d/lapwing.conf", "/usr/lib/sysusers.d/lapwing.conf"),
+    ("tmpfiles.d/lapwing.conf", "/usr/lib/tmpfiles.d/lapwing.conf"),
+];
+
+/// The units that are switched on.
+const UNITS: [&str; 4] =
+    ["lapwing-recover.service", "lapwing-priv.socket", "lapwingd.socket", "lapwingd.service"];
+
+/// Whether the programs can be killed at named points.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Build {
+    /// As shipped, unoptimised.
+    Plain,
+    /// With the points at which a test kills them.
+    WithFailPoints,
+}
+
+/// Builds the four programs and returns their folder.
+///
+/// # Errors
+/// When they do not build.
+pub fn build(kind: Build) -> Result<PathBuf> {
+    let mut cargo = sys::rust("cargo");
+    cargo.args(["build", "--quiet", "--bins"]);
+    for package in ["lapwing-agent", "lapwing-priv", "lapwing-server", "lapwing-cli"] {
+        cargo.args(["--package", package]);
+    }
+    let target = sys::workspace().join("target");
+    let folder = match kind {
+        Build::Plain => target.join("debug"),
+        Build::WithFailPoints => {
+            // A folder of its own: the same programs in two forms must not replace each other.
+            cargo.arg("--target-dir").arg(target.join("failpoints"));
+            cargo.args(["--features", "lapwing-agent/failpoints"]);
+            cargo.args(["--features", "lapwing-priv/failpoints,lapwing-server/failpoints"]);
+            target.join("failpoints/debug")
+        }
+    };
+    sys::run(&mut cargo)?;
+    Ok(folder)
+}
+
+/// A server, a device, and an administrator who can read.
+#[derive(Debug)]
+pub struct Scene {
+    /// The network they are on.
+    pub lab: Lab,
+    /// The device.
+    pub host: Host,
+    programs: PathBuf,
+    /// The server's data and the administrator's profile.
+    data: PathBuf,
+    server: Option<Child>,
+}
+
+/// A password as the administrator reads it.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Credential {
+    /// The account that it opens.
+    pub account: String,
+    /// The password: of a throw-away host, so plain text here.
+    pub password: String,
+    /// When it was stored.
+    pub password_update_time: String,
+}
+
+impl Scene {
+    /// A booted host and a running server that do not know each other yet. The server's data goes with the lab.
+    ///
+    /// # Errors
+    /// When the host does not boot or the server does not start.
+    pub fn set(lab: Lab, programs: &Path) -> Result<Self> {
+        let data = lab.folder().join(".server");
+        let host = lab.boot(HostOptions::named(DEVICE))?;
+        let mut scene = Self { lab, host, programs: programs.to_owned(), data, server: None };
+        scene.set_up_server()?;
+        scene.start_server(None)?;
+        Ok(scene)
+    }
+
+    /// The server's data folder.
+    #[must_use]
+    pub fn data(&self) -> &Path {
+        &self.data
+    }
+
+    fn set_up_server(&self) -> Result<()> {
+        let url = format!("https://{OUTSIDE}:{PORT}");
+        sys::text(self.outside("lapwing-server")?.arg("setup").arg("--data").arg(&self.data).args([
+            "--url",
+            &url,
+            "--tenant-name",
+            "Demo",
+        ]))?;
+        Ok(())
+    }
+
+    /// A program of ours on the lab's side of the network.
+    fn outside(&self, program: &str) -> Result<std::process::Command> {
+        let path = self.programs.join(program);
+        self.lab.command(path.to_str().context("the target folder's path is not UTF-8")?)
+    }
+
+    /// Starts the server and returns once it serves; with a fail point if it is to die there.
+    ///
+    /// # Errors
+    /// When it ends instead.
+    pub fn start_server(&mut self, fail_point: Option<&str>) -> Result<()> {
+        let mut command = self.outside("lapwing-server")?;
+        command.arg("run").arg("--data").arg(&self.data).args(["--listen", &format!("{OUTSIDE}:{PORT}")]);
+        if let Some(point) = fail_point {
+            command.env("LAPWING_FAILPOINT", point);
+        }
+        let log = fs::OpenOptions::new().create(true).append(true).open(self.server_log())?;
+        let mut server = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).spawn()?;
+        let stdout = server.stdout.take().context("the server has no standard output")?;
+        let mut line = String::new();
+        BufReader::new(stdout).read_line(&mut line)?;
+        if line.is_empty() {
+            let status = server.wait()?;
+            bail!("lapwing-server ended with {status}\nnext: read {}", self.server_log().display());
+        }
+        self.server = Some(server);
+        Ok(())
+    }
+
+    /// Where the server's log is.
+    #[must_use]
+    pub fn server_log(&self) -> PathBuf {
+        self.data.with_extension("log")
+    }
+
+    /// Kills the server as a crash would.
+    ///
+    /// # Errors
+    /// When it cannot be waited for.
+    pub fn kill_server(&mut self) -> Result<()> {
+        if let Some(mut server) = self.server.take() {
+            server.kill().ok();
+            server.wait()?;
+        }
+        Ok(())
+    }
+
+    /// Waits until the server has died of its fail point.
+    ///
+    /// # Errors
+    /// When it cannot be waited for.
+    pub fn wait_for_server_death(&mut self) -> Result<()> {
+        if let Some(mut server) = self.server.take() {
+            server.wait()?;
+        }
+        Ok(())
+    }
+
+    /// Puts the agent's programs and files on the host, and makes the account that it will manage.
+    ///
+    /// # Errors
+    /// When the host cannot take them.
+    pub fn install_agent(&self) -> Result<()> {
+        for (program, path) in PROGRAMS {
+            self.host.copy_in(&self.programs.join(program), path, 0o755)?;
+        }
+        for (file, path) in FILES {
+            self.host.copy_in(&sys::workspace().join("dist").join(file), path, 0o644)?;
+        }
+        self.host.run(&["systemd-sysusers"])?;
+        self.host.run(&["systemd-tmpfiles", "--create", "/usr/lib/tmpfiles.d/lapwing.conf"])?;
+        self.host.run(&["systemctl", "daemon-reload"])?;
+        self.host.run(&["useradd", "--create-home", "--shell", "/bin/bash", ACCOUNT])?;
+        self.set_policy(
+            "BackupDirectory = 1\nAdministratorAccountName = \"lapadmin\"\nPasswordAgeDays = 30\n",
+        )
+    }
+
+    /// Replaces the local policy file; the agent reads it at its next cycle.
+    ///
+    /// # Errors
+    /// When the host cannot write it.
+    pub fn set_policy(&self, text: &str) -> Result<()> {
+        self.host.write("/etc/lapwing/policy.toml", 0o644, text.as_bytes())
+    }
+
+    /// Has the administrator make an enrolment token, and the host join with it.
+    ///
+    /// # Errors
+    /// When either is refused.
+    pub fn enrol(&self) -> Result<()> {
+        let token = self.administrator(&["server", "enrolment-token", "create", "--uses", "1"])?;
+        self.host.feed(&["lapwing", "enrol", "--account", ACCOUNT], token.as_bytes())?;
+        Ok(())
+    }
+
+    /// Switches the agent on; its first cycle starts at once.
+    ///
+    /// # Errors
+    /// When a unit does not start.
+    pub fn start_agent(&self) -> Result<()> {
+        let enable = [&["systemctl", "enable", "--now"][..], &UNITS].concat();
+        self.host.run(&enable)?;
+        Ok(())
+    }
+
+    /// Runs the administrator's command, with the profile that the server's set-up wrote.
+    ///
+    /// # Errors
+    /// When it fails; its message is in the error.
+    pub fn administrator(&self, arguments: &[&str]) -> Result<String> {
+        let mut command = self.outside("lapwing")?;
+        command.args(arguments).arg("--profile").arg(self.data.join("admin.toml"));
+        sys::text(&mut command)
+    }
+
+    /// Reads the device's passwords as an administrator would, newest first.
+    ///
+    /// # Errors
+    /// When the directory does not show them.
+    pub fn passwords(&self) -> Result<Vec<Credential>> {
+        let json = self.administrator(&[
+            "get-aad-password",
+            DEVICE,
+            "--include-passwords",
+            "--include-history",
+            "--as-plain-text",
+            "--json",
+        ])?;
+        serde_json::from_str(&json).context("what the command printed is not the JSON expected")
+    }
+
+    /// The password that the directory holds now.
+    ///
+    /// # Errors
+    /// When it holds none.
+    pub fn password(&self) -> Result<String> {
+        let newest = self.passwords()?.into_iter().next();
+        Ok(newest.ok_or_else(|| anyhow!("the directory holds no password of {DEVICE}"))?.password)
+    }
+
+    /// Logs on to the host by ssh as the managed account.
+    ///
+    /// # Errors
+    /// When the tools are missing.
+    pub fn log_on(&self, password: &str) -> Result<Login> {
+        self.host.ssh(ACCOUNT, password, "id --user --name")
+    }
+
+    /// Checks that the password opens the account over real ssh.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub fn must_open(&self, password: &str) -> Result<()> {
+        let login = self.log_on(password)?;
+        ensure!(
+            login == Login::Accepted(format!("{ACCOUNT}\n")),
+            "the directory's password does not open {ACCOUNT}: {login:?}"
+        );
+        Ok(())
+    }
+
+    /// Checks that the password does not open the account.
+    ///
+    /// # Errors
+    /// When it does.
+    pub fn must_not_open(&self, password: &str) -> Result<()> {
+        let login = self.log_on(password)?;
+        ensure!(login == Login::Refused, "a password that was replaced is not refused: {login:?}");
+        Ok(())
+    }
+}
+
+impl Scene {
+    /// Lets the host and the server live on after this process, in a kept lab.
+    pub fn leave_running(mut self) {
+        // A server that is forgotten is not killed; the lab's end is its end.
+        self.server = None;
+    }
+}
+
+impl Drop for Scene {
+    fn drop(&mut self) {
+        // The lab would end it too; this one asks for no root.
+        self.kill_server().ok();
+    }
+}
