@@ -1,4 +1,4 @@
-//! Every event, in one table. `windows-laps.md` §9; own numbers from 30000.
+//! Every event, in one table. Event manifest of Microsoft-Windows-LAPS; own numbers from 30000.
 
 use super::{
     Field, Level,

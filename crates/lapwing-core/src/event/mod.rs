@@ -1,7 +1,7 @@
 //! Events: the contract with those who watch hosts.
 //!
-//! Numbers up to 20000 mean what they mean in Windows LAPS (`windows-laps.md` §9); ours begin at 30000. One table
-//! defines them all, and `docs/events.md` is printed from it.
+//! Numbers up to 20000 mean what they mean in the event manifest of Microsoft-Windows-LAPS; ours begin at 30000. One
+//! table defines them all, and `docs/events.md` is printed from it.
 //!
 //! An [`Event`] is a variant with its fields, so one with a missing, foreign or mistyped field does not compile.
 //!
@@ -20,7 +20,7 @@ pub use self::{
 };
 use core::fmt;
 
-/// The name of the provider whose numbers we use. `windows-laps.md` §9.
+/// The name of the provider whose numbers we use.
 pub const PROVIDER: &str = "Microsoft-Windows-LAPS";
 /// The GUID of that provider.
 pub const PROVIDER_ID: &str = "4fcc72a9-d7ca-5dd2-8d34-6f41a0cdb7e0";

@@ -1,4 +1,5 @@
-//! Passwords and passphrases, drawn by the rules of complexity 1 to 8. `windows-laps.md` §5.
+//! Passwords and passphrases, drawn by the rules of complexity 1 to 8. "Windows LAPS passwords and
+//! passphrases".
 //!
 //! INVARIANT: every password that the rules allow is drawn with the same chance, and one that is thrown away is wiped.
 
@@ -31,7 +32,7 @@ const DIGITS: &str = "0123456789";
 const SYMBOLS: &str = ",.-+;!#&@{}[]$/()%";
 
 /// Complexity 5, as its explicit list has it: Microsoft's prose forgets that `-`, `$` and `/` are left out too.
-/// `windows-laps.md` §15.5.
+/// "Windows LAPS passwords and passphrases", Password character sets.
 const READABLE: &[&str] = &["ABCDEFGHJKLMNPRSTUVWXYZ", "abcdefghijkmnpqrstuvwxyz", "23456789", "!#%+@:=?*"];
 
 /// What a password is drawn from, and how much of it.

@@ -20,7 +20,8 @@ fn rng(seed: u64) -> ChaCha20Rng {
     ChaCha20Rng::seed_from_u64(seed)
 }
 
-/// The classes of complexity 1 to 5, written out again from `windows-laps.md` §5.1.
+/// The classes of complexity 1 to 5, written out again from "Windows LAPS passwords and
+/// passphrases", Password character sets.
 fn classes_of(complexity: PasswordComplexity) -> Vec<&'static str> {
     let full =
         ["ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz", "0123456789", ",.-+;!#&@{}[]$/()%"];
@@ -89,8 +90,8 @@ fn complexity_5_has_sixty_four_characters_that_do_not_look_alike() {
 
 #[test]
 fn the_entropy_is_the_published_one() {
-    // `windows-laps.md` §5.1 at 14 characters, to the digits that it prints, and §5.2 at 6 words; our short lists have
-    // 20 words more than those of Windows, hence 62.0 and not 61.9.
+    // "Windows LAPS passwords and passphrases" at 14 characters, to the digits it prints, and at 6 words; our short
+    // lists have 20 words more than those of Windows, hence 62.0 and not 61.9.
     for (number, bits, digits) in [
         (1, 66.0, 0),
         (2, 80.0, 0),

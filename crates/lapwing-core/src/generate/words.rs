@@ -18,7 +18,7 @@ pub const WORDS_MAX: usize = 65_536;
 /// The largest text of a list, in bytes: one of the most and longest words, and as much again for notes.
 pub const WORD_LIST_BYTES_MAX: usize = 4 << 20;
 
-/// The most words of a passphrase. `windows-laps.md` §1.2.
+/// The most words of a passphrase. "Configure policy settings for Windows LAPS", PassphraseLength.
 const PASSPHRASE_WORDS_MAX: usize = 10;
 const _: () = assert!(PASSPHRASE_WORDS_MAX * WORD_LEN_MAX <= PASSWORD_LEN_MAX, "a passphrase would not fit");
 

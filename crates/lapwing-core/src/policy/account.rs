@@ -4,7 +4,7 @@ use crate::types::AccountName;
 
 use super::values::AutomaticAccountManagementTarget;
 
-/// The name of an automatic account when policy gives none. `windows-laps.md` §1.2.
+/// The name of an automatic account when policy gives none. "Windows LAPS account management modes".
 pub const AUTOMATIC_NAME_DEFAULT: &str = "WLapsAdmin";
 /// The longest name of an automatic account, in characters. Event 10092.
 pub const AUTOMATIC_NAME_CHARS_MAX: usize = 20;
@@ -18,7 +18,7 @@ pub enum AccountChoice {
     BuiltIn,
     /// An account that exists; it is never created.
     Named(AccountName),
-    /// An account that Lapwing owns whole. `windows-laps.md` §8.
+    /// An account that Lapwing owns whole. "Windows LAPS account management modes".
     Automatic(AutomaticAccount),
 }
 
@@ -100,7 +100,7 @@ impl UnusableAccount {
         Self { got: got.chars().take(64).collect() }
     }
 
-    /// The event that reports it: the configured local account is not found. `windows-laps.md` §9.
+    /// The event that reports it: the configured local account is not found. Event manifest of Microsoft-Windows-LAPS.
     pub const EVENT: u16 = 10013;
 
     /// What the operator can do about it.

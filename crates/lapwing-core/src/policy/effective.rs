@@ -22,7 +22,7 @@ pub enum EffectivePolicy {
 }
 
 impl EffectivePolicy {
-    /// The event that a cycle logs for it. `windows-laps.md` §4.2.
+    /// The event that a cycle logs for it. Event manifest of Microsoft-Windows-LAPS.
     #[must_use]
     pub const fn event(&self) -> u16 {
         match self {
@@ -106,7 +106,8 @@ pub enum DsrmBackup {
     On,
 }
 
-/// What follows a log-on with the managed account. `windows-laps.md` §6.1.
+/// What follows a log-on with the managed account. "Configure policy settings for Windows LAPS",
+/// PostAuthenticationActions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PostAuthentication {
     /// What is done.

@@ -160,7 +160,7 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// The Windows event that reports it, if there is one. `windows-laps.md` §9.
+    /// The Windows event that reports it, if there is one. Event manifest of Microsoft-Windows-LAPS.
     #[must_use]
     pub const fn event(&self) -> Option<u16> {
         match self {

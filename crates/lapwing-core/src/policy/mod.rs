@@ -1,5 +1,5 @@
 //! The policy: every setting with its type, default and range, the four roots and their order, and what becomes of
-//! bad values. Sources: `windows-laps.md` §1, `design.md` §4.
+//! bad values. Sources: "Configure policy settings for Windows LAPS"; docs/deviations.md.
 //!
 //! [`resolve`] takes what stands under the roots, picks the first that holds any LAPS value, reads the policy from it
 //! alone, and gives back the policy with the reasons: for each value seen under any root, what became of it.

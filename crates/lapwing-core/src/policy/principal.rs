@@ -4,7 +4,8 @@ use core::{fmt, str::FromStr};
 
 use crate::types::Sid;
 
-/// The one user or group that passwords are encrypted to. `windows-laps.md` §1.2.
+/// The one user or group that passwords are encrypted to. "Configure policy settings for Windows LAPS",
+/// ADPasswordEncryptionPrincipal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EncryptionPrincipal {
     /// The Domain Admins of the host's domain, when policy names nobody.
@@ -44,7 +45,7 @@ pub enum PrincipalError {
 }
 
 impl PrincipalError {
-    /// The event that reports it. `windows-laps.md` §9.
+    /// The event that reports it. Event manifest of Microsoft-Windows-LAPS.
     #[must_use]
     pub const fn event(&self) -> u16 {
         match self {

@@ -4,7 +4,8 @@ use core::fmt;
 
 use super::setting::{Setting, Since};
 
-/// Where a policy comes from, in the order in which the roots are asked. `windows-laps.md` §1.1.
+/// Where a policy comes from, in the order in which the roots are asked. "Configure policy settings for Windows LAPS",
+/// Supported policy roots.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum PolicyRoot {
     /// Device management: the LAPS CSP.
@@ -21,7 +22,7 @@ impl PolicyRoot {
     /// Every root, the one asked first before the others.
     pub const ALL: &[Self] = &[Self::Csp, Self::GroupPolicy, Self::Local, Self::Legacy];
 
-    /// The number in state and diagnostics. `windows-laps.md` §1.1.
+    /// The number in state and diagnostics. PowerShell module LAPS, `PolicySource`.
     #[must_use]
     pub const fn source_number(self) -> u8 {
         match self {
@@ -32,7 +33,7 @@ impl PolicyRoot {
         }
     }
 
-    /// The name in the events 10021 to 10023. `windows-laps.md` §9.
+    /// The name in the events 10021 to 10023. Event manifest of Microsoft-Windows-LAPS.
     #[must_use]
     pub const fn event_name(self) -> &'static str {
         match self {
@@ -78,7 +79,8 @@ impl fmt::Display for PolicyRoot {
 }
 
 impl Setting {
-    /// The name under the root of legacy Microsoft LAPS, which knew six. `windows-laps.md` §1.4.
+    /// The name under the root of legacy Microsoft LAPS, which knew six. "Get started with Windows LAPS in legacy
+    /// Microsoft LAPS emulation mode".
     #[must_use]
     pub const fn legacy_name(self) -> Option<&'static str> {
         match self {
@@ -112,7 +114,7 @@ impl Setting {
         matches!(self, Self::PostAuthenticationResetDelayMinutes | Self::PassphraseWordList)
     }
 
-    /// Whether the LAPS CSP has a node for it. `windows-laps.md` §2.
+    /// Whether the LAPS CSP has a node for it. "LAPS CSP".
     #[must_use]
     pub const fn has_csp_node(self) -> bool {
         match self.since() {

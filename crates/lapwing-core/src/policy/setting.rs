@@ -80,7 +80,7 @@ pub enum Since {
 
 macro_rules! settings {
     ($( #[doc = $doc:literal] $name:ident: $kind:expr, $applies:ident, $since:ident; )+) => {
-        /// One setting of the policy, named as Windows names it. `windows-laps.md` §1.2.
+        /// One setting of the policy, named as Windows names it. "Configure policy settings for Windows LAPS".
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
         pub enum Setting {
             $( #[doc = $doc] $name, )+

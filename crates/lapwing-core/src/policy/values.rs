@@ -177,7 +177,7 @@ choice! {
     }
 }
 choice! {
-    /// Which characters or words a password is made of. `windows-laps.md` §5.
+    /// Which characters or words a password is made of. "Windows LAPS passwords and passphrases".
     PasswordComplexity, default LettersDigitsSymbols {
         /// 1: capital letters.
         Capitals = 1,
@@ -198,7 +198,8 @@ choice! {
     }
 }
 choice! {
-    /// What follows a log-on with the managed account, once the delay is over. `windows-laps.md` §6.1.
+    /// What follows a log-on with the managed account, once the delay is over. "Configure policy settings for Windows LAPS",
+    /// PostAuthenticationActions.
     PostAuthenticationActions, default ResetAndLogOff {
         /// 1: reset the password.
         Reset = 1,
@@ -211,7 +212,7 @@ choice! {
     }
 }
 choice! {
-    /// Which account automatic account management owns. `windows-laps.md` §8.
+    /// Which account automatic account management owns. "Windows LAPS account management modes".
     AutomaticAccountManagementTarget, default OwnAccount {
         /// 0: the built-in administrator.
         BuiltIn = 0,

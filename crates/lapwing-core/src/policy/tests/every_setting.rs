@@ -1,5 +1,5 @@
-//! The table of `windows-laps.md` §1.2 once more, written out by hand: what each setting takes, refuses and defaults
-//! to, and for which directory it holds.
+//! The settings of "Configure policy settings for Windows LAPS" once more, written out by hand: what each takes, refuses
+//! and defaults to, and for which directory it holds.
 
 use super::*;
 
