@@ -34,7 +34,7 @@ pub struct Refusal {
 
 impl Refusal {
     /// From an answer with any status but success: reads the error body of the registration service, the token
-    /// endpoint or Graph (spec entra-intune 1.6, 2, 4.3).
+    /// endpoint (RFC 6749 section 5.2) or Graph ("Microsoft Graph error responses and resource types").
     #[must_use]
     pub fn read(peer: &str, what: &'static str, answer: &Answer) -> Self {
         let body: Value = json::parse(answer.body.expose_secret()).unwrap_or(Value::Null);

@@ -1,4 +1,4 @@
-//! Joining a tenant with an enrolment token. Spec entra-intune 1.3, 1.4; docs/protocol.md, "Enrolment token".
+//! Joining a tenant with an enrolment token. [MS-DVRJ]; docs/protocol.md, "Enrolment token".
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use hyper::Method;
@@ -161,7 +161,7 @@ fn issued(answer: &JoinAnswer, key: &DeviceKey) -> Result<CertificateDer<'static
     Ok(certificate)
 }
 
-/// The device id: the subject's common name (spec entra-intune 1.4).
+/// The device id: the subject's common name. [MS-DVRJ].
 fn device_id(certificate: &CertificateDer<'_>) -> Result<DeviceId, KeyError> {
     /// An attribute of type commonName, 2.5.4.3.
     const COMMON_NAME: [u8; 5] = [0x06, 0x03, 0x55, 0x04, 0x03];

@@ -1,4 +1,4 @@
-//! The device's token as itself: a challenge, then a signed request. [MS-OAPXBC]; spec entra-intune 2.
+//! The device's token as itself: a challenge, then a signed request. [MS-OAPXBC].
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use hyper::Method;

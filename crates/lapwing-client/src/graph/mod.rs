@@ -24,7 +24,7 @@ use crate::{
 /// How many pages of one list are read: of 100 devices each, a hundred thousand devices.
 pub const PAGES_MAX: usize = 1000;
 
-/// What the cmdlet of Windows sends here (spec entra-intune 4.3).
+/// What the cmdlet of Windows sends here. Microsoft Graph, "Get deviceLocalCredentialInfo", Request headers.
 const CLIENT_NAME: &str = "Get-LapsAADPassword Lapwing";
 const CLIENT_VERSION: &str = env!("CARGO_PKG_VERSION");
 
