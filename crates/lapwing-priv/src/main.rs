@@ -1,4 +1,5 @@
-//! `lapwingd-priv`, the root half of Lapwing: the only process that can change an account. `design.md` §3.
+//! `lapwingd-priv`, the root half of Lapwing: the only process that can change an account.
+//! docs/threat-model.md.
 //!
 //! It has no network code and knows only the verbs of `org.lapwing.Priv`. Each request is a process of its own, which
 //! ends with its answer.

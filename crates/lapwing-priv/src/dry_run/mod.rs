@@ -1,7 +1,7 @@
 //! Asks the host's own password rules about a password, without changing anything.
 //!
 //! The host's real PAM stack runs in a child with mounts of its own: what it writes under `/etc` ends in memory, and
-//! it reaches no network and no socket under `/run`. A stack that hangs is killed. `spec/linux-device.md` §1.4.
+//! it reaches no network and no socket under `/run`. A stack that hangs is killed. pam_chauthtok(3).
 
 mod child;
 mod sys;

@@ -1,4 +1,4 @@
-//! The journal: the only truth of the commit protocol. `design.md` §2.1.
+//! The journal: the only truth of the commit protocol. docs/adr/0001-two-processes-one-journal.md.
 //!
 //! Pure: what each verb may do to it. [`file`] keeps it on disk.
 //!
