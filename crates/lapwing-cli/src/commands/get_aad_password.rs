@@ -1,4 +1,5 @@
-//! `lapwing get-aad-password`: Get-LapsAADPassword. Spec windows-laps 10.2, entra-intune 4.3.
+//! `lapwing get-aad-password`: Get-LapsAADPassword of the PowerShell module LAPS. Microsoft Graph,
+//! `deviceLocalCredentialInfo`.
 
 use lapwing_client::graph::Administrator;
 use lapwing_core::{
