@@ -198,8 +198,8 @@ choice! {
     }
 }
 choice! {
-    /// What follows a log-on with the managed account, once the delay is over. "Configure policy settings for Windows LAPS",
-    /// PostAuthenticationActions.
+    /// What follows a log-on with the managed account, once the delay is over. "Configure policy settings for Windows
+    /// LAPS", PostAuthenticationActions.
     PostAuthenticationActions, default ResetAndLogOff {
         /// 1: reset the password.
         Reset = 1,
