@@ -78,13 +78,29 @@ impl Caller {
         self.connection.as_ref()
     }
 
+    /// Whether the last call's connection is open and leads to `url`.
+    pub(crate) async fn is_open_to(&mut self, url: &HttpsUrl) -> bool {
+        match &mut self.connection {
+            Some(connection) => connection.reaches(url) && connection.is_open().await,
+            None => false,
+        }
+    }
+
     /// One request and its answer, whatever its status. After an error the connection is gone.
     pub(crate) async fn call(&mut self, call: Call<'_>) -> Result<Answer, TransportError> {
-        let mut connection = match self.connection.take().filter(|open| open.reaches(call.url)) {
-            Some(open) => open,
-            None => self.dialer.connect(call.url).await?,
-        };
+        if !self.is_open_to(call.url).await {
+            // The old one ends first: a peer may serve one at a time.
+            self.connection = None;
+            self.connection = Some(self.dialer.connect(call.url).await?);
+        }
+        self.call_again(call).await
+    }
+
+    /// As [`Self::call`], but over the last call's connection or not at all.
+    pub(crate) async fn call_again(&mut self, call: Call<'_>) -> Result<Answer, TransportError> {
         let Call { method, url, bearer, headers, content, .. } = call;
+        let not_kept = || TransportError::NotKept { peer: url.authority() };
+        let mut connection = self.connection.take().filter(|open| open.reaches(url)).ok_or_else(not_kept)?;
         let answer = connection.call(Request { method, url, bearer, headers, content }).await?;
         self.connection = Some(connection);
         Ok(answer)

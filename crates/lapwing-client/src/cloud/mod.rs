@@ -6,7 +6,8 @@
 //! Against the real Entra ID this is not verified live: the members that nobody has seen are listed in
 //! spec entra-intune 3.1, and stand in `lapwing_proto::register` alone, so that one capture can correct them.
 //!
-//! INVARIANT: a password is sent at most once per call of [`Session::store`].
+//! INVARIANT: a password is sent at most once per call of [`Session::store`], and in clear only over a connection that has
+//! just answered another request.
 
 mod discovery;
 mod enrol;
@@ -66,11 +67,17 @@ impl Session {
         let directory =
             Directory::discover(&mut caller, &identity.settings.server, identity.settings.tenant).await?;
         let token = token::device_token(&mut caller, &identity, &directory).await?;
-        // Where tokens come from another host, the store must still find a connection that has just answered.
-        if caller.connection().is_none_or(|open| !open.reaches(&directory.management)) {
-            Directory::discover(&mut caller, &identity.settings.server, identity.settings.tenant).await?;
-        }
         Ok(Self { caller, identity, directory, token })
+    }
+
+    /// Makes sure that the connection to the management service has just answered: tokens may come from another host,
+    /// and the peer may have closed the connection meanwhile.
+    async fn knock(&mut self) -> Result<(), CallError> {
+        if !self.caller.is_open_to(&self.directory.management).await {
+            let settings = &self.identity.settings;
+            Directory::discover(&mut self.caller, &settings.server, settings.tenant).await?;
+        }
+        Ok(())
     }
 
     /// Which directory this is, by what it announced.

@@ -102,12 +102,19 @@ pub(super) async fn store(session: &mut Session, store: &Store<'_>, request: Gui
         Ok(url) => url,
         Err(error) => return StoreOutcome::NotSent(error),
     };
+    if let Err(error) = session.knock().await {
+        return StoreOutcome::NotSent(error);
+    }
     let body = match body(store) {
         Ok(body) => body,
         Err(error) => return StoreOutcome::NotSent(unwritable(url.authority(), error)),
     };
     let call = Call::new(WHAT, Method::POST, &url).bearer(&session.token).body(JSON, body);
-    match session.caller.call(call).await {
+    let answered = match store.material {
+        Material::Sealed(_) => session.caller.call(call).await,
+        Material::Clear { .. } => session.caller.call_again(call).await,
+    };
+    match answered {
         Ok(answer) => outcome(&url.authority(), store, &answer),
         Err(error) if error.sent() => StoreOutcome::Unanswered(Unanswered::Transport(error)),
         Err(error) => StoreOutcome::NotSent(error.into()),

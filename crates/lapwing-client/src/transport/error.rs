@@ -80,6 +80,12 @@ pub enum TransportError {
         /// What HTTP said.
         source: hyper::Error,
     },
+    /// The call must go over a connection that has just answered, and the peer keeps none open.
+    #[error("{peer} closes each connection after one answer")]
+    NotKept {
+        /// Host and port.
+        peer: String,
+    },
     /// The answer is longer than any right one.
     #[error("the answer of {peer} is longer than {limit} bytes")]
     AnswerTooLong {
@@ -110,6 +116,7 @@ impl TransportError {
             | Self::NotTrusted { .. }
             | Self::Tls { .. }
             | Self::Configuration { .. }
+            | Self::NotKept { .. }
             | Self::Unsendable { .. } => false,
         }
     }
@@ -125,6 +132,7 @@ impl TransportError {
             | Self::Tls { peer, .. }
             | Self::Closed { peer, .. }
             | Self::AnswerTooLong { peer, .. }
+            | Self::NotKept { peer }
             | Self::Unsendable { peer, .. } => Some(peer),
             Self::Configuration { .. } => None,
         }
@@ -147,6 +155,7 @@ impl TransportError {
             Self::Configuration { .. } => {
                 "install the package ca-certificates, or enrol again if a key file is damaged"
             }
+            Self::NotKept { .. } => "let the server, or the proxy before it, keep connections open",
             Self::AnswerTooLong { .. } => "check that the address is that of the directory",
             Self::Unsendable { .. } => "check the configured address and names for stray characters",
         }

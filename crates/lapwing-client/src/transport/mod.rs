@@ -231,6 +231,12 @@ impl Connection {
         self.url.same_origin(url)
     }
 
+    /// Whether the peer has left the connection open, as far as this host has heard.
+    pub async fn is_open(&mut self) -> bool {
+        driven(&mut self.driver, core::future::ready(())).await;
+        self.driver.is_some()
+    }
+
     /// Sends one request, once, and reads its whole answer.
     ///
     /// # Errors

@@ -70,6 +70,29 @@ impl Certified {
     }
 }
 
+impl Certified {
+    /// As [`Self::serve`], for `count` connections one after another; the script is told which one it is.
+    pub(crate) async fn serve_several<F>(
+        &self,
+        count: usize,
+        script: impl Fn(usize, Tls) -> F + Send + Sync + 'static,
+    ) -> (HttpsUrl, JoinHandle<()>)
+    where
+        F: Future<Output = ()> + Send,
+    {
+        let acceptor = TlsAcceptor::from(Arc::clone(&self.config));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("https://{}/", listener.local_addr().unwrap()).parse().unwrap();
+        let served = tokio::spawn(async move {
+            for at in 0..count {
+                let (stream, _) = listener.accept().await.unwrap();
+                script(at, acceptor.accept(stream).await.unwrap()).await;
+            }
+        });
+        (url, served)
+    }
+}
+
 pub(crate) type Tls = TlsStream<TcpStream>;
 
 /// Accepts one TCP connection and runs `script` on it.

@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use lapwing_client::{
+    CallError,
     cloud::{Material, Session, Store, StoreOutcome, Unanswered},
     identity::{AgentSettings, DeviceKey, Identity},
     transport::{CertificateDer, HttpsUrl, Limits, TransportError},
@@ -41,22 +42,32 @@ pub(crate) fn identity_with(authority: CertificateDer<'static>, server: HttpsUrl
 
 /// Answers discovery, challenge and token, each with what the session needs to go on.
 pub(crate) async fn lead_up(stream: &mut Tls) {
-    let discovery = read_request(stream).await.unwrap();
-    let host = discovery.head.lines().find_map(|line| line.strip_prefix("host: ")).unwrap();
-    let body = format!(
-        r#"{{"AuthenticationService":{{"OAuth2":{{"AuthCodeEndpoint":"https://{host}/a","TokenEndpoint":"https://{host}/{TENANT}/oauth2/token"}}}},
-            "DeviceJoinService":{{"JoinEndpoint":"https://{host}/EnrollmentServer/device/","JoinResourceId":"r","ServiceVersion":"2.0"}},
-            "DeviceManagementService":{{"DeviceManagementEndpoint":"https://{host}/manage/{TENANT}/","DeviceManagementResourceId":"urn:ms-drs:h","ServiceVersion":"1.0"}}}}"#
-    );
-    answer(stream, "200 OK", "", &body).await;
-    assert_eq!(read_request(stream).await.unwrap().body, b"grant_type=srv_challenge");
-    answer(stream, "200 OK", "", r#"{"Nonce":"n"}"#).await;
-    let token = read_request(stream).await.unwrap();
-    assert!(token.body.starts_with(
-        b"windows_api_version=2.2&grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer&request="
-    ));
-    answer(stream, "200 OK", "", r#"{"token_type":"Bearer","expires_in":"3599","access_token":"a.b.c"}"#)
-        .await;
+    for step in 0..3 {
+        answer_step(stream, step, "").await;
+    }
+}
+
+/// One answer of the three before a store.
+async fn answer_step(stream: &mut Tls, step: usize, headers: &str) {
+    let request = read_request(stream).await.unwrap();
+    let host = request.head.lines().find_map(|line| line.strip_prefix("host: ")).unwrap();
+    let body = match step {
+        0 => format!(
+            r#"{{"AuthenticationService":{{"OAuth2":{{"AuthCodeEndpoint":"https://{host}/a","TokenEndpoint":"https://{host}/{TENANT}/oauth2/token"}}}},
+                "DeviceJoinService":{{"JoinEndpoint":"https://{host}/EnrollmentServer/device/","JoinResourceId":"r","ServiceVersion":"2.0"}},
+                "DeviceManagementService":{{"DeviceManagementEndpoint":"https://{host}/manage/{TENANT}/","DeviceManagementResourceId":"urn:ms-drs:h","ServiceVersion":"1.0"}}}}"#
+        ),
+        1 => {
+            assert_eq!(request.body, b"grant_type=srv_challenge");
+            r#"{"Nonce":"n"}"#.to_owned()
+        }
+        _ => {
+            let form = "windows_api_version=2.2&grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer&request=";
+            assert!(request.body.starts_with(form.as_bytes()));
+            r#"{"token_type":"Bearer","expires_in":"3599","access_token":"a.b.c"}"#.to_owned()
+        }
+    };
+    answer(stream, "200 OK", headers, &body).await;
 }
 
 fn sealed(version: u8) -> SealedUpload {
@@ -67,6 +78,18 @@ fn sealed(version: u8) -> SealedUpload {
         expiry: "2026-12-01T00:00:00Z".parse().unwrap(),
         sealed: vec![7; 80],
     }
+}
+
+async fn store_once(session: &mut Session, clear: bool) -> StoreOutcome {
+    let (account, password) =
+        ("lapadmin".parse::<AccountName>().unwrap(), Password::new("hunter\"2".to_owned()));
+    let members = sealed(1);
+    let material = if clear {
+        Material::Clear { password: &password, expiry: None }
+    } else {
+        Material::Sealed(&members)
+    };
+    session.store(&Store { account: &account, material }, Guid::from_bytes([9; 16])).await
 }
 
 /// The outcome of one store at a peer that does `script` after the device token.
@@ -83,15 +106,7 @@ where
         .await;
     let identity = identity(&certified, url);
     let mut session = Session::open(Arc::new(identity), LIMITS).await.unwrap();
-    let (account, password) =
-        ("lapadmin".parse::<AccountName>().unwrap(), Password::new("hunter\"2".to_owned()));
-    let members = sealed(1);
-    let material = if clear {
-        Material::Clear { password: &password, expiry: None }
-    } else {
-        Material::Sealed(&members)
-    };
-    let outcome = session.store(&Store { account: &account, material }, Guid::from_bytes([9; 16])).await;
+    let outcome = store_once(&mut session, clear).await;
     drop(session);
     peer.await.unwrap().unwrap();
     outcome
@@ -200,25 +215,64 @@ async fn a_connection_that_ends_after_the_store_leaves_it_unanswered() {
     assert!(matches!(error, TransportError::Closed { sent: true, .. }), "{error:?}");
 }
 
-#[tokio::test]
-async fn a_connection_that_ended_before_the_store_has_not_sent_it() {
+/// The outcome at a server that closes each connection; `steps` says what each of them carries.
+async fn outcome_of_closing(clear: bool, steps: &'static [&'static str]) -> StoreOutcome {
+    const CLOSE: &str = "connection: close\r\n";
     let certified = Certified::new();
-    let (ended, has_ended) = tokio::sync::oneshot::channel();
+    let (url, peer) = certified
+        .serve_several(steps.len(), move |at, mut stream: Tls| async move {
+            for step in steps[at].split(' ') {
+                match step {
+                    "discovery" => answer_step(&mut stream, 0, CLOSE).await,
+                    "discovery-keep" => answer_step(&mut stream, 0, "").await,
+                    "challenge" => answer_step(&mut stream, 1, CLOSE).await,
+                    "token" => answer_step(&mut stream, 2, CLOSE).await,
+                    _ => {
+                        assert!(read_request(&mut stream).await.unwrap().head.starts_with("POST /manage/"));
+                        answer(&mut stream, "400 No", "", "").await;
+                    }
+                }
+            }
+            close(stream).await;
+        })
+        .await;
+    let mut session = Session::open(Arc::new(identity(&certified, url)), LIMITS).await.unwrap();
+    let outcome = store_once(&mut session, clear).await;
+    drop(session);
+    peer.await.unwrap();
+    outcome
+}
+
+#[tokio::test]
+async fn a_connection_that_ended_before_the_store_is_replaced_by_one_that_answers_first() {
+    let steps = &["discovery", "challenge", "token", "discovery-keep store"];
+    for clear in [true, false] {
+        let outcome = outcome_of_closing(clear, steps).await;
+        assert!(matches!(outcome, StoreOutcome::Refused(_)), "{outcome:?}");
+    }
+}
+
+#[tokio::test]
+async fn clear_text_never_goes_over_a_connection_that_has_not_answered() {
+    let outcome = outcome_of_closing(true, &["discovery", "challenge", "token", "discovery"]).await;
+    let StoreOutcome::NotSent(CallError::Transport(error)) = outcome else { panic!("{outcome:?}") };
+    assert!(!error.sent());
+    // What is sealed may.
+    let outcome = outcome_of_closing(false, &["discovery", "challenge", "token", "discovery", "store"]).await;
+    assert!(matches!(outcome, StoreOutcome::Refused(_)), "{outcome:?}");
+}
+
+#[tokio::test]
+async fn a_server_that_is_gone_before_the_store_has_not_been_sent_it() {
+    let certified = Certified::new();
     let (url, peer) = certified
         .serve(async move |mut stream: Tls| {
             lead_up(&mut stream).await;
             stream.shutdown().await.unwrap();
-            ended.send(()).unwrap();
-            close(stream).await;
         })
         .await;
-    let identity = identity(&certified, url);
-    let mut session = Session::open(Arc::new(identity), LIMITS).await.unwrap();
-    has_ended.await.unwrap();
-    let (account, password) = ("a".parse().unwrap(), Password::new("p".to_owned()));
-    let store = Store { account: &account, material: Material::Clear { password: &password, expiry: None } };
-    let outcome = session.store(&store, Guid::from_bytes([9; 16])).await;
-    assert!(matches!(outcome, StoreOutcome::NotSent(_)), "{outcome:?}");
-    drop(session);
+    let mut session = Session::open(Arc::new(identity(&certified, url)), LIMITS).await.unwrap();
     peer.await.unwrap().unwrap();
+    let outcome = store_once(&mut session, true).await;
+    assert!(matches!(outcome, StoreOutcome::NotSent(_)), "{outcome:?}");
 }
