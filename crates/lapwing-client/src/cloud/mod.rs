@@ -3,8 +3,8 @@
 //! A [`Session`] is one call sequence: discovery, device token, then a store or a question for the state. The store goes
 //! out on a connection that has just answered, so that most failures come before it and are "not sent".
 //!
-//! Against the real Entra ID this is not verified live: the members that nobody has seen are listed in
-//! spec entra-intune 3.1, and stand in `lapwing_proto::register` alone, so that one capture can correct them.
+//! Against the real Entra ID this is not verified live. The members that nobody has seen stand in
+//! `lapwing_proto::register` alone, so that one capture can correct them.
 //!
 //! INVARIANT: a password is sent at most once per call of [`Session::store`], and in clear only over a connection that has
 //! just answered another request.
@@ -36,7 +36,8 @@ pub use self::{
     store::{Material, Store, StoreOutcome, Unanswered},
 };
 
-/// Constants of the wire that no message carries, in one place (spec entra-intune 3.1).
+/// Constants of the wire that no message carries, in one place. [MS-DVRD], [MS-DVRJ]; the upload's as public samples
+/// of event 10030 show them.
 mod wire {
     pub(super) const DISCOVERY_VERSION: &str = "1.9";
     pub(super) const NONCE_VERSION: &str = "1.0";

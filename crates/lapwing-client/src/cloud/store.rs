@@ -137,7 +137,7 @@ fn outcome(peer: &str, store: &Store<'_>, answer: &Answer) -> StoreOutcome {
     let body = answer.body.expose_secret();
     if answer.status.is_success() {
         return match store.material {
-            // Any success is one; no body is known (spec entra-intune 3.1).
+            // Any success is one: Microsoft publishes no body.
             Material::Clear { .. } => StoreOutcome::Stored(None),
             Material::Sealed(members) => held(members, body),
         };
