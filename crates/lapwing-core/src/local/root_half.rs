@@ -29,7 +29,8 @@ pub enum Request {
     /// Hands out a candidate's ciphertext again. Answered by [`Prepared`]; refused for a candidate without one.
     #[serde(rename = "org.lapwing.Priv.Ciphertext")]
     Ciphertext(OfVersion),
-    /// Counts a send in the journal before it is made (design 2.1, Entra ID). Answered by [`Counted`].
+    /// Counts a send in the journal before it is made, to a directory that neither compares nor tells, such as Entra
+    /// ID. Answered by [`Counted`].
     #[serde(rename = "org.lapwing.Priv.CountSend")]
     CountSend(OfVersion),
     /// Takes the last counted send back: the directory itself has answered, with a refusal. Answered by [`Counted`].
