@@ -37,11 +37,13 @@ use std::{
 };
 
 use lapwing_core::types::AccountName;
+use zeroizing_alloc::ZeroAlloc;
 
 use crate::{os::OsRng, root::Root};
 
+/// Wipes every freed block, so that no buffer of a library (a JSON parser's, a formatter's) keeps a secret.
 #[global_allocator]
-static ALLOCATOR: sys::Wiping = sys::Wiping;
+static ALLOCATOR: ZeroAlloc<std::alloc::System> = ZeroAlloc(std::alloc::System);
 
 const USAGE: &str = "usage: lapwingd-priv [--root DIR] COMMAND
   serve                 answer one request on the connection passed by systemd or as standard input

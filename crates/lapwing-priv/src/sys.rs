@@ -1,63 +1,13 @@
-//! The FFI of the process itself: an allocator that wipes, locks of open files, inherited descriptors, libraries.
+//! The FFI of the process itself: locks of open files, inherited descriptors, libraries.
 #![expect(unsafe_code, reason = "the FFI of the process")]
 
 use std::{
-    alloc::{GlobalAlloc, Layout, System},
     ffi::{CStr, c_void},
     fs::File,
     io,
     os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd},
     ptr::NonNull,
 };
-
-/// The system's allocator, but every block is wiped before it is given back, so that no buffer of a library (a JSON
-/// parser's, a formatter's) keeps a secret.
-pub(crate) struct Wiping;
-
-// SAFETY: every call goes to `System` with the layout it was given; between, only bytes of the caller's block are
-// written, and only once the caller has given it up.
-unsafe impl GlobalAlloc for Wiping {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: the caller keeps `GlobalAlloc`'s contract, which is that of `System`.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: as in `alloc`.
-        unsafe { System.alloc_zeroed(layout) }
-    }
-
-    unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
-        // SAFETY: the block is `layout.size()` bytes that the caller no longer uses.
-        unsafe { wipe(ptr, layout.size()) };
-        // SAFETY: as in `alloc`.
-        unsafe { System.dealloc(ptr, layout) }
-    }
-
-    unsafe fn realloc(&self, ptr: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
-        // SAFETY: `new_size` is not zero and does not overflow when rounded up, by `realloc`'s contract.
-        let new_layout = unsafe { Layout::from_size_align_unchecked(new_size, layout.align()) };
-        // SAFETY: as in `alloc`. A new block always: growing in place would be fine, moving leaves a copy behind.
-        let new = unsafe { System.alloc(new_layout) };
-        if !new.is_null() {
-            // SAFETY: both blocks are at least that long and do not overlap.
-            unsafe { ptr.copy_to_nonoverlapping(new, layout.size().min(new_size)) };
-            // SAFETY: the caller gave up the old block, as the new one is returned.
-            unsafe { self.dealloc(ptr, layout) };
-        }
-        new
-    }
-}
-
-/// # Safety
-/// `ptr` must be valid for writes of `len` bytes.
-unsafe fn wipe(ptr: *mut u8, len: usize) {
-    // SAFETY: by this function's contract.
-    unsafe { ptr.write_bytes(0, len) };
-    // The block is freed next, so without this the compiler may leave the write out.
-    // SAFETY: an empty instruction that, as far as the compiler knows, reads the block.
-    unsafe { core::arch::asm!("/* {0} */", in(reg) ptr, options(nostack, preserves_flags)) };
-}
 
 /// Tries to take an open-file-description write lock on the whole of `file`; false if somebody else has one.
 ///
@@ -117,30 +67,5 @@ impl Library {
     pub(crate) fn symbol(&self, symbol: &CStr) -> Option<NonNull<c_void>> {
         // SAFETY: the handle came from `dlopen` and was never closed; the name ends with NUL.
         NonNull::new(unsafe { libc::dlsym(self.0.as_ptr(), symbol.as_ptr()) })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_freed_block_holds_nothing_of_what_was_in_it() {
-        let layout = Layout::from_size_align(64, 8).unwrap();
-        // SAFETY: the layout is not empty; the block is written within its bounds and not used after `wipe`'s read.
-        unsafe {
-            let block = Wiping.alloc(layout);
-            block.write_bytes(0x41, 64);
-            wipe(block, 64);
-            assert_eq!(core::slice::from_raw_parts(block, 64), [0; 64]);
-            Wiping.dealloc(block, layout);
-        }
-    }
-
-    #[test]
-    fn growing_a_block_keeps_its_content() {
-        let mut text = String::with_capacity(1);
-        (0..10_000).for_each(|_| text.push('x'));
-        assert_eq!(text.len(), text.matches('x').count());
     }
 }

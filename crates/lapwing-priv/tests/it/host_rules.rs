@@ -1,19 +1,26 @@
 //! The host's own password rules, asked without effect.
 
+use std::path::PathBuf;
+
 use lapwing_core::local::root_half::Fault;
 
 use crate::world::{SHADOW, World, clear, opens};
 
+/// A world in which `pam_pwquality.so` is the one that set-up has unpacked: a test must not install its package, for
+/// that would put it into the rules of this machine.
 fn world_with(stack: &str) -> World {
-    let modules =
-        ["/usr/lib/x86_64-linux-gnu/security", "/usr/lib/aarch64-linux-gnu/security", "/usr/lib64/security"];
-    let installed =
-        |name: &str| modules.iter().any(|folder| std::path::Path::new(folder).join(name).exists());
-    assert!(installed("pam_pwquality.so"), "pam_pwquality.so is needed: apt-get install libpam-pwquality");
     let world = World::new();
     world.begin();
-    world.write("etc/pam.d/common-password", stack);
+    world.write("etc/pam.d/common-password", &stack.replace("pam_pwquality.so", &pwquality()));
     world
+}
+
+fn pwquality() -> String {
+    let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let cache = variable("XDG_CACHE_HOME").or_else(|| Some(variable("HOME")?.join(".cache")));
+    let module = cache.expect("HOME or XDG_CACHE_HOME").join("lapwing/pam/pam_pwquality.so");
+    assert!(module.exists(), "{} is needed: cargo xtask setup", module.display());
+    module.to_str().expect("a path in UTF-8").to_owned()
 }
 
 #[test]
