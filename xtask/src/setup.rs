@@ -1,5 +1,8 @@
 //! `cargo xtask setup`: installs what building and testing need and this machine lacks.
 
+mod pam_module;
+mod python;
+
 use std::path::Path;
 
 use anyhow::{Result, bail};
@@ -16,13 +19,20 @@ struct Need {
 enum Sign {
     Program(&'static str),
     File(&'static str),
+    /// A shared library, by its path in the folder of this machine's architecture.
+    Library(&'static str),
 }
 
-const NEEDS: [Need; 8] = [
+const NEEDS: [Need; 15] = [
     Need {
         package: "debian-archive-keyring",
         why: "trusts the packages that the lab's hosts are made of",
         sign: Sign::File("/usr/share/keyrings/debian-archive-keyring.gpg"),
+    },
+    Need {
+        package: "e2fsprogs",
+        why: "makes files immutable, and small disks that fill up",
+        sign: Sign::Program("chattr"),
     },
     Need {
         package: "iproute2",
@@ -30,9 +40,19 @@ const NEEDS: [Need; 8] = [
         sign: Sign::Program("ip"),
     },
     Need {
+        package: "libfaketime",
+        why: "gives the server a wrong clock",
+        sign: Sign::Library("faketime/libfaketime.so.1"),
+    },
+    Need {
         package: "libpam0g-dev",
         why: "the PAM module links against libpam",
         sign: Sign::File("/usr/include/security/pam_modules.h"),
+    },
+    Need {
+        package: "libpwquality1",
+        why: "is behind the PAM module that tests refuse passwords with",
+        sign: Sign::Library("libpwquality.so.1"),
     },
     Need {
         package: "mmdebstrap",
@@ -40,6 +60,26 @@ const NEEDS: [Need; 8] = [
         sign: Sign::Program("mmdebstrap"),
     },
     Need { package: "openssh-client", why: "logs in to the lab's hosts", sign: Sign::Program("ssh") },
+    Need {
+        package: "passwd",
+        why: "locks and changes account files as Lapwing's neighbours do",
+        sign: Sign::Program("chpasswd"),
+    },
+    Need {
+        package: "perl",
+        why: "judges password hashes by the system's crypt",
+        sign: Sign::Program("perl"),
+    },
+    Need {
+        package: "python3-cryptography",
+        why: "judges seals by another implementation",
+        sign: Sign::File("/usr/lib/python3/dist-packages/cryptography"),
+    },
+    Need {
+        package: "python3-venv",
+        why: "holds Microsoft's client of Graph, which judges the server",
+        sign: Sign::File("/usr/share/doc/python3-venv"),
+    },
     Need {
         package: "sqlite3",
         why: "tests look into the server's database from outside",
@@ -58,14 +98,19 @@ impl Need {
         match self.sign {
             Sign::Program(name) => has_program(name),
             Sign::File(path) => Path::new(path).exists(),
+            Sign::Library(path) => {
+                Path::new(&format!("/usr/lib/{}-linux-gnu", std::env::consts::ARCH)).join(path).exists()
+            }
         }
     }
 }
 
-/// Installs the missing packages and makes the root directory of the lab's hosts; both are kept, so the next run is
-/// over at once.
+/// Installs the missing packages and fills the cache with what no package may put into this machine, the root directory
+/// of the lab's hosts above all. All of it is kept, so the next run is over at once.
 pub(crate) fn run() -> Result<()> {
     install(&missing())?;
+    pam_module::prepare()?;
+    python::prepare()?;
     let image = lab::Image::prepare()?;
     println!("The lab's hosts boot from {}", image.root().display());
     Ok(())

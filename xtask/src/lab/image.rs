@@ -15,10 +15,11 @@ use crate::sys;
 const RELEASE: &str = "trixie";
 
 /// What a managed host has, and no more: the log-on programs, their PAM modules, and what shows what happened.
-const PACKAGES: [&str; 12] = [
+const PACKAGES: [&str; 13] = [
     "cracklib-runtime",
     "dbus",
     "iproute2",
+    "libfaketime",
     "libpam-modules",
     "libpam-pwquality",
     "libpam-systemd",
@@ -75,8 +76,11 @@ impl Image {
     }
 }
 
-/// Where the lab keeps what it builds and what it runs: outside the checkout, so that a clean build keeps it.
-pub(super) fn cache() -> Result<PathBuf> {
+/// Where developer commands keep what they build once per machine: outside the checkout, so that a clean build keeps it.
+///
+/// # Errors
+/// When the environment names neither a cache nor a home.
+pub fn cache() -> Result<PathBuf> {
     let base = match (env::var_os("XDG_CACHE_HOME"), env::var_os("HOME")) {
         (Some(base), _) if !base.is_empty() => PathBuf::from(base),
         (_, Some(home)) => Path::new(&home).join(".cache"),
@@ -97,7 +101,10 @@ pub(super) fn folder(path: &Path) -> Result<()> {
 }
 
 /// Removes a folder without ever crossing into something mounted below it.
-pub(super) fn remove_folder(path: &Path) -> Result<()> {
+///
+/// # Errors
+/// When something of it stays.
+pub fn remove_folder(path: &Path) -> Result<()> {
     sys::output(sys::command("rm").args(["--recursive", "--force", "--one-file-system", "--"]).arg(path))?;
     Ok(())
 }

@@ -39,7 +39,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use anyhow::{Result, ensure};
 
 pub use self::host::{Host, HostOptions};
-pub use self::image::Image;
+pub use self::image::{Image, cache, remove_folder};
 pub use self::network::OUTSIDE;
 use self::runs::Run;
 pub use self::runs::{Report, down, enter, status};

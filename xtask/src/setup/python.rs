@@ -1,0 +1,34 @@
+//! Microsoft's own client of Graph, in a Python environment of its own: it judges the server from outside.
+
+use std::fs;
+
+use anyhow::{Context as _, Result};
+use xtask::{lab, sys};
+
+/// The interpreter that Debian's packages belong to, whatever else is on `PATH`.
+const PYTHON: &str = "/usr/bin/python3";
+
+/// Pinned, so that a run is red for a change of ours alone.
+const PACKAGES: [&str; 2] = ["azure-identity==1.27.0", "msgraph-sdk==1.65.0"];
+
+/// Makes `python/PACKAGES/` in the cache, with a name that changes with the versions.
+pub(super) fn prepare() -> Result<()> {
+    let folder = lab::cache()?.join("python").join(PACKAGES.join(","));
+    let done = folder.join("complete");
+    if done.exists() {
+        return Ok(());
+    }
+    println!("Installing {} in {}", PACKAGES.join(" and "), folder.display());
+    // What a stopped installation left may lack anything.
+    lab::remove_folder(&folder)?;
+    sys::run(sys::command(PYTHON).args(["-m", "venv"]).arg(&folder))?;
+    let mut install = sys::networked(folder.join("bin/python"));
+    // Pip's settings, such as which index to use, are in the user's home or in the environment.
+    install
+        .envs(std::env::vars_os().filter(|(name, _)| {
+            name.to_str().is_some_and(|name| name == "HOME" || name.starts_with("PIP_"))
+        }));
+    install.args(["-m", "pip", "--quiet", "--disable-pip-version-check", "install", "--no-compile"]);
+    sys::run(install.args(PACKAGES))?;
+    fs::write(&done, "").context("cannot mark the environment as complete")
+}
