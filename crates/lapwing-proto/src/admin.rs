@@ -151,6 +151,10 @@ pub struct DevicePatch {
     pub enabled: bool,
 }
 
+/// How many entries of the audit log one answer holds; fewer mean that these are the last. To ask is recorded too, so
+/// somebody who went on until there are none would never end.
+pub const AUDIT_PAGE_LEN: usize = 1000;
+
 /// One entry of the audit log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuditEntry {

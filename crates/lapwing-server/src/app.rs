@@ -1,0 +1,121 @@
+//! What every handler shares.
+
+use core::time::Duration;
+use std::{
+    net::IpAddr,
+    sync::{Mutex, PoisonError},
+};
+
+use lapwing_core::types::{DeviceId, FileTime};
+
+use crate::{
+    config::{Limits, Origin},
+    http::fault::Fault,
+    keys::Keyring,
+    os::{self, Monotonic},
+    rules::{
+        audit::{Activity, Actor, Record},
+        rate::Buckets,
+    },
+    store::{MetaRow, Note, Store},
+    token::nonce::Nonces,
+};
+
+const SECOND: Duration = Duration::from_secs(1);
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// The running server.
+#[derive(Debug)]
+pub(crate) struct App {
+    pub(crate) origin: Origin,
+    /// The origin as text, with the port bound.
+    pub(crate) url: String,
+    pub(crate) meta: MetaRow,
+    pub(crate) keys: Keyring,
+    /// Whether TLS uses a certificate of our own authority, which enrolment tokens then name.
+    pub(crate) own_authority: bool,
+    pub(crate) store: Store,
+    pub(crate) nonces: Nonces,
+    clock: Monotonic,
+    addresses: Mutex<Buckets<IpAddr>>,
+    devices: Mutex<Buckets<DeviceId>>,
+}
+
+/// What the parts of an [`App`] are made from.
+pub(crate) struct Parts {
+    pub(crate) origin: Origin,
+    pub(crate) url: String,
+    pub(crate) meta: MetaRow,
+    pub(crate) keys: Keyring,
+    pub(crate) own_authority: bool,
+    pub(crate) store: Store,
+}
+
+impl App {
+    pub(crate) fn new(parts: Parts, limits: &Limits) -> Self {
+        let Parts { origin, url, meta, keys, own_authority, store } = parts;
+        Self {
+            origin,
+            url,
+            meta,
+            keys,
+            own_authority,
+            store,
+            nonces: Nonces::new(&mut os::rng()),
+            clock: Monotonic::start(),
+            addresses: Mutex::new(Buckets::new(
+                limits.address_burst,
+                SECOND / limits.address_per_second.max(1),
+            )),
+            devices: Mutex::new(Buckets::new(limits.device_burst, HOUR / limits.device_per_hour.max(1))),
+        }
+    }
+
+    /// Whether `text` in a path means this tenant.
+    pub(crate) fn is_tenant(&self, text: &str) -> bool {
+        text.parse().is_ok_and(|id: lapwing_core::types::Guid| id == self.meta.tenant)
+            || text.eq_ignore_ascii_case(&self.meta.tenant_name)
+    }
+
+    /// Counts a request of an address.
+    pub(crate) fn take_address(&self, address: IpAddr) -> Result<(), Fault> {
+        let mut buckets = self.addresses.lock().unwrap_or_else(PoisonError::into_inner);
+        buckets.take(address, self.clock.elapsed()).map_err(Fault::too_many_requests)
+    }
+
+    /// Counts a store of a device.
+    pub(crate) fn take_device(&self, device: DeviceId) -> Result<(), Fault> {
+        let mut buckets = self.devices.lock().unwrap_or_else(PoisonError::into_inner);
+        buckets.take(device, self.clock.elapsed()).map_err(Fault::too_many_requests)
+    }
+
+    /// Adds an entry to the audit log, durable before this returns.
+    pub(crate) async fn note(&self, record: Record) -> Result<(), Fault> {
+        Ok(self.store.change(Note(record)).await?)
+    }
+
+    /// Records a refusal and returns it.
+    pub(crate) async fn refuse(
+        &self,
+        at: FileTime,
+        actor: Actor,
+        activity: Activity,
+        target: &str,
+        fault: Fault,
+    ) -> Fault {
+        let record =
+            Record { refusal: Some(fault.message().to_owned()), ..record(at, actor, activity, target) };
+        match self.note(record).await {
+            Ok(()) => fault,
+            // What could not be recorded is not answered either.
+            Err(unrecorded) => unrecorded,
+        }
+    }
+}
+
+/// An entry for something done.
+pub(crate) fn record(time: FileTime, actor: Actor, activity: Activity, target: &str) -> Record {
+    // A path may name anything; the log keeps the start of it.
+    let target = target.chars().filter(|c| !c.is_control()).take(128).collect();
+    Record { time, actor, activity, target, refusal: None, detail: String::new() }
+}

@@ -1,0 +1,163 @@
+//! `server.toml`: what the operator decides. Written by `setup`, edited by hand.
+
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Serialize};
+
+/// The file as text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Config {
+    /// What clients call this server: `https://host` or `https://host:port`.
+    pub(crate) url: String,
+    /// Where it listens; by default on all addresses at the URL's port.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) listen: Option<SocketAddr>,
+    /// A certificate chain in PEM, instead of one of the server's own authority.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) certificate: Option<PathBuf>,
+    /// Its private key in PEM.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) key: Option<PathBuf>,
+    #[serde(default)]
+    pub(crate) limits: Limits,
+}
+
+/// How often one address or device may ask.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Limits {
+    /// Requests at once from one address.
+    pub(crate) address_burst: u32,
+    /// Requests a second from one address after that.
+    pub(crate) address_per_second: u32,
+    /// Stores at once of one device.
+    pub(crate) device_burst: u32,
+    /// Stores an hour of one device after that.
+    pub(crate) device_per_hour: u32,
+    /// Connections at once, of all addresses.
+    pub(crate) connections: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            address_burst: 2000,
+            address_per_second: 200,
+            device_burst: 30,
+            device_per_hour: 120,
+            connections: 4096,
+        }
+    }
+}
+
+/// Why the configuration cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ConfigError {
+    #[error("the URL {0:?} is not of the form https://host or https://host:port")]
+    Url(String),
+    #[error("{path} cannot be read")]
+    Unreadable { path: PathBuf, source: std::io::Error },
+    #[error("{path} is malformed")]
+    Malformed { path: PathBuf, source: toml::de::Error },
+    #[error("a certificate needs its key and a key its certificate")]
+    HalfIdentity,
+}
+
+/// The parts of the server's URL.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Origin {
+    /// A DNS name or an address, without brackets.
+    pub(crate) host: String,
+    pub(crate) port: Option<u16>,
+}
+
+impl Origin {
+    /// Reads `https://host[:port]`.
+    pub(crate) fn parse(url: &str) -> Result<Self, ConfigError> {
+        let error = || ConfigError::Url(url.to_owned());
+        let authority = url.strip_prefix("https://").ok_or_else(error)?.trim_end_matches('/');
+        let (host, port) = match authority.strip_prefix('[') {
+            Some(v6) => {
+                let (host, rest) = v6.split_once(']').ok_or_else(error)?;
+                host.parse::<std::net::Ipv6Addr>().map_err(|_| error())?;
+                (host, rest.strip_prefix(':').or_else(|| (!rest.is_empty()).then_some(rest)))
+            }
+            None => match authority.split_once(':') {
+                Some((host, port)) => (host, Some(port)),
+                None => (authority, None),
+            },
+        };
+        let port = port.map(|port| port.parse().map_err(|_| error())).transpose()?;
+        let is_host = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':');
+        if host.is_empty() || !host.chars().all(is_host) {
+            return Err(error());
+        }
+        Ok(Self { host: host.to_ascii_lowercase(), port })
+    }
+
+    /// The URL with `port`, which replaces the one configured (0 stands for "the one bound").
+    pub(crate) fn url_with_port(&self, port: u16) -> String {
+        let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
+        if port == 443 { format!("https://{host}") } else { format!("https://{host}:{port}") }
+    }
+
+    /// What stands after `urn:ms-drs:` in the audience of device tokens.
+    pub(crate) fn resource(&self) -> String {
+        format!("urn:ms-drs:{}", self.host)
+    }
+}
+
+impl Config {
+    pub(crate) fn read(path: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
+        let config: Self = toml::from_str(&text)
+            .map_err(|source| ConfigError::Malformed { path: path.to_owned(), source })?;
+        if config.certificate.is_some() != config.key.is_some() {
+            return Err(ConfigError::HalfIdentity);
+        }
+        Origin::parse(&config.url)?;
+        Ok(config)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_origin_is_a_host_and_perhaps_a_port() {
+        let table = [
+            ("https://laps.example", "laps.example", None),
+            ("https://Laps.Example:8443/", "laps.example", Some(8443)),
+            ("https://127.0.0.1:0", "127.0.0.1", Some(0)),
+            ("https://[::1]:8443", "::1", Some(8443)),
+            ("https://[::1]", "::1", None),
+        ];
+        for (url, host, port) in table {
+            assert_eq!(Origin::parse(url).unwrap(), Origin { host: host.to_owned(), port }, "{url}");
+        }
+        for url in [
+            "http://a",
+            "https://",
+            "https://a:b",
+            "https://a/b",
+            "https://[::1",
+            "https://[x]",
+            "https://a b",
+        ] {
+            assert!(Origin::parse(url).is_err(), "{url}");
+        }
+    }
+
+    #[test]
+    fn the_standard_port_is_left_out() {
+        let origin = Origin::parse("https://[::1]:0").unwrap();
+        assert_eq!(origin.url_with_port(443), "https://[::1]");
+        assert_eq!(origin.url_with_port(8443), "https://[::1]:8443");
+    }
+}

@@ -1,0 +1,90 @@
+//! `auditLogs/directoryAudits`: the newest part of the audit log, newest first. All of it: our administration.
+
+use std::sync::Arc;
+
+use axum::{
+    Extension,
+    extract::{OriginalUri, State},
+    http::HeaderMap,
+    response::Response,
+};
+use lapwing_proto::graph::{App as GraphApp, DirectoryAudit, InitiatedBy, KeyValue, List, TargetResource};
+
+use super::{authorise, body, filter::Fields, metadata, page::Query};
+use crate::{
+    app::{App, record},
+    http::{fault::Fault, request::Context},
+    rules::{
+        access::Act,
+        audit::{Activity, Actor, Entry},
+    },
+};
+
+/// How far back this view reaches, in entries.
+const ENTRIES_MAX: u32 = 10_000;
+const SERVICE: &str = "Device Registration Service";
+
+impl Fields for Entry {
+    const NAMES: &'static [&'static str] =
+        &["id", "activitydatetime", "activitydisplayname", "result", "category", "loggedbyservice"];
+
+    fn field(&self, at: usize) -> String {
+        match at {
+            // The key orders pages: the newest entry comes first.
+            0 => format!("{:020}", u64::MAX.saturating_sub(self.sequence)),
+            1 => self.time.to_string().to_lowercase(),
+            2 => self.activity.to_lowercase(),
+            3 => result(self).to_owned(),
+            4 => "device".to_owned(),
+            _ => SERVICE.to_lowercase(),
+        }
+    }
+}
+
+const fn result(entry: &Entry) -> &'static str {
+    if entry.success { "success" } else { "failure" }
+}
+
+pub(super) async fn list(
+    State(app): State<Arc<App>>,
+    Extension(context): Extension<Context>,
+    OriginalUri(uri): OriginalUri,
+    headers: HeaderMap,
+) -> Result<Response, Fault> {
+    let activity = Activity::ReadAudit;
+    let caller = authorise(&app, &context, &headers, Act::ReadAudit, activity, "").await?;
+    let page = Query::parse(uri.query()).page(app.store.newest_audit(ENTRIES_MAX).await?)?;
+    app.note(record(context.at, Actor::Client(caller.id), activity, "")).await?;
+    body(&List {
+        context: metadata(&app, "auditLogs/directoryAudits"),
+        count: page.count,
+        next_link: page.next.map(|query| format!("{}{}?{query}", app.url, uri.path())),
+        value: page.items.iter().map(directory_audit).collect(),
+    })
+}
+
+fn directory_audit(entry: &Entry) -> DirectoryAudit {
+    let detail = |key: &str, value: &str| KeyValue { key: key.to_owned(), value: value.to_owned() };
+    let (kind, id) = entry.actor.split_once(':').unwrap_or((&entry.actor, ""));
+    DirectoryAudit {
+        id: format!("Lapwing_{}", entry.sequence),
+        activity_date_time: entry.time.to_string(),
+        activity_display_name: entry.activity.clone(),
+        category: "Device".to_owned(),
+        correlation_id: lapwing_proto::hex::encode(entry.hash.get(..16).unwrap_or_default()),
+        result: result(entry).to_owned(),
+        result_reason: if entry.success { String::new() } else { entry.detail.clone() },
+        logged_by_service: SERVICE.to_owned(),
+        operation_type: String::new(),
+        initiated_by: InitiatedBy {
+            app: Some(GraphApp { app_id: Some(id.to_owned()), display_name: Some(kind.to_owned()) }),
+            user: None,
+        },
+        target_resources: vec![TargetResource {
+            id: entry.target.clone(),
+            display_name: None,
+            kind: "Device".to_owned(),
+        }],
+        additional_details: vec![detail("Device Id", &entry.target), detail("AdditionalInfo", &entry.detail)],
+    }
+}

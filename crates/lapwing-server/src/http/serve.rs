@@ -1,0 +1,149 @@
+//! Accepting connections: how many, how slow, and how they end. All tasks of the server start here.
+
+use core::{net::SocketAddr, time::Duration};
+use std::sync::Arc;
+
+use axum::Router;
+use hyper::service::service_fn;
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    server::graceful::{GracefulShutdown, Watcher},
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{OwnedSemaphorePermit, Semaphore},
+    task::JoinSet,
+};
+use tokio_rustls::{TlsAcceptor, rustls::ServerConfig};
+
+use super::{
+    request::{Peer, answer},
+    tls::Identity,
+};
+use crate::{app::App, keys::authority::TLS_LIFE, os};
+
+const HANDSHAKE_TIME_MAX: Duration = Duration::from_secs(10);
+const HEADER_TIME_MAX: Duration = Duration::from_secs(15);
+/// How long requests under way may take to end after SIGTERM.
+const DRAIN_TIME_MAX: Duration = Duration::from_secs(20);
+/// The longest head of a request, in bytes: a device's signed request is a body, but tokens are headers.
+const HEAD_LEN_MAX: usize = 32 << 10;
+/// After an accept failed for want of descriptors, others need time to be closed.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Everything a running server needs.
+pub(crate) struct Server {
+    pub(crate) app: Arc<App>,
+    pub(crate) router: Router,
+    pub(crate) tls: ServerConfig,
+    /// To be renewed, if our own authority issued it.
+    pub(crate) identity: Option<Arc<Identity>>,
+    pub(crate) connections_max: u32,
+}
+
+impl Server {
+    /// Serves until `stop` resolves, then lets requests under way end.
+    pub(crate) async fn run(self, listener: TcpListener, stop: impl Future<Output = ()>) {
+        let permits = Arc::new(Semaphore::new(usize::try_from(self.connections_max).unwrap_or(usize::MAX)));
+        let acceptor = TlsAcceptor::from(Arc::new(self.tls));
+        let graceful = GracefulShutdown::new();
+        let mut tasks = JoinSet::new();
+        if let Some(identity) = self.identity {
+            tasks.spawn(renew(Arc::clone(&self.app), identity));
+        }
+        let mut stop = core::pin::pin!(stop);
+        loop {
+            let accepted = tokio::select! {
+                () = &mut stop => break,
+                accepted = accept(&listener, &permits) => accepted,
+                Some(_) = tasks.join_next(), if !tasks.is_empty() => continue,
+            };
+            let Some((stream, address, permit)) = accepted else { continue };
+            let connection = Connection {
+                app: Arc::clone(&self.app),
+                router: self.router.clone(),
+                acceptor: acceptor.clone(),
+                watcher: graceful.watcher(),
+                address,
+                _permit: permit,
+            };
+            tasks.spawn(connection.serve(stream));
+        }
+        drop(listener);
+        drain(tasks, graceful).await;
+    }
+}
+
+/// A full house waits in the kernel's queue, which is bounded too.
+async fn accept(
+    listener: &TcpListener,
+    permits: &Arc<Semaphore>,
+) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
+    let permit = Arc::clone(permits).acquire_owned().await.ok()?;
+    match listener.accept().await {
+        Ok((stream, address)) => Some((stream, address, permit)),
+        Err(error) => {
+            tracing::warn!(%error, "Could not accept a connection");
+            tokio::time::sleep(ACCEPT_PAUSE).await;
+            None
+        }
+    }
+}
+
+async fn drain(mut tasks: JoinSet<()>, graceful: GracefulShutdown) {
+    if tokio::time::timeout(DRAIN_TIME_MAX, graceful.shutdown()).await.is_err() {
+        tracing::warn!("Ended connections that did not end by themselves");
+    }
+    tasks.shutdown().await;
+}
+
+struct Connection {
+    app: Arc<App>,
+    router: Router,
+    acceptor: TlsAcceptor,
+    watcher: Watcher,
+    address: SocketAddr,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Connection {
+    async fn serve(self, stream: TcpStream) {
+        // Small answers should not wait for more.
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "Could not set TCP_NODELAY");
+        }
+        let handshake = tokio::time::timeout(HANDSHAKE_TIME_MAX, self.acceptor.accept(stream));
+        let Ok(Ok(stream)) = handshake.await else {
+            tracing::debug!(address = %self.address, "A TLS handshake failed or took too long");
+            return;
+        };
+        let certificate = stream.get_ref().1.peer_certificates().and_then(<[_]>::first).cloned();
+        let peer = Peer { address: self.address.ip(), certificate: certificate.map(|c| c.into_owned()) };
+        let service = service_fn(|request| {
+            let answer = answer(Arc::clone(&self.app), self.router.clone(), peer.clone(), request);
+            async { Ok::<_, core::convert::Infallible>(answer.await) }
+        });
+        let connection = hyper::server::conn::http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEADER_TIME_MAX)
+            .max_buf_size(HEAD_LEN_MAX)
+            .serve_connection(TokioIo::new(stream), service);
+        let watched = self.watcher.watch(connection);
+        if let Err(error) = watched.await {
+            tracing::debug!(%error, "A connection ended with an error");
+        }
+    }
+}
+
+/// Replaces our own certificate after two thirds of its life.
+async fn renew(app: Arc<App>, identity: Arc<Identity>) {
+    loop {
+        tokio::time::sleep(TLS_LIFE / 3 * 2).await;
+        let renewed = app.keys.authority.issue_tls(&app.origin.host, os::now(), &mut os::rng());
+        match renewed.map(|renewed| identity.replace(renewed)) {
+            Ok(Ok(())) => tracing::info!("Renewed the TLS certificate"),
+            Ok(Err(error)) => tracing::error!(%error, "Could not use the renewed TLS certificate"),
+            Err(error) => tracing::error!(%error, "Could not renew the TLS certificate"),
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! Devices join by an enrolment token and leave by themselves.
+
+use std::sync::Arc;
+
+use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, SHA256, digest};
+use axum::{
+    Extension, Json,
+    body::Bytes,
+    extract::{Path, State},
+    http::HeaderMap,
+    response::{IntoResponse as _, Response},
+};
+use base64::{
+    Engine as _,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
+use lapwing_core::types::{DeviceId, Guid};
+use lapwing_proto::{
+    hex, json,
+    register::{CSR_SUBJECT, IssuedCertificate, JoinAnswer, JoinRequest, JoiningUser, OID_JOIN_NONCE},
+};
+use x509_parser::{
+    certification_request::X509CertificationRequest, cri_attributes::ParsedCriAttribute,
+    prelude::FromDer as _, public_key::PublicKey,
+};
+use zeroize::Zeroizing;
+
+use super::denied;
+use crate::{
+    app::{App, record},
+    http::{fault::Fault, request::Context},
+    keys::authority::DeviceNames,
+    os,
+    rules::audit::{Activity, Actor},
+    store::{DeleteDevice, JoinDevice, JoinOutcome, NewDevice},
+    token::bearer,
+};
+
+/// The least length of a device's RSA key, in bits.
+const RSA_BITS_MIN: usize = 2048;
+const RSA_BITS_MAX: usize = 4096;
+/// The longest name or version that a device may give itself, in characters.
+const TEXT_LEN_MAX: usize = 256;
+
+/// Why a certificate request is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+enum RequestError {
+    #[error("The certificate request is malformed.")]
+    Malformed,
+    #[error("The subject of the certificate request is not the one required.")]
+    Subject,
+    #[error("The signature of the certificate request is wrong.")]
+    Signature,
+    #[error("The key of the certificate request must be RSA of 2048 to 4096 bits.")]
+    Key,
+    #[error("The nonce of the certificate request is unknown or has expired.")]
+    Nonce,
+}
+
+pub(super) async fn join(
+    State(app): State<Arc<App>>,
+    Extension(context): Extension<Context>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Json<JoinAnswer>, Fault> {
+    let secret = bearer::bearer(&headers).ok_or_else(bearer::unauthenticated)?;
+    let secret = Zeroizing::new(URL_SAFE_NO_PAD.decode(secret).map_err(|_| bearer::unauthenticated())?);
+    let mut secret_sha256 = [0; 32];
+    secret_sha256.copy_from_slice(digest(&SHA256, &secret).as_ref());
+    let request: JoinRequest = json::parse(&body).map_err(|error| Fault::bad_request(error.to_string()))?;
+    let spki =
+        check_request(&app, &context, &request).map_err(|error| Fault::bad_request(error.to_string()))?;
+    let device = new_device(&request, &spki);
+    let outcome = app
+        .store
+        .change(JoinDevice {
+            secret_sha256,
+            reuse: request.attributes.reuse_device.as_deref().is_some_and(|t| t.eq_ignore_ascii_case("true")),
+            record: record(context.at, Actor::Anonymous, Activity::JoinDevice, &device.id.to_string()),
+            device,
+        })
+        .await?;
+    let (device, token) = match outcome {
+        JoinOutcome::Joined { device, token } => (device, token),
+        JoinOutcome::TokenRefused => return Err(bearer::unauthenticated()),
+    };
+    let names = DeviceNames { tenant: app.keys.tenant, device, joined_by: token };
+    let certificate = app.keys.authority.issue_device(&names, &spki, context.at, &mut os::rng())?;
+    let thumbprint = digest(&SHA1_FOR_LEGACY_USE_ONLY, &certificate);
+    Ok(Json(JoinAnswer {
+        certificate: IssuedCertificate {
+            thumbprint: hex::encode(thumbprint.as_ref()).to_uppercase(),
+            raw_body: STANDARD.encode(&certificate),
+        },
+        user: Some(JoiningUser { upn: String::new() }),
+        membership_changes: Vec::new(),
+    }))
+}
+
+fn new_device(request: &JoinRequest, spki: &[u8]) -> NewDevice {
+    let short = |text: &str| text.chars().filter(|c| !c.is_control()).take(TEXT_LEN_MAX).collect();
+    let mut key_sha256 = [0; 32];
+    key_sha256.copy_from_slice(digest(&SHA256, spki).as_ref());
+    NewDevice {
+        id: DeviceId::random(&mut os::rng()),
+        object_id: Guid::random(&mut os::rng()),
+        display_name: short(&request.device_display_name),
+        os: short(&request.device_type),
+        os_version: short(&request.os_version),
+        key_sha256,
+    }
+}
+
+/// The subject public key info of a certificate request that passed all checks.
+fn check_request(app: &App, context: &Context, request: &JoinRequest) -> Result<Vec<u8>, RequestError> {
+    if !request.certificate_request.kind.eq_ignore_ascii_case("pkcs10") {
+        return Err(RequestError::Malformed);
+    }
+    let der = STANDARD.decode(&request.certificate_request.data).map_err(|_| RequestError::Malformed)?;
+    let (rest, csr) = X509CertificationRequest::from_der(&der).map_err(|_| RequestError::Malformed)?;
+    let info = &csr.certification_request_info;
+    let subject = info.subject.iter_common_name().next().and_then(|name| name.as_str().ok());
+    if !rest.is_empty() {
+        return Err(RequestError::Malformed);
+    }
+    if !subject.is_some_and(|name| name.eq_ignore_ascii_case(CSR_SUBJECT)) {
+        return Err(RequestError::Subject);
+    }
+    let bits = match info.subject_pki.parsed() {
+        Ok(PublicKey::RSA(key)) => key.key_size(),
+        Ok(_) | Err(_) => return Err(RequestError::Key),
+    };
+    if !(RSA_BITS_MIN..=RSA_BITS_MAX).contains(&bits) {
+        return Err(RequestError::Key);
+    }
+    csr.verify_signature().map_err(|_| RequestError::Signature)?;
+    check_nonce(app, context, &csr)?;
+    Ok(info.subject_pki.raw.to_vec())
+}
+
+/// Older clients send no nonce; one that is sent must be ours.
+fn check_nonce(app: &App, context: &Context, csr: &X509CertificationRequest<'_>) -> Result<(), RequestError> {
+    let nonce = csr.certification_request_info.iter_attributes().find_map(|attribute| {
+        let ParsedCriAttribute::ExtensionRequest(request) = attribute.parsed_attribute() else { return None };
+        let is_nonce = |oid: &x509_parser::der_parser::Oid<'_>| {
+            oid.iter().is_some_and(|mut arcs| arcs.by_ref().eq(OID_JOIN_NONCE.iter().copied()))
+        };
+        request.extensions.iter().find(|extension| is_nonce(&extension.oid)).map(|extension| extension.value)
+    });
+    let Some(nonce) = nonce else { return Ok(()) };
+    // The value is the text itself, perhaps within an ASN.1 string whose header is not Base64.
+    let start = nonce.iter().rposition(|byte| !is_base64url(*byte)).map_or(0, |at| at + 1);
+    let text =
+        nonce.get(start..).and_then(|text| core::str::from_utf8(text).ok()).ok_or(RequestError::Nonce)?;
+    app.nonces.check(text, context.at).map_err(|_| RequestError::Nonce)
+}
+
+const fn is_base64url(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')
+}
+
+pub(super) async fn leave(
+    State(app): State<Arc<App>>,
+    Path(device): Path<String>,
+    Extension(context): Extension<Context>,
+    headers: HeaderMap,
+) -> Result<Response, Fault> {
+    let caller = bearer::device(&app, &context, &headers)?;
+    let actor = Actor::Device(caller);
+    if device.parse() != Ok(caller) {
+        return Err(app.refuse(context.at, actor, Activity::LeaveDevice, &device, denied()).await);
+    }
+    let record = record(context.at, actor, Activity::LeaveDevice, &device);
+    if app.store.change(DeleteDevice { device: caller, record }).await? {
+        Ok(axum::http::StatusCode::OK.into_response())
+    } else {
+        Err(super::upload::missing_device(&app, caller))
+    }
+}

@@ -1,0 +1,6 @@
+//! What the directory decides: pure functions, without I/O, clock or chance.
+
+pub(crate) mod access;
+pub(crate) mod audit;
+pub(crate) mod history;
+pub(crate) mod rate;

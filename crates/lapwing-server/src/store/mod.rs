@@ -1,0 +1,102 @@
+//! All SQL of the server, behind an interface without SQL: reads are methods of [`Store`], writes are [`Change`]s.
+//!
+//! INVARIANT: a change is answered after its commit is durable, and each commits together with its audit entry.
+
+mod change;
+mod device;
+mod directory;
+mod password;
+mod read;
+mod rekey;
+mod row;
+mod schema;
+mod writer;
+
+use std::path::Path;
+
+use sqlx::{
+    Connection as _, SqliteConnection, SqlitePool,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+
+pub(crate) use self::{
+    change::{Change, Transaction},
+    device::{DeleteDevice, EnableDevice, JoinDevice, JoinOutcome, NewDevice},
+    directory::{
+        ChangeClient, CreateClient, CreateToken, DeleteClient, DeleteToken, Initialise, Note, SetPolicy,
+    },
+    password::{Form, StoreOutcome, StorePassword},
+    rekey::Rekey,
+    row::{ClientRow, CredentialRow, DeviceRow, HeldRow, MetaRow, PasswordRow, TokenRow},
+};
+
+const BUSY_TIMEOUT: core::time::Duration = core::time::Duration::from_secs(10);
+const READERS_MAX: u32 = 4;
+
+/// Why the store did not do it. Nothing of the change has happened.
+#[derive(Debug, Clone, thiserror::Error)]
+pub(crate) enum StoreError {
+    #[error("the database refused the operation: {0}")]
+    Database(String),
+    #[error("the database has schema {found}, this program knows schemas up to {known}")]
+    Newer { found: i64, known: i64 },
+    #[error("the database is not one of lapwing-server")]
+    Foreign,
+    #[error("the store is shutting down")]
+    Closing,
+}
+
+impl StoreError {
+    pub(crate) const fn next_step(&self) -> &'static str {
+        match self {
+            Self::Newer { .. } => "install the version of lapwing-server that wrote it, or a later one",
+            Self::Foreign => "give the folder that `lapwing-server setup` made",
+            Self::Database(_) => "see that the folder is writable and its disk is not full",
+            Self::Closing => "start the server again",
+        }
+    }
+}
+
+impl From<sqlx::Error> for StoreError {
+    /// Keeps the text alone: every caller of a failed batch gets one.
+    fn from(error: sqlx::Error) -> Self {
+        Self::Database(error.to_string())
+    }
+}
+
+/// An open database. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Store {
+    readers: SqlitePool,
+    writer: writer::Queue,
+}
+
+/// The task that writes; run it until it ends, which is after the last [`Store`] is dropped.
+pub(crate) use writer::Writer;
+
+impl Store {
+    /// Opens the database, brings its schema up to date, and returns the writer to be run.
+    pub(crate) async fn open(path: &Path) -> Result<(Self, Writer), StoreError> {
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(BUSY_TIMEOUT)
+            .pragma("secure_delete", "ON")
+            .pragma("trusted_schema", "OFF");
+        let mut connection = SqliteConnection::connect_with(&options).await?;
+        schema::migrate(&mut connection).await?;
+        let readers = SqlitePoolOptions::new()
+            .max_connections(READERS_MAX)
+            .connect_with(options.read_only(true))
+            .await?;
+        let (queue, writer) = writer::new(connection);
+        Ok((Self { readers, writer: queue }, writer))
+    }
+
+    /// Makes one change and waits until it is durable.
+    pub(crate) async fn change<C: Change>(&self, change: C) -> Result<C::Outcome, StoreError> {
+        self.writer.change(change).await
+    }
+}

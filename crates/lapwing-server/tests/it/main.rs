@@ -1,0 +1,11 @@
+//! Drives the real program over real TLS with real keys.
+#![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+
+#[cfg(feature = "failpoints")]
+mod crash;
+mod device;
+mod garbage;
+mod graph;
+mod harness;
+mod life;
+mod secrets;
