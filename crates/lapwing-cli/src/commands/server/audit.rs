@@ -1,7 +1,7 @@
 //! `lapwing server audit`.
 
 use clap::Subcommand;
-use lapwing_proto::admin::AuditEntry;
+use lapwing_proto::admin::{AUDIT_PAGE_LEN, AuditEntry};
 
 use super::{Common, print_list};
 use crate::{
@@ -67,7 +67,11 @@ fn list(common: &Common, after: u64) -> Result<(), Failure> {
             if page.last().is_none_or(|entry| entry.sequence <= last) {
                 return Ok(all);
             }
+            let is_last = page.len() < AUDIT_PAGE_LEN;
             all.extend(page);
+            if is_last {
+                return Ok(all);
+            }
         }
         output::complain("There are more entries: go on with --after");
         Ok(all)
