@@ -2,7 +2,9 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
 mod graph;
+mod life;
 mod memory;
 mod peer;
+mod server;
 mod store;
 mod transport;
