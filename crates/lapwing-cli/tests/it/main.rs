@@ -5,4 +5,7 @@
 mod enrolment;
 mod local;
 mod offline;
+mod remote;
 mod run;
+#[path = "../../../lapwing-client/tests/it/server.rs"]
+mod server;
