@@ -8,15 +8,15 @@ use lapwing_client::{CallError, Refusal, cloud::EnrolError, graph::ProfileError,
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Code {
     /// Anything that no other code says.
-    Failed = 1,
+    Failed,
     /// The command was called in a way that cannot mean anything.
-    Usage = 2,
+    Usage,
     /// The caller may not, or the answer was no.
-    Refused = 3,
+    Refused,
     /// There is no such thing, or this host is not enrolled.
-    NotFound = 4,
+    NotFound,
     /// The agent or the directory cannot be reached.
-    Unreachable = 5,
+    Unreachable,
 }
 
 impl From<Code> for ExitCode {

@@ -128,7 +128,8 @@ fn connect(path: &Path) -> Result<UnixStream, LocalError> {
 /// One message without its end; none if it breaks off or is too long.
 fn read_frame(stream: impl io::Read) -> io::Result<Option<Vec<u8>>> {
     let mut frame = Vec::new();
-    let mut stream = io::BufReader::new(stream.take(FRAME_LEN_MAX as u64));
+    let limit = u64::try_from(FRAME_LEN_MAX).unwrap_or(u64::MAX);
+    let mut stream = io::BufReader::new(stream.take(limit));
     io::BufRead::read_until(&mut stream, FRAME_END, &mut frame)?;
     Ok((frame.pop() == Some(FRAME_END)).then_some(frame))
 }

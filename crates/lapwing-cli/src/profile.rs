@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// The longest profile, in bytes.
-const PROFILE_LEN_MAX: u64 = 16 * 1024;
+const PROFILE_LEN_MAX: u16 = 16 * 1024;
 
 /// Which profile to use.
 #[derive(Debug, clap::Args)]
@@ -99,8 +99,8 @@ fn read(path: &Path) -> Result<Zeroizing<String>, ReadError> {
     if metadata.mode() & OTHERS != 0 {
         return Err(ReadError::Exposed(path.to_owned()));
     }
-    let mut text = Zeroizing::new(String::with_capacity(PROFILE_LEN_MAX as usize));
-    file.take(PROFILE_LEN_MAX).read_to_string(&mut text).map_err(unreadable)?;
+    let mut text = Zeroizing::new(String::with_capacity(PROFILE_LEN_MAX.into()));
+    file.take(PROFILE_LEN_MAX.into()).read_to_string(&mut text).map_err(unreadable)?;
     Ok(text)
 }
 

@@ -29,7 +29,8 @@ pub(crate) fn read_secret(prompt: &str) -> io::Result<Zeroizing<String>> {
 /// If it cannot be read, is not text, or has more than [`SECRET_LEN_MAX`] bytes.
 pub(crate) fn read_secret_from(source: impl io::Read) -> io::Result<Zeroizing<String>> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(SECRET_LEN_MAX + 1));
-    source.take(SECRET_LEN_MAX as u64 + 1).read_to_end(&mut bytes)?;
+    let limit = u64::try_from(SECRET_LEN_MAX + 1).unwrap_or(u64::MAX);
+    source.take(limit).read_to_end(&mut bytes)?;
     as_text(&mut bytes)
 }
 
