@@ -1,14 +1,8 @@
 //! Enrolling and leaving, as far as it goes without a server.
 
-use std::{
-    fs,
-    io::{Read as _, Write as _},
-    process::Stdio,
-};
+use std::{fs, io::Read as _, process::Stdio};
 
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-
-use crate::run::World;
+use crate::run::{Terminal, World};
 
 #[test]
 fn a_text_that_is_no_token_is_refused_and_not_repeated() {
@@ -52,16 +46,10 @@ fn a_host_that_is_enrolled_must_leave_first() {
 #[test]
 fn a_token_typed_at_a_terminal_is_asked_for_and_not_shown() {
     let world = World::new();
-    let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
-    grantpt(&terminal).unwrap();
-    unlockpt(&terminal).unwrap();
-    let name = ptsname(&terminal, Vec::new()).unwrap().into_string().unwrap();
-    let open = || fs::File::options().read(true).write(true).open(&name).unwrap();
-    // Kept open, so that the terminal is still there to be read when the program has ended.
-    let keyboard = open();
+    let mut terminal = Terminal::new();
     let mut child = world
         .command(&["enrol", "--root", world.root()])
-        .stdin(open())
+        .stdin(terminal.side())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
@@ -69,19 +57,12 @@ fn a_token_typed_at_a_terminal_is_asked_for_and_not_shown() {
     let mut prompt = [0; 17];
     child.stderr.as_mut().unwrap().read_exact(&mut prompt).unwrap();
     assert_eq!(&prompt, b"Enrolment token: ");
-    let mut screen = fs::File::from(terminal);
-    screen.write_all(b"hunter2\n").unwrap();
+    terminal.type_in("hunter2\n");
     let run = world.ended(&child.wait_with_output().unwrap());
     assert_eq!(run.code, 2);
     assert!(!run.text().contains("hunter2"));
-    // The terminal shows what is typed again; all that it has shown comes before that.
-    screen.write_all(b"end\n").unwrap();
-    let mut shown = Vec::new();
-    let mut byte = [0];
-    while !shown.ends_with(b"end") {
-        screen.read_exact(&mut byte).unwrap();
-        shown.extend(byte);
-    }
-    assert!(!shown.windows(7).any(|part| part == b"hunter2"));
-    drop(keyboard);
+    // What is typed from now on is shown again.
+    terminal.type_in("later\n");
+    let shown = terminal.shown_until("later");
+    assert!(!shown.contains("hunter2"), "{shown:?}");
 }

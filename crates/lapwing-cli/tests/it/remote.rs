@@ -11,7 +11,7 @@ use lapwing_core::{secret::Password, types::Guid};
 use serde_json::Value;
 
 use crate::{
-    run::{Run, World},
+    run::{Run, Terminal, World},
     server::Server,
 };
 
@@ -154,6 +154,18 @@ fn passwords_are_shown_newest_first_and_older_ones_if_asked_for() {
     // A terminal is not steered by what a device stored.
     let table = tenant.ask("get-aad-password web-01 --include-passwords --as-plain-text");
     assert!(table.out.contains("the-\\u{1b}[2Jsecond") && !table.out.contains('\u{1b}'), "{}", table.text());
+}
+
+#[test]
+fn a_terminal_is_shown_passwords_without_more_ado() {
+    let tenant = Tenant::new();
+    tenant.enrol();
+    tenant.store("the-first");
+    let mut terminal = Terminal::new();
+    let mut command = tenant.admin.command(&["get-aad-password", "web-01", "--include-passwords"]);
+    assert!(command.stdout(terminal.side()).status().unwrap().success());
+    terminal.show("<end>");
+    assert!(terminal.shown_until("<end>").contains("the-first"));
 }
 
 #[test]

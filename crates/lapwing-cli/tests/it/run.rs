@@ -1,11 +1,13 @@
 //! Runs the program with an empty environment and a folder of its own.
 
 use std::{
-    io::Write as _,
+    fs::File,
+    io::{Read as _, Write as _},
     path::Path,
     process::{Command, Output, Stdio},
 };
 
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use tempfile::TempDir;
 
 /// A folder that is the program's home and its system's root.
@@ -71,5 +73,48 @@ impl Run {
     /// All of it, for snapshots.
     pub(crate) fn text(&self) -> String {
         format!("exit code {}\n--- stdout\n{}--- stderr\n{}", self.code, self.out, self.err)
+    }
+}
+
+/// A terminal with a person before it.
+pub(crate) struct Terminal {
+    person: File,
+    /// Kept open, so that what was shown can still be read when the program has ended.
+    program: File,
+}
+
+impl Terminal {
+    pub(crate) fn new() -> Self {
+        let person = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        grantpt(&person).unwrap();
+        unlockpt(&person).unwrap();
+        let name = ptsname(&person, Vec::new()).unwrap().into_string().unwrap();
+        let program = File::options().read(true).write(true).open(&name).unwrap();
+        Self { person: person.into(), program }
+    }
+
+    /// The program's side of it.
+    pub(crate) fn side(&self) -> Stdio {
+        self.program.try_clone().unwrap().into()
+    }
+
+    pub(crate) fn type_in(&mut self, text: &str) {
+        self.person.write_all(text.as_bytes()).unwrap();
+    }
+
+    /// All that is shown until `mark` is.
+    pub(crate) fn shown_until(&mut self, mark: &str) -> String {
+        let mut shown = Vec::new();
+        let mut byte = [0];
+        while !shown.ends_with(mark.as_bytes()) {
+            self.person.read_exact(&mut byte).unwrap();
+            shown.extend(byte);
+        }
+        String::from_utf8(shown).unwrap()
+    }
+
+    /// Shows something, as another program would.
+    pub(crate) fn show(&mut self, text: &str) {
+        self.program.write_all(text.as_bytes()).unwrap();
     }
 }
