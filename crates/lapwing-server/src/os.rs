@@ -70,6 +70,17 @@ pub(crate) fn create_private_folder(path: &Path) -> io::Result<()> {
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o700))
 }
 
+/// Keeps clear text out of core dumps and swap, as far as the system allows.
+pub(crate) fn keep_memory_private() -> io::Result<()> {
+    use rustix::{
+        mm::{MlockAllFlags, mlockall},
+        process::{Resource, Rlimit, setrlimit},
+    };
+    setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) })?;
+    // What is only reserved, such as a thread's stack, is locked when it is first touched.
+    Ok(mlockall(MlockAllFlags::CURRENT | MlockAllFlags::FUTURE | MlockAllFlags::ONFAULT)?)
+}
+
 /// Tells the service manager `state` (`READY=1`, `STOPPING=1`), if one asked to be told.
 pub(crate) fn notify(state: &str) -> io::Result<()> {
     use std::os::{

@@ -31,6 +31,9 @@ const PORT_DEFAULT: u16 = 443;
 
 /// Serves until SIGTERM or SIGINT.
 pub(crate) async fn run(data: &Data, listen: Option<SocketAddr>) -> anyhow::Result<()> {
+    if let Err(error) = os::keep_memory_private() {
+        tracing::warn!(%error, "Could not lock memory: a password in use may be swapped out");
+    }
     let _lock = data.lock()?;
     let Opened { config, meta, keys, store, writer } = data.open().await?;
     let origin = Origin::parse(&config.url)?;

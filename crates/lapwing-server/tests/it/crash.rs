@@ -1,4 +1,4 @@
-//! The program is killed at the worst moments of a store.
+//! The program is killed at the worst moments of a store, and a handler panics.
 
 use lapwing_proto::register::{Condition, LapwingUpload};
 
@@ -50,4 +50,18 @@ fn a_crash_after_the_commit_keeps_what_was_not_answered() {
         let (_, folder) = server.stop();
         assert_eq!(run(&["audit", "verify"], folder.path()).status.code(), Some(0));
     }
+}
+
+#[test]
+fn a_panic_in_a_handler_is_a_503_and_ends_nothing_else() {
+    let server = Server::start();
+    let device = Device::join(&server, "host");
+    let (_, folder) = server.stop();
+    let server = Server::open(folder, Some("panic:store-before-answer"));
+    let device = device.renewed(&server);
+    let upload = device.seal("pass", version(), Condition::Any, None);
+    let answer = device.store(&server, &upload);
+    assert_eq!((answer.status, answer.json()["code"].as_str()), (503, Some("server_error")));
+    assert!(answer.header("retry-after").is_some());
+    assert_eq!(device.state(&server).version, Some(upload.version), "the store itself was done");
 }

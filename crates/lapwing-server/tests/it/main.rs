@@ -8,4 +8,5 @@ mod garbage;
 mod graph;
 mod harness;
 mod life;
+mod sdk;
 mod secrets;

@@ -1,0 +1,79 @@
+"""Reads a list with paging, a password, a count and a refusal with Microsoft's own client of Graph.
+
+Gets one line of JSON on standard input (secrets are no arguments) and prints one on standard output.
+"""
+
+import asyncio
+import json
+import sys
+import urllib.parse
+
+from azure.identity.aio import ClientSecretCredential
+from kiota_abstractions.base_request_configuration import RequestConfiguration
+from kiota_authentication_azure.azure_identity_authentication_provider import (
+    AzureIdentityAuthenticationProvider,
+)
+from msgraph import GraphRequestAdapter, GraphServiceClient
+from msgraph.generated.directory.device_local_credentials.device_local_credentials_request_builder import (
+    DeviceLocalCredentialsRequestBuilder as ListBuilder,
+)
+from msgraph.generated.directory.device_local_credentials.item.device_local_credential_info_item_request_builder import (
+    DeviceLocalCredentialInfoItemRequestBuilder as ItemBuilder,
+)
+from msgraph.generated.models.o_data_errors.o_data_error import ODataError
+from msgraph_core.tasks.page_iterator import PageIterator
+
+
+def client(given, credential):
+    host = urllib.parse.urlparse(given["url"]).hostname
+    provider = AzureIdentityAuthenticationProvider(
+        credential, scopes=[given["url"] + "/.default"], allowed_hosts=[host]
+    )
+    adapter = GraphRequestAdapter(provider)
+    adapter.base_url = given["url"] + "/v1.0"
+    return GraphServiceClient(request_adapter=adapter)
+
+
+async def main():
+    given = json.load(sys.stdin)
+    credential = ClientSecretCredential(
+        given["tenant"],
+        given["client_id"],
+        given["client_secret"],
+        authority=given["url"],
+        disable_instance_discovery=True,
+    )
+    graph = client(given, credential)
+    credentials = graph.directory.device_local_credentials
+    seen = []
+    query = ListBuilder.DeviceLocalCredentialsRequestBuilderGetQueryParameters(top=2, orderby=["deviceName"])
+    page = await credentials.get(request_configuration=RequestConfiguration(query_parameters=query))
+    iterator = PageIterator(page, graph.request_adapter)
+
+    def take(item):
+        seen.append((item.device_name, item.last_backup_date_time.tzinfo is not None))
+        return True
+
+    await iterator.iterate(take)
+    select = ItemBuilder.DeviceLocalCredentialInfoItemRequestBuilderGetQueryParameters(select=["credentials"])
+    one = await credentials.by_device_local_credential_info_id(given["device"]).get(
+        request_configuration=RequestConfiguration(query_parameters=select)
+    )
+    newest = max(one.credentials, key=lambda entry: entry.backup_date_time)
+    try:
+        await credentials.by_device_local_credential_info_id(given["tenant"]).get()
+        refusal = None
+    except ODataError as error:
+        refusal = [error.response_status_code, error.error.code]
+    await credential.close()
+    print(json.dumps({
+        "names": [name for name, _ in seen],
+        "times_have_zones": all(zone for _, zone in seen),
+        "account": newest.account_name,
+        "password": newest.password_base64,
+        "device_name": one.device_name,
+        "refusal": refusal,
+    }))
+
+
+asyncio.run(main())
