@@ -90,7 +90,7 @@ fn play(steps: &Steps, check: bool, programs: &Path) -> Result<Scene> {
 
 /// Lets the place live on, and says how to go on by hand.
 fn leave(scene: Scene) {
-    let lapwing = sys::workspace().join("target/debug/lapwing");
+    let lapwing = sys::workspace().join("target/programs/plain/lapwing");
     let profile = scene.data().join("admin.toml");
     let address = scene.host.address();
     scene.leave_running();

@@ -17,7 +17,8 @@ use crate::sys;
 pub const DEVICE: &str = "device";
 /// The managed account.
 pub const ACCOUNT: &str = "lapadmin";
-const PORT: u16 = 8443;
+/// Where the server is, on [`OUTSIDE`].
+pub const PORT: u16 = 8443;
 
 /// Where the programs go on a host, by their names here.
 const PROGRAMS: [(&str, &str); 3] = [
@@ -51,28 +52,47 @@ pub enum Build {
     WithFailPoints,
 }
 
-/// Builds the four programs and returns their folder.
+/// The packages of the four programs, each with the name of its program.
+const PACKAGES: [(&str, &str); 4] = [
+    ("lapwing-agent", "lapwingd"),
+    ("lapwing-priv", "lapwingd-priv"),
+    ("lapwing-server", "lapwing-server"),
+    ("lapwing-cli", "lapwing"),
+];
+
+/// Builds the four programs and returns a folder that holds them and nothing else.
 ///
 /// # Errors
 /// When they do not build.
 pub fn build(kind: Build) -> Result<PathBuf> {
+    let target = sys::workspace().join("target");
+    let folder = target.join("programs").join(match kind {
+        Build::Plain => "plain",
+        Build::WithFailPoints => "fail-points",
+    });
+    fs::create_dir_all(&folder)?;
+    // Cargo puts both forms of a program at the same place, so each is taken away before the other can be built.
+    let lock = fs::File::create(target.join("programs/lock"))?;
+    lock.lock()?;
     let mut cargo = sys::rust("cargo");
     cargo.args(["build", "--quiet", "--bins"]);
-    for package in ["lapwing-agent", "lapwing-priv", "lapwing-server", "lapwing-cli"] {
+    for (package, _) in PACKAGES {
         cargo.args(["--package", package]);
     }
-    let target = sys::workspace().join("target");
-    let folder = match kind {
-        Build::Plain => target.join("debug"),
-        Build::WithFailPoints => {
-            // A folder of its own: the same programs in two forms must not replace each other.
-            cargo.arg("--target-dir").arg(target.join("failpoints"));
-            cargo.args(["--features", "lapwing-agent/failpoints"]);
-            cargo.args(["--features", "lapwing-priv/failpoints,lapwing-server/failpoints"]);
-            target.join("failpoints/debug")
-        }
-    };
+    if kind == Build::WithFailPoints {
+        cargo.args([
+            "--features",
+            "lapwing-agent/failpoints,lapwing-priv/failpoints,lapwing-server/failpoints",
+        ]);
+    }
     sys::run(&mut cargo)?;
+    for (_, program) in PACKAGES {
+        let (built, kept) = (target.join("debug").join(program), folder.join(program));
+        let fresh = folder.join(format!(".{program}"));
+        fs::copy(&built, &fresh).with_context(|| format!("cannot copy {}", built.display()))?;
+        // Replaced by a rename, for a program that runs cannot be written to.
+        fs::rename(&fresh, &kept)?;
+    }
     Ok(folder)
 }
 
@@ -143,11 +163,18 @@ impl Scene {
     /// # Errors
     /// When it ends instead.
     pub fn start_server(&mut self, fail_point: Option<&str>) -> Result<()> {
+        let environment: Vec<_> = fail_point.map(|point| ("LAPWING_FAILPOINT", point)).into_iter().collect();
+        self.start_server_with(PORT, &environment)
+    }
+
+    /// As [`Scene::start_server`], behind another port than the one that clients know, or in another environment.
+    ///
+    /// # Errors
+    /// When it ends instead.
+    pub fn start_server_with(&mut self, port: u16, environment: &[(&str, &str)]) -> Result<()> {
         let mut command = self.outside("lapwing-server")?;
-        command.arg("run").arg("--data").arg(&self.data).args(["--listen", &format!("{OUTSIDE}:{PORT}")]);
-        if let Some(point) = fail_point {
-            command.env("LAPWING_FAILPOINT", point);
-        }
+        command.arg("run").arg("--data").arg(&self.data).args(["--listen", &format!("{OUTSIDE}:{port}")]);
+        command.envs(environment.iter().copied());
         let log = fs::OpenOptions::new().create(true).append(true).open(self.server_log())?;
         let mut server = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).spawn()?;
         let stdout = server.stdout.take().context("the server has no standard output")?;

@@ -282,9 +282,8 @@ fn key_bytes(text: &str) -> Option<[u8; 32]> {
     BASE64_STANDARD.decode(text).ok()?.try_into().ok()
 }
 
-/// Reads a file after checking, on the open descriptor, that only root can have written it; its folder likewise, for
-/// who may write that may put another of root's files in this one's place.
-/// Reads a text that root alone can have written, in a folder that root alone can write, of at most `len_max` bytes.
+/// Reads a text of at most `len_max` bytes, after checking, on the open descriptor, that root alone can have written it;
+/// its folder likewise, for who may write that may put another of root's files in this one's place.
 ///
 /// # Errors
 /// [`ManagedError`], if it is anything else.

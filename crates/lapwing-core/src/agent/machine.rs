@@ -378,7 +378,12 @@ impl Machine {
         }
         let wait =
             self.backoff.next(failure.patience, &mut self.jitter).max(failure.not_before.unwrap_or_default());
-        self.timers.retry = Some(now.boot.saturating_add(wait));
+        let retry = now.boot.saturating_add(wait);
+        self.timers.retry = Some(retry);
+        if failure.not_before.is_some() {
+            // Whoever asked to wait means the schedule too; only a person may ask earlier.
+            self.timers.cycle = self.timers.cycle.max(retry);
+        }
         let (activity, result) = match failure.patience {
             Patience::Refused => (Activity::Failing, AnswerResult::Refused),
             Patience::Unreachable | Patience::Unanswered | Patience::Local => {

@@ -36,6 +36,7 @@ struct World {
     guarantees: Guarantees,
     reachable: bool,
     fates: VecDeque<Fate>,
+    retry_after: Option<Duration>,
     commit_fault: Option<Fault>,
     verdict: Verdict,
     age_days_min: Option<u16>,
@@ -82,6 +83,7 @@ impl World {
             guarantees: Guarantees::ComparesAndTells,
             reachable: true,
             fates: VecDeque::new(),
+            retry_after: None,
             commit_fault: None,
             verdict: Verdict::Cloud(plan()),
             age_days_min: None,
@@ -170,7 +172,7 @@ impl World {
             hresult: Hresult::CANNOT_CONNECT,
             message: "the directory failed".to_owned(),
             next_step: "wait".to_owned(),
-            retry_after: None,
+            retry_after: self.retry_after,
             answer: None,
         }
     }
@@ -522,6 +524,19 @@ fn a_refused_send_is_not_counted_as_unanswered() {
     assert!(world.raised(EventId::EntraUpdateFailed));
     world.pass(2 * MINUTE);
     assert_eq!(world.in_force(), world.held);
+}
+
+#[test]
+fn a_directory_that_asks_to_wait_is_asked_again_no_earlier_by_the_schedule() {
+    let mut world = World::settled();
+    world.retry_after = Some(Duration::from_secs(5 * 3600));
+    world.fates.push_back(Fate::Refused);
+    world.input(Input::Request(RequestId(1), Request::ResetPassword));
+    let sends = |world: &World| world.done.iter().filter(|done| **done == "store").count();
+    world.pass(Duration::from_secs(5 * 3600) - MINUTE);
+    assert_eq!(sends(&world), 1);
+    world.pass(2 * MINUTE);
+    assert_eq!((sends(&world), world.in_force()), (2, world.held));
 }
 
 #[test]
