@@ -1,6 +1,7 @@
 //! Reading in the shapes of Microsoft Graph, v1.0 and beta alike.
 
 mod audits;
+mod batch;
 mod credentials;
 mod devices;
 mod filter;
@@ -13,7 +14,7 @@ use axum::{
     Router,
     http::{HeaderMap, HeaderValue, header},
     response::{IntoResponse as _, Response},
-    routing::get,
+    routing::{get, post},
 };
 use serde::Serialize;
 
@@ -32,6 +33,7 @@ const CONTENT_TYPE: &str =
 
 pub(crate) fn routes() -> Router<Arc<App>> {
     let mut version = Router::new()
+        .route("/$batch", post(batch::batch))
         .route("/devices", get(devices::list))
         .route("/devices/{id}", get(devices::get))
         .route("/auditlogs/directoryaudits", get(audits::list))

@@ -160,3 +160,23 @@ fn the_openid_metadata_leads_to_keys_and_tokens() {
     let answer = server.post(&server.tenant_path("oauth2/v2.0/token"), None, wrong.as_bytes());
     assert_eq!((answer.status, answer.json()["error"].as_str()), (401, Some("invalid_client")));
 }
+
+#[test]
+fn a_batch_answers_each_reading_by_itself() {
+    let (server, devices) = server_with_devices(&["PC-1"]);
+    let id = devices[0].id;
+    let body = serde_json::json!({ "requests": [
+        { "id": "a", "method": "GET", "url": format!("/directory/deviceLocalCredentials('{id}')?$select=credentials") },
+        { "id": "b", "method": "GET", "url": "/devices?$filter=displayName eq 'PC-1'".replace(' ', "%20") },
+        { "id": "c", "method": "GET", "url": "nowhere" },
+        { "id": "d", "method": "DELETE", "url": "/devices" },
+    ] });
+    let basic = server.token_with_roles(&["DeviceLocalCredential.ReadBasic.All", "Device.Read.All"]);
+    let statuses = |token: &str| -> Vec<u64> {
+        let answer = server.post("/v1.0/$batch", Some(token), body.to_string().as_bytes());
+        assert_eq!(answer.status, 200, "{}", String::from_utf8_lossy(&answer.body));
+        answer.json()["responses"].as_array().unwrap().iter().map(|r| r["status"].as_u64().unwrap()).collect()
+    };
+    assert_eq!(statuses(&basic), [403, 200, 404, 405], "a batch gives no right that its parts have not");
+    assert_eq!(statuses(&server.admin_token()), [200, 200, 404, 405]);
+}

@@ -116,7 +116,9 @@ fn an_upload_in_windows_form_needs_no_extension_and_takes_a_certificate() {
     let device = Device::join(&server, "host");
     for n in 0..5 {
         let body = format!(r#"{{"accountname":"lapadmin","NEWPASSWORD":"windows {n}","Flags":0x1F}}"#);
-        let path = device.upload_path();
+        // The query of a real Windows device.
+        let id = "{f3531ec6-6330-4f8e-8d39-7a671fbac605}";
+        let path = format!("{}&client-request-id={id}&return-client-request-id={id}", device.upload_path());
         let answer = server.send(&Request {
             method: "POST",
             path: &path,

@@ -1,0 +1,120 @@
+//! `$batch`: up to twenty readings in one request, each authorised, counted and recorded as if it came alone.
+
+use std::sync::Arc;
+
+use axum::{
+    Extension,
+    body::{Body, Bytes},
+    extract::{OriginalUri, State},
+    http::{HeaderMap, HeaderValue, Method, Request, header},
+    response::{IntoResponse as _, Response},
+};
+use http_body_util::BodyExt as _;
+use lapwing_proto::json;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::body;
+use crate::{
+    app::App,
+    http::{
+        fault::{Fault, Kind},
+        path,
+        request::Context,
+    },
+};
+
+/// As many as Graph takes.
+const PARTS_MAX: usize = 20;
+
+#[derive(Deserialize)]
+struct Batch {
+    requests: Vec<Part>,
+}
+
+#[derive(Deserialize)]
+struct Part {
+    id: String,
+    method: String,
+    /// Relative to the version's root.
+    url: String,
+}
+
+#[derive(Serialize)]
+struct Answer {
+    id: String,
+    status: u16,
+    headers: Value,
+    body: Value,
+}
+
+pub(super) async fn batch(
+    State(app): State<Arc<App>>,
+    Extension(context): Extension<Context>,
+    OriginalUri(uri): OriginalUri,
+    headers: HeaderMap,
+    request: Bytes,
+) -> Result<Response, Fault> {
+    let Batch { requests } = json::parse(&request).map_err(|error| Fault::bad_request(error.to_string()))?;
+    if requests.len() > PARTS_MAX {
+        return Err(Fault::bad_request(format!("A batch has at most {PARTS_MAX} requests.")));
+    }
+    let root = uri.path().trim_end_matches("/$batch");
+    let mut responses = Vec::with_capacity(requests.len());
+    for part in requests {
+        let response = match to_request(&app, &context, root, &part, headers.get(header::AUTHORIZATION)) {
+            Ok(request) => call(&app, request).await,
+            Err(fault) => fault.into_response(),
+        };
+        responses.push(answer(part.id, response, &context).await?);
+    }
+    body(&json!({ "responses": responses }))
+}
+
+fn to_request(
+    app: &App,
+    context: &Context,
+    root: &str,
+    part: &Part,
+    authorization: Option<&HeaderValue>,
+) -> Result<Request<Body>, Fault> {
+    if !part.method.eq_ignore_ascii_case("GET") {
+        return Err(Fault::new(Kind::MethodNotAllowed, "A batch may only read."));
+    }
+    app.take_address(context.peer.address)?;
+    let (path, query) = part.url.split_once('?').map_or((part.url.as_str(), None), |(p, q)| (p, Some(q)));
+    let path = path::normalise(&format!("{root}/{}", path.trim_start_matches('/')));
+    let query = query.map(|query| format!("?{query}")).unwrap_or_default();
+    let mut request = Request::builder().method(Method::GET).uri(format!("{path}{query}"));
+    if let Some(authorization) = authorization {
+        request = request.header(header::AUTHORIZATION, authorization);
+    }
+    request
+        .extension(Context { method: Method::GET, ..context.clone() })
+        .body(Body::empty())
+        .map_err(|_| Fault::bad_request("The address is malformed."))
+}
+
+async fn call(app: &Arc<App>, request: Request<Body>) -> Response {
+    use tower_service::Service as _;
+    let unknown = async || Fault::not_found("There is nothing at this address.");
+    let mut router = super::routes().fallback(unknown).with_state(Arc::clone(app));
+    match router.call(request).await {
+        Ok(response) => response,
+        Err(never) => match never {},
+    }
+}
+
+async fn answer(id: String, mut response: Response, context: &Context) -> Result<Answer, Fault> {
+    if let Some(fault) = response.extensions_mut().remove::<Fault>() {
+        response = fault.render(context);
+    }
+    let status = response.status().as_u16();
+    let bytes = response.into_body().collect().await.map_err(|_| Fault::unavailable())?.to_bytes();
+    Ok(Answer {
+        id,
+        status,
+        headers: json!({ "Content-Type": "application/json" }),
+        body: serde_json::from_slice(&bytes).unwrap_or(Value::Null),
+    })
+}
