@@ -180,3 +180,15 @@ fn a_batch_answers_each_reading_by_itself() {
     assert_eq!(statuses(&basic), [403, 200, 404, 405], "a batch gives no right that its parts have not");
     assert_eq!(statuses(&server.admin_token()), [200, 200, 404, 405]);
 }
+
+#[test]
+fn a_database_of_a_newer_program_is_left_alone() {
+    let (_, folder) = Server::start().stop();
+    sql(folder.path(), "PRAGMA user_version = 99").unwrap();
+    let before = std::fs::read(folder.path().join("lapwing.db")).unwrap();
+    let refused = run(&["run"], folder.path());
+    assert_eq!(refused.status.code(), Some(1));
+    let message = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(message.contains("schema 99") && message.contains("next step: install"), "{message}");
+    assert_eq!(std::fs::read(folder.path().join("lapwing.db")).unwrap(), before);
+}
