@@ -16,7 +16,7 @@ use crate::{
     app::{App, record},
     http::{fault::Fault, request::Context},
     rules::audit::Activity,
-    store::{CredentialRow, DeleteDevice, DeviceRow, EnableDevice},
+    store::{CredentialRow, DeleteDevice, DeviceRow, EnableDevice, Window},
 };
 
 fn info(row: DeviceRow, credential: Option<&CredentialRow>) -> DeviceInfo {
@@ -38,8 +38,8 @@ pub(super) async fn list(
 ) -> Result<Json<Values<DeviceInfo>>, Fault> {
     let actor = administrator(&app, &context, &headers, &tenant, Activity::ReadDevices).await?;
     let credentials: BTreeMap<DeviceId, CredentialRow> =
-        app.store.credentials().await?.into_iter().map(|row| (row.device, row)).collect();
-    let devices = app.store.devices().await?;
+        app.store.credentials(Window::ALL).await?.into_iter().map(|row| (row.device, row)).collect();
+    let devices = app.store.devices(Window::ALL).await?;
     app.note(record(context.at, actor, Activity::ReadDevices, "")).await?;
     let infos = devices.into_iter().map(|row| {
         let credential = credentials.get(&row.id);

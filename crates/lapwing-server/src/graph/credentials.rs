@@ -20,7 +20,7 @@ use crate::{
         access::Act,
         audit::{Activity, Actor},
     },
-    store::{CredentialRow, PasswordRow},
+    store::{CredentialRow, PasswordRow, Window},
 };
 
 /// How many passwords are shown: the newest and two older ones, and always the one that may be in force.
@@ -57,7 +57,8 @@ pub(super) async fn list(
 ) -> Result<Response, Fault> {
     let activity = Activity::ReadMetadata;
     let caller = authorise(&app, &context, &headers, Act::ReadMetadata, activity, "").await?;
-    let page = Query::parse(uri.query()).page(app.store.credentials().await?)?;
+    let query = Query::parse(uri.query());
+    let page = query.page(app.store.credentials(query.window()?).await?)?;
     app.note(record(context.at, Actor::Client(caller.id), activity, "")).await?;
     body(&List {
         context: metadata(&app, "directory/deviceLocalCredentials"),
@@ -75,7 +76,7 @@ pub(super) async fn count(
 ) -> Result<Response, Fault> {
     let activity = Activity::ReadMetadata;
     let caller = authorise(&app, &context, &headers, Act::ReadMetadata, activity, "").await?;
-    let found = Query::parse(query.as_deref()).filter(app.store.credentials().await?)?;
+    let found = Query::parse(query.as_deref()).filter(app.store.credentials(Window::ALL).await?)?;
     app.note(record(context.at, Actor::Client(caller.id), activity, "")).await?;
     Ok(found.len().to_string().into_response())
 }

@@ -57,7 +57,8 @@ pub(super) async fn list(
 ) -> Result<Response, Fault> {
     let activity = Activity::ReadDevices;
     let caller = authorise(&app, &context, &headers, Act::ReadDevices, activity, "").await?;
-    let page = Query::parse(uri.query()).page(app.store.devices().await?)?;
+    let query = Query::parse(uri.query());
+    let page = query.page(app.store.devices(query.window()?).await?)?;
     app.note(record(context.at, Actor::Client(caller.id), activity, "")).await?;
     body(&List {
         context: metadata(&app, "devices"),
@@ -76,16 +77,21 @@ pub(super) async fn get(
 ) -> Result<Response, Fault> {
     let activity = Activity::ReadDevices;
     let caller = authorise(&app, &context, &headers, Act::ReadDevices, activity, &id).await?;
-    let devices = app.store.devices().await?;
     let found = match id.strip_prefix("deviceid=") {
-        Some(device) => devices.iter().find(|row| row.id.to_string() == device),
-        None => devices.iter().find(|row| row.object_id.to_string() == id),
+        Some(device) => match device.parse() {
+            Ok(device) => app.store.device(device).await?,
+            Err(_) => None,
+        },
+        None => match id.parse() {
+            Ok(object) => app.store.device_of_object(object).await?,
+            Err(_) => None,
+        },
     };
     let actor = Actor::Client(caller.id);
-    let Some(row) = found else {
+    let Some(row) = found.filter(|row| !row.is_deleted) else {
         let fault = Fault::not_found("The device does not exist.");
         return Err(app.refuse(context.at, actor, activity, &id, fault).await);
     };
     app.note(record(context.at, actor, activity, &row.id.to_string())).await?;
-    body(&Entity { context: metadata(&app, "devices/$entity"), entity: device(row) })
+    body(&Entity { context: metadata(&app, "devices/$entity"), entity: device(&row) })
 }

@@ -3,7 +3,7 @@
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 
 use super::filter::{Fields, Filter};
-use crate::http::fault::Fault;
+use crate::{http::fault::Fault, store::Window};
 
 /// Page sizes.
 const PAGE_DEFAULT: usize = 100;
@@ -51,6 +51,20 @@ impl Query {
     pub(super) fn selects(&self, property: &str) -> bool {
         self.get("select")
             .is_some_and(|names| names.split(',').any(|name| name.trim().eq_ignore_ascii_case(property)))
+    }
+
+    /// The part of the collection that the page is cut from: all of it, unless the order of keys alone decides.
+    pub(super) fn window(&self) -> Result<Window, Fault> {
+        if ["filter", "orderby", "count"].iter().any(|option| self.get(option).is_some()) {
+            return Ok(Window::ALL);
+        }
+        let after = self.skip_token.as_deref().map(|token| {
+            let key = parse_token(token).and_then(|(_, key)| key.parse().ok());
+            key.ok_or_else(|| Fault::bad_request("The skip token is malformed."))
+        });
+        // One more, to see whether there is a next page.
+        let len_max = u32::try_from(self.top()?.saturating_add(1)).ok();
+        Ok(Window { after: after.transpose()?, len_max })
     }
 
     /// What the filter lets through.
@@ -138,6 +152,7 @@ fn parse_token(token: &str) -> Option<(String, String)> {
 
 #[cfg(test)]
 mod tests {
+    use lapwing_core::types::Guid;
     use proptest::prelude::*;
 
     use super::*;
@@ -171,6 +186,38 @@ mod tests {
         {
             assert!(Query::parse(Some(query)).page(vec![Item("1".into(), "a".into())]).is_err(), "{query}");
         }
+    }
+
+    #[test]
+    fn pages_cut_from_their_window_are_those_cut_from_everything() {
+        let mut all: Vec<Item> = (0..7_u8)
+            .map(|n| Item(Guid::from_bytes([n.wrapping_mul(97); 16]).to_string(), "a".to_owned()))
+            .collect();
+        all.sort_by(|left, right| left.0.cmp(&right.0));
+        for top in 1..=8 {
+            let mut query = Some(format!("$top={top}"));
+            let mut seen = Vec::new();
+            while let Some(text) = query {
+                let parsed = Query::parse(Some(&text));
+                let window = parsed.window().unwrap();
+                let after = window.after.map(|key| key.to_string()).unwrap_or_default();
+                let beyond = all.iter().filter(|item| item.0 > after);
+                let rows = beyond.take(window.len_max.unwrap().try_into().unwrap()).cloned().collect();
+                let page = parsed.page(rows).unwrap();
+                assert_eq!(page, parsed.page(all.clone()).unwrap());
+                seen.extend(page.items);
+                query = page.next;
+            }
+            assert_eq!(seen, all);
+        }
+    }
+
+    #[test]
+    fn options_that_look_at_every_row_get_every_row() {
+        for query in ["$filter=name eq 'a'", "$orderby=name", "$count=true&$top=2"] {
+            assert_eq!(Query::parse(Some(query)).window().unwrap(), Window::ALL, "{query}");
+        }
+        assert!(Query::parse(Some("$skiptoken=AAAA")).window().is_err());
     }
 
     #[test]

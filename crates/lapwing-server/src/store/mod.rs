@@ -26,6 +26,7 @@ pub(crate) use self::{
         ChangeClient, CreateClient, CreateToken, DeleteClient, DeleteToken, Initialise, Note, SetPolicy,
     },
     password::{Form, StoreOutcome, StorePassword},
+    read::Window,
     rekey::Rekey,
     row::{ClientRow, CredentialRow, DeviceRow, HeldRow, MetaRow, PasswordRow, TokenRow},
 };

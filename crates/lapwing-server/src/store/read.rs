@@ -15,6 +15,29 @@ use crate::{
 /// How many audit entries are held in memory at once.
 const AUDIT_PAGE: u32 = 1000;
 
+/// A part of a collection in the order of its key, so that one page of a million costs one page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Window {
+    /// The last key before it.
+    pub(crate) after: Option<Guid>,
+    /// The most rows; all if none is given.
+    pub(crate) len_max: Option<u32>,
+}
+
+impl Window {
+    pub(crate) const ALL: Self = Self { after: None, len_max: None };
+
+    /// As a column: no key is shorter than the empty one.
+    fn after(&self) -> Vec<u8> {
+        self.after.map(blob).unwrap_or_default()
+    }
+
+    /// As `LIMIT` takes it: a negative one is none.
+    fn limit(&self) -> i64 {
+        self.len_max.map_or(-1, i64::from)
+    }
+}
+
 impl Store {
     /// The tenant; none before set-up.
     pub(crate) async fn meta(&self) -> Result<Option<MetaRow>, StoreError> {
@@ -61,22 +84,37 @@ impl Store {
         Ok(row.map(|row| DeviceRow::from_row(&row)).transpose()?)
     }
 
-    /// All that were not deleted, by id.
-    pub(crate) async fn devices(&self) -> Result<Vec<DeviceRow>, StoreError> {
-        let rows = sqlx::query("SELECT * FROM device WHERE deleted IS NULL ORDER BY id")
-            .fetch_all(&self.readers)
+    /// By the id that Graph knows it by; also one that was deleted.
+    pub(crate) async fn device_of_object(&self, object_id: Guid) -> Result<Option<DeviceRow>, StoreError> {
+        let row = sqlx::query("SELECT * FROM device WHERE object_id = ?")
+            .bind(blob(object_id))
+            .fetch_optional(&self.readers)
             .await?;
+        Ok(row.map(|row| DeviceRow::from_row(&row)).transpose()?)
+    }
+
+    /// Those that were not deleted, by object id.
+    pub(crate) async fn devices(&self, window: Window) -> Result<Vec<DeviceRow>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT * FROM device WHERE deleted IS NULL AND object_id > ? ORDER BY object_id LIMIT ?",
+        )
+        .bind(window.after())
+        .bind(window.limit())
+        .fetch_all(&self.readers)
+        .await?;
         Ok(rows.iter().map(DeviceRow::from_row).collect::<Result<_, _>>()?)
     }
 
-    /// The newest password of each device that has one, deleted devices too, by id.
-    pub(crate) async fn credentials(&self) -> Result<Vec<CredentialRow>, StoreError> {
+    /// The newest password of each device that has one, deleted devices too, by device id.
+    pub(crate) async fn credentials(&self, window: Window) -> Result<Vec<CredentialRow>, StoreError> {
         let rows = sqlx::query(
             "SELECT p.device, d.display_name, p.stored, p.expiry
              FROM password p JOIN device d ON d.id = p.device
-             WHERE p.sequence = (SELECT max(sequence) FROM password WHERE device = p.device)
-             ORDER BY p.device",
+             WHERE p.device > ? AND p.sequence = (SELECT max(sequence) FROM password WHERE device = p.device)
+             ORDER BY p.device LIMIT ?",
         )
+        .bind(window.after())
+        .bind(window.limit())
         .fetch_all(&self.readers)
         .await?;
         Ok(rows.iter().map(CredentialRow::from_row).collect::<Result<_, _>>()?)
