@@ -1,5 +1,6 @@
 //! Every developer command of Lapwing: `cargo xtask --help`.
 
+mod bench;
 mod demo;
 mod gate;
 mod hand;
@@ -39,6 +40,10 @@ enum Task {
     ///
     /// Sets everything up by itself, boots a private Debian host and a server, and leaves a place to play in.
     Demo(demo::Demo),
+    /// Measure Lapwing against raw limits and peers, and hold the ratios against their bounds
+    ///
+    /// Sets everything up by itself: optimised programs, a private Debian host, a server, generated devices.
+    Bench(bench::Bench),
     /// Compare the code with its rules: crates, dependencies, licences, deviations, fixtures, words, sizes
     Tidy,
     /// Keep a private, throw-away Debian host to try things by hand
@@ -51,6 +56,7 @@ fn main() -> ExitCode {
         Task::Setup => setup::run(),
         Task::Test => gate::run(),
         Task::Demo(demo) => demo::run(&demo),
+        Task::Bench(bench) => bench::run(&bench),
         Task::Tidy => tidy::run(),
         Task::Lab(command) => hand::run(command),
     };

@@ -8,6 +8,8 @@
 
 mod admin;
 mod app;
+#[cfg(feature = "bench")]
+pub mod bench;
 mod cli;
 mod client_secret;
 mod config;

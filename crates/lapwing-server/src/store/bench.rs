@@ -57,7 +57,8 @@ impl Change for Generated {
             self.add_device(transaction, number).await?;
             self.add_password(transaction, number).await?;
             let device = device_id(number);
-            let stored = record(self.now, Actor::Device(device), Activity::StorePassword, &device.to_string());
+            let stored =
+                record(self.now, Actor::Device(device), Activity::StorePassword, &device.to_string());
             transaction.audit(&stored).await?;
         }
         Ok(())
@@ -83,8 +84,12 @@ impl Generated {
 
     async fn add_password(&self, transaction: &mut Transaction<'_>, number: u32) -> Result<(), sqlx::Error> {
         let (device, version) = (device_id(number), version_of(number));
-        let binding =
-            Binding::Password { tenant: self.keys.tenant, device, version: Some(version), account: &self.account };
+        let binding = Binding::Password {
+            tenant: self.keys.tenant,
+            device,
+            version: Some(version),
+            account: &self.account,
+        };
         let password = Password::new(format!("correct horse {number:07}"));
         let sealed = self
             .keys

@@ -2,6 +2,8 @@
 //!
 //! INVARIANT: a change is answered after its commit is durable, and each commits together with its audit entry.
 
+#[cfg(feature = "bench")]
+pub(crate) mod bench;
 mod change;
 mod device;
 mod directory;

@@ -41,8 +41,8 @@ pub(super) struct Claims {
 }
 
 /// A token that was just signed.
-pub(super) struct Issued {
-    pub(super) token: SecretText,
+pub(crate) struct Issued {
+    pub(crate) token: SecretText,
     pub(super) expires_on: u64,
 }
 
@@ -73,7 +73,7 @@ fn issuer(app: &App) -> String {
 }
 
 /// Issues a token for a device.
-pub(super) fn issue_device(
+pub(crate) fn issue_device(
     app: &App,
     at: FileTime,
     device: &DeviceRow,
@@ -98,7 +98,7 @@ pub(super) fn issue_device(
 }
 
 /// Issues a token for a client.
-pub(super) fn issue_client(app: &App, at: FileTime, client: &ClientRow) -> Result<Issued, Fault> {
+pub(crate) fn issue_client(app: &App, at: FileTime, client: &ClientRow) -> Result<Issued, Fault> {
     let iat = seconds(at);
     let exp = iat.saturating_add(TOKEN_SECONDS);
     let claims = Claims {

@@ -1,0 +1,52 @@
+//! Each benchmark runs: a tiny version with unoptimised programs, whose bounds nobody judges.
+#![expect(clippy::unwrap_used, reason = "that is how a test fails")]
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+use xtask::sys;
+
+fn comparisons(name: &str) -> Vec<Value> {
+    let printed =
+        sys::text(sys::rust(env!("CARGO_BIN_EXE_xtask")).args(["bench", name, "--smoke", "--json"]));
+    let mut report: Value = serde_json::from_str(&printed.unwrap()).unwrap();
+    serde_json::from_value(report["comparisons"].take()).unwrap()
+}
+
+/// Every number of a comparison was measured.
+fn is_complete(comparison: &Value) -> bool {
+    let beside = comparison["beside"].as_array().unwrap();
+    let all = [&comparison["measured"], &comparison["against"]].into_iter().chain(beside);
+    comparison["ratio"].is_number()
+        && all
+            .into_iter()
+            .all(|measured| measured["runs"].as_u64() > Some(0) && measured["median"].is_number())
+}
+
+fn runs(name: &str, count: usize) {
+    let comparisons = comparisons(name);
+    assert_eq!(comparisons.len(), count, "{comparisons:?}");
+    assert!(comparisons.iter().all(is_complete), "{comparisons:?}");
+    let names: BTreeSet<_> = comparisons.iter().filter_map(|found| found["benchmark"].as_str()).collect();
+    assert_eq!(names, BTreeSet::from([name]));
+}
+
+#[test]
+fn a_rotation_is_measured_against_its_parts() {
+    runs("rotation", 1);
+}
+
+#[test]
+fn the_agent_at_rest_is_measured() {
+    runs("idle", 2);
+}
+
+#[test]
+fn stores_are_measured_against_bare_rows_and_bare_requests() {
+    runs("server-store", 1);
+}
+
+#[test]
+fn a_large_tenant_is_measured_against_a_small_one() {
+    runs("server-scale", 3);
+}

@@ -1,0 +1,126 @@
+//! `cargo xtask bench`: how far Lapwing is from what the machine, or a peer that does less, could do.
+//!
+//! Results are ratios of two things measured in turn in one run, so that they mean the same on any machine; each has a
+//! bound. docs/benchmarks.md says what is measured and why that is the fair comparison.
+
+mod directory;
+mod host;
+mod programs;
+mod report;
+
+use anyhow::{Result, bail};
+use clap::{Args, ValueEnum};
+
+use self::{
+    programs::Programs,
+    report::{Report, Row},
+};
+
+#[derive(Args)]
+#[command(after_help = "Examples:
+  cargo xtask bench                                  all of them: about half an hour
+  cargo xtask bench rotation server-store
+  cargo xtask bench idle --minutes 1
+  cargo xtask bench server-scale --devices 100000
+  cargo xtask bench --smoke                          see that each runs, judge nothing
+
+Exit code 1 if a bound is broken. docs/benchmarks.md has the last results.")]
+pub(crate) struct Bench {
+    /// The benchmarks to run, all if none is named
+    #[arg(value_name = "NAME")]
+    names: Vec<Name>,
+    /// Run a tiny version with unoptimised programs, and judge no bound
+    #[arg(long)]
+    smoke: bool,
+    /// Print JSON instead of a table
+    #[arg(long)]
+    json: bool,
+    /// How long `idle` watches
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
+    minutes: u32,
+    /// How large the large tenant of `server-scale` is
+    #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u32).range(1000..))]
+    devices: u32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Name {
+    /// A rotation against the sum of its parts
+    Rotation,
+    /// The agent at rest: wake-ups against deadlines, memory against its limit
+    Idle,
+    /// The server's stores against a bare database and bare requests
+    ServerStore,
+    /// The server with a million devices against one with a thousand
+    ServerScale,
+}
+
+/// How much of each is done.
+struct Size {
+    rotations: u32,
+    idle_seconds: u64,
+    store_rounds: u32,
+    stores_each: u32,
+    scale_rounds: u32,
+    scale_requests: u32,
+    devices: u32,
+}
+
+impl Size {
+    fn of(bench: &Bench) -> Self {
+        if bench.smoke {
+            return Self {
+                rotations: 1,
+                idle_seconds: 1,
+                store_rounds: 1,
+                stores_each: 2,
+                scale_rounds: 1,
+                scale_requests: 2,
+                devices: 2000,
+            };
+        }
+        Self {
+            // With the warm-up and the first password, below the stores that the server takes of a device at once.
+            rotations: 25,
+            idle_seconds: u64::from(bench.minutes) * 60,
+            store_rounds: 7,
+            stores_each: 100,
+            scale_rounds: 7,
+            scale_requests: 300,
+            devices: bench.devices,
+        }
+    }
+}
+
+pub(crate) fn run(bench: &Bench) -> Result<()> {
+    // Only the lab's hosts need more than the toolchain, but whoever runs one benchmark will run the next.
+    if !bench.smoke {
+        eprintln!("▸ set-up");
+        crate::setup::run()?;
+    }
+    let programs = Programs::build(bench.smoke)?;
+    let size = Size::of(bench);
+    let mut report = Report::default();
+    for name in
+        Name::value_variants().iter().filter(|name| bench.names.is_empty() || bench.names.contains(name))
+    {
+        let title = name.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
+        eprintln!("▸ {title}");
+        let rows = match name {
+            Name::Rotation => host::rotation(&programs, size.rotations)?,
+            Name::Idle => host::idle(&programs, size.idle_seconds)?,
+            Name::ServerStore => directory::store(&programs, size.store_rounds, size.stores_each)?,
+            Name::ServerScale => {
+                directory::scale(&programs, size.devices, size.scale_rounds, size.scale_requests)?
+            }
+        };
+        report.add(&title, rows);
+    }
+    print!("{}", if bench.json { report.to_json()? } else { report.to_table() });
+    if report.is_broken() && !bench.smoke {
+        bail!(
+            "a bound is broken\nnext: docs/benchmarks.md says what each compares, and what was found before"
+        );
+    }
+    Ok(())
+}

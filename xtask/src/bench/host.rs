@@ -1,0 +1,155 @@
+//! Benchmarks of the agent, on a booted host with a server beside it.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use serde::Deserialize;
+use xtask::{
+    lab::{Host, Lab},
+    os,
+    scene::{ACCOUNT, Scene},
+};
+
+use super::{
+    Row,
+    programs::{Programs, series, take},
+    report::{Bound, Measured},
+};
+
+const DEVICE_PROGRAM: &str = "/usr/local/libexec/lapwing-bench-device";
+
+/// What a rotation may cost beyond its parts.
+const ROTATION_MAX: f64 = 1.5;
+/// The resident memory that the agent may keep, in KiB.
+const RESIDENT_KIB_MAX: f64 = 12.0 * 1024.0;
+
+/// A managed host whose first password is stored.
+fn settled(programs: &Programs) -> Result<Scene> {
+    eprintln!("  a host boots and joins");
+    let scene = Scene::set(Lab::new()?, &programs.shipped)?;
+    scene.install_agent()?;
+    scene.enrol()?;
+    // More rotations than in a day of any real host.
+    let managed = scene.host.run(&["cat", "/etc/lapwing/managed.toml"])?;
+    scene.host.write(
+        "/etc/lapwing/managed.toml",
+        0o644,
+        format!("changes_per_day = 100\n{managed}").as_bytes(),
+    )?;
+    scene.start_agent()?;
+    scene.host.run(&["lapwing", "invoke-policy-processing"])?;
+    Ok(scene)
+}
+
+/// Rotations, and their parts alone.
+pub(super) fn rotation(programs: &Programs, rounds: u32) -> Result<Vec<Row>> {
+    const PARTS: [(&str, &str); 5] = [
+        ("hash", "hash and verify, the host's libcrypt"),
+        ("dry_run", "PAM asked about one password"),
+        ("activations", "two activations of an idle root half"),
+        ("syncs", "four files replaced durably"),
+        ("upload", "token and upload, fresh connection"),
+    ];
+    let scene = settled(programs)?;
+    scene.host.copy_in(&programs.device, DEVICE_PROGRAM, 0o755)?;
+    let token = scene.administrator(&["server", "enrolment-token", "create", "--uses", "1"])?;
+    let mut command = scene.host.command(DEVICE_PROGRAM);
+    command.args(["rotation", ACCOUNT, &rounds.to_string()]);
+    let mut found = series(&mut command, token.as_bytes())?;
+    let rotations = take(&mut found, "rotation")?;
+    let mut sums = vec![0.0; rotations.len()];
+    let mut beside = Vec::new();
+    for (name, what) in PARTS {
+        let part = take(&mut found, name)?;
+        sums.iter_mut().zip(&part).for_each(|(sum, part)| *sum += part);
+        beside.push(Measured::of(what, "ms", part));
+    }
+    Ok(vec![Row::new(
+        Measured::of("a rotation, from call to verified commit", "ms", rotations),
+        Measured::of("the sum of its parts alone", "ms", sums),
+        Bound::AtMost(ROTATION_MAX),
+        beside,
+    )])
+}
+
+/// What the agent says of itself, as far as we look.
+#[derive(Deserialize)]
+struct Status {
+    last_cycle: Option<String>,
+}
+
+/// What the kernel says of it.
+struct Usage {
+    /// How often one of its threads went to sleep by itself, and so how often one woke up.
+    wake_ups: u64,
+    resident_kib: u64,
+}
+
+/// The agent left alone.
+pub(super) fn idle(programs: &Programs, seconds: u64) -> Result<Vec<Row>> {
+    let scene = settled(programs)?;
+    let host = &scene.host;
+    // What one deadline costs: the cycle that it starts. The threads of a cycle end within seconds after it.
+    let settle = Duration::from_secs(15.min(seconds));
+    rest(host, settle)?;
+    let before = usage(host)?;
+    host.run(&["lapwing", "invoke-policy-processing"])?;
+    rest(host, settle)?;
+    let per_deadline = usage(host)?.wake_ups.saturating_sub(before.wake_ups);
+
+    let cycle_before = last_cycle(host)?;
+    rest(host, settle)?;
+    eprintln!("  the agent is left alone for {seconds} s");
+    let before = usage(host)?;
+    rest(host, Duration::from_secs(seconds))?;
+    let after = usage(host)?;
+    // Two are hours apart, so there is at most one.
+    let deadlines = u64::from(last_cycle(host)? != cycle_before);
+    let number = |count: u64| vec![f64::from(u32::try_from(count).unwrap_or(u32::MAX))];
+    Ok(vec![
+        Row::new(
+            Measured::of("wake-ups at rest", "", number(after.wake_ups.saturating_sub(before.wake_ups))),
+            Measured::of("those of the deadlines that came", "", number(per_deadline * deadlines)),
+            Bound::AtMost(1.0),
+            vec![
+                Measured::of("deadlines that came", "", number(deadlines)),
+                Measured::of("wake-ups of one cycle", "", number(per_deadline)),
+            ],
+        ),
+        Row::new(
+            Measured::of("resident memory at rest", "KiB", number(after.resident_kib)),
+            Measured::of("12 MiB", "KiB", vec![RESIDENT_KIB_MAX]),
+            Bound::AtMost(1.0),
+            Vec::new(),
+        ),
+    ])
+}
+
+/// Lets time pass without a touch on the host.
+fn rest(host: &Host, length: Duration) -> Result<()> {
+    let begun = os::now();
+    host.wait_until("the time has passed", length * 2 + Duration::from_secs(60), |_| {
+        Ok(begun.elapsed() >= length)
+    })
+}
+
+fn last_cycle(host: &Host) -> Result<Option<String>> {
+    let status: Status = serde_json::from_str(&host.run(&["lapwing", "status", "--json"])?)?;
+    Ok(status.last_cycle)
+}
+
+/// proc(5), `/proc/pid/status`; its counters are of one thread each.
+fn usage(host: &Host) -> Result<Usage> {
+    const SCRIPT: &str = r#"pid=$(systemctl show --property MainPID --value lapwingd.service)
+        cat "/proc/$pid/status"
+        for task in "/proc/$pid"/task/*; do [ "${task##*/}" = "$pid" ] || cat "$task/status"; done"#;
+    let text = host.run(&["sh", "-euc", SCRIPT])?;
+    let numbers = |name: &str| -> Vec<u64> {
+        let values = text.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        values.filter_map(|value| value.split_whitespace().next()?.parse().ok()).collect()
+    };
+    Ok(Usage {
+        wake_ups: numbers("voluntary_ctxt_switches").iter().sum(),
+        resident_kib: *numbers("VmRSS").first().context("the kernel tells no VmRSS of lapwingd")?,
+    })
+}
