@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     event::Event,
-    types::{AccountName, PasswordVersion, Uid, WallTime},
+    types::{AccountName, DirectoryId, PasswordVersion, RecordId, Uid, WallTime},
 };
 
 /// One cycle.
@@ -82,7 +82,7 @@ pub(super) struct Committing {
     pub(super) account: AccountName,
     pub(super) uid: Uid,
     pub(super) expiry: WallTime,
-    /// The policy root that asked for it, if it was prepared in this cycle; otherwise it finishes an earlier one.
+    /// Set if it was prepared in this cycle; otherwise it finishes an earlier one.
     pub(super) prepared_now: Option<PreparedNow>,
 }
 
@@ -99,10 +99,12 @@ impl Committing {
     }
 }
 
-/// Marks a commit of this cycle's own change.
+/// Marks a commit of this cycle's own change, with what it was asked for by and stored in.
 #[derive(Debug)]
 pub(super) struct PreparedNow {
     pub(super) source: Option<&'static str>,
+    pub(super) directory: DirectoryId,
+    pub(super) record: RecordId,
 }
 
 impl Step {

@@ -434,7 +434,8 @@ impl Machine {
                 self.raise(&mut cycle, Event::EntraUpdated);
                 self.raise(&mut cycle, events::acknowledged(&facts.session, prepared.version));
                 let Prepared { version, account, uid, expiry, .. } = prepared;
-                let prepared_now = Some(PreparedNow { source: facts.aim.source });
+                let Session { directory, record, .. } = facts.session;
+                let prepared_now = Some(PreparedNow { source: facts.aim.source, directory, record });
                 self.commit(cycle, Committing { version, account, uid, expiry, prepared_now }, receipt);
             }
             StoreOutcome::VersionMismatch(_) if cycle.rounds < ROUNDS_MAX => {
@@ -503,7 +504,7 @@ impl Machine {
         self.memory.last_rotation = Some(now.wall);
         self.report.last_rotation = Some(now.wall);
         self.timers.hold_sends = None;
-        let Some(PreparedNow { source }) = committing.prepared_now else {
+        let Some(PreparedNow { source, directory, record }) = committing.prepared_now else {
             // That finished an earlier change. Whether this cycle still has something to do shows from the start.
             self.remember();
             cycle.rounds += 1;
@@ -517,12 +518,17 @@ impl Machine {
         self.remember();
         self.rotation_owed = false;
         self.timers.expiry = Some(committing.expiry);
-        if let Some(current) = &mut self.report.current {
-            current.version = committed.version;
-            current.account = committed.account.clone();
-            current.uid = committed.uid;
-            current.expiry = committing.expiry;
-        }
+        self.report.current = Some(Entry {
+            version: committed.version,
+            account: committed.account.clone(),
+            uid: committed.uid,
+            directory,
+            record,
+            expiry: committing.expiry,
+            prepared: now.wall,
+            recorded: true,
+            sealed: false,
+        });
         self.report.candidates = 0;
         self.report.unanswered = 0;
         self.succeed(now, cycle, EventId::AccountUpdated, AnswerResult::Rotated, "the password was changed");

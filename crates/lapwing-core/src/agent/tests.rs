@@ -323,6 +323,8 @@ fn the_first_cycle_sets_a_password() {
     assert_eq!((world.in_force(), world.held), (Some(version(1)), Some(version(1))));
     let codes: Vec<_> = world.events.iter().map(|event| event.id().code()).collect();
     assert_eq!(codes, [10003, 10052, 10010, 10015, 30000, 10030, 10029, 30001, 10020, 10004]);
+    let reported = world.machine.report().current.expect("a password in force");
+    assert_eq!((reported.version, Some(reported.expiry)), (version(1), world.held_expiry));
 }
 
 #[test]
