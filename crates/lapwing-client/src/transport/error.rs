@@ -3,6 +3,8 @@
 use core::time::Duration;
 use std::io;
 
+use tokio_rustls::rustls::CertificateError;
+
 /// What was under way when a deadline passed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
@@ -148,6 +150,16 @@ impl TransportError {
                 "check the server's log; the request may be repeated"
             }
             Self::TimedOut { .. } => "check that no firewall or proxy swallows the connection",
+            Self::NotTrusted {
+                source:
+                    tokio_rustls::rustls::Error::InvalidCertificate(
+                        CertificateError::Expired
+                        | CertificateError::ExpiredContext { .. }
+                        | CertificateError::NotValidYet
+                        | CertificateError::NotValidYetContext { .. },
+                    ),
+                ..
+            } => "check the clocks of this host and of the server; if both are right, renew its certificate",
             Self::NotTrusted { .. } => {
                 "check the server's name and certificate; if its authority was replaced, enrol again with a new token"
             }
