@@ -40,7 +40,7 @@ fn any_varlink_client_may_look_and_only_the_authorised_may_rotate() {
     assert!(String::from_utf8_lossy(&refused.stderr).contains("NotAuthorized"), "{refused:?}");
 
     let described = scene.host.run(&["varlinkctl", "introspect", socket, "org.lapwing.Agent"]).unwrap();
-    assert!(described.contains("method ResetPassword() -> (outcome: Outcome)"), "{described}");
+    assert!(described.contains("method ResetPassword()"), "{described}");
     let rotated = scene
         .host
         .run(&["varlinkctl", "call", "--json=short", socket, "org.lapwing.Agent.ResetPassword", "{}"])

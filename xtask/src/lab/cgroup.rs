@@ -40,9 +40,14 @@ impl Cgroup {
     /// Creates a part of this group.
     pub(super) fn part(&self, name: &str) -> Result<Self> {
         let part = self.below(name);
-        fs::create_dir_all(&part.0)
-            .with_context(|| format!("cannot create the control group {}", part.0.display()))?;
+        part.create()?;
         Ok(part)
+    }
+
+    /// Creates this group unless it is there.
+    pub(super) fn create(&self) -> Result<()> {
+        fs::create_dir_all(&self.0)
+            .with_context(|| format!("cannot create the control group {}", self.0.display()))
     }
 
     /// The file that takes in the process that writes `0` to it.

@@ -245,6 +245,9 @@ impl Host {
         if let Some(mut power) = self.power.take() {
             self.cgroup.kill()?;
             power.parent.wait()?;
+            // A group remembers that it was killed: Linux 6.18 kills every process that is cloned from one that was into
+            // one that was not, or the other way round, so the next boot must find none of this one's.
+            self.cgroup.remove()?;
         }
         Ok(())
     }
@@ -255,6 +258,7 @@ impl Host {
     /// When it does not come up within a minute; the last words of PID 1 are in the message.
     pub fn power_on(&mut self) -> Result<()> {
         ensure!(self.power.is_none(), "{} is on", self.name());
+        self.cgroup.create()?;
         let notices = self.folder.join("notify");
         let console = self.folder.join("console");
         if notices.exists() {
