@@ -13,6 +13,8 @@ pub(crate) const ONE_CYCLE: Duration = Duration::from_secs(75);
 #[derive(Debug, Deserialize)]
 pub(crate) struct Status {
     pub(crate) state: String,
+    pub(crate) next_step: Option<String>,
+    pub(crate) record: Option<String>,
     pub(crate) version: Option<String>,
     pub(crate) last_event: Option<u32>,
     pub(crate) candidates: u32,

@@ -194,6 +194,12 @@ impl Scene {
         self.data.with_extension("log")
     }
 
+    /// The running server's number as a process of this machine.
+    #[must_use]
+    pub fn server_pid(&self) -> Option<u32> {
+        self.server.as_ref().map(Child::id)
+    }
+
     /// Kills the server as a crash would.
     ///
     /// # Errors

@@ -1,0 +1,59 @@
+//! A clock is wrong by a year: that of the device's programs, or that of the server. The machine's own is never touched.
+
+use xtask::scene::PORT;
+
+use super::{Complaint, ONE_CYCLE, Settled};
+
+/// Both keep their ordinary clock for measuring time, and no state is shared between processes.
+const FAKING: [(&str, &str); 2] = [("FAKETIME_DONT_FAKE_MONOTONIC", "1"), ("FAKETIME_DISABLE_SHM", "1")];
+
+/// A year ahead, and a year behind.
+const SHIFTS: [&str; 2] = ["+365d", "-365d"];
+
+/// The server's certificate is not valid at such a time.
+const NOT_TRUSTED: Complaint = Complaint { event: 30020, next_step: "clock" };
+
+fn environment(shift: &'static str) -> [(&'static str, &'static str); 4] {
+    let [monotonic, shared] = FAKING;
+    [("LD_PRELOAD", LIBRARY), ("FAKETIME", shift), monotonic, shared]
+}
+
+#[cfg(target_arch = "x86_64")]
+const LIBRARY: &str = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1";
+#[cfg(target_arch = "aarch64")]
+const LIBRARY: &str = "/usr/lib/aarch64-linux-gnu/faketime/libfaketime.so.1";
+
+#[test]
+fn a_device_whose_clock_is_wrong_by_a_year_says_so_and_goes_on_once_it_is_right() {
+    let mut settled = Settled::new();
+    for shift in SHIFTS {
+        let lines: String =
+            environment(shift).iter().map(|(name, value)| format!("Environment={name}={value}\n")).collect();
+        for unit in ["lapwingd.service", "lapwing-priv@.service"] {
+            let file = format!("/etc/systemd/system/{unit}.d/clock.conf");
+            settled.scene.host.write(&file, 0o644, format!("[Service]\n{lines}").as_bytes()).unwrap();
+        }
+        settled.sh("systemctl daemon-reload; systemctl restart lapwingd.service");
+        settled.complains(NOT_TRUSTED);
+        settled.sh(
+            "rm /etc/systemd/system/lapwingd.service.d/clock.conf /etc/systemd/system/lapwing-priv@.service.d/clock.conf
+            systemctl daemon-reload; systemctl restart lapwingd.service",
+        );
+        // A restart forgets the request, but nothing that matters.
+        settled.sh("lapwing reset-password");
+        settled = settled.heals(ONE_CYCLE);
+    }
+}
+
+#[test]
+fn a_server_whose_clock_is_wrong_by_a_year_is_not_trusted_until_it_is_right() {
+    let mut settled = Settled::new();
+    for shift in SHIFTS {
+        settled.scene.kill_server().unwrap();
+        settled.scene.start_server_with(PORT, &environment(shift)).unwrap();
+        settled.complains(NOT_TRUSTED);
+        settled.scene.kill_server().unwrap();
+        settled.scene.start_server(None).unwrap();
+        settled = settled.heals(ONE_CYCLE);
+    }
+}

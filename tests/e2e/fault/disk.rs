@@ -1,0 +1,41 @@
+//! The file systems that hold the account's file and the journal are read-only or full.
+
+use super::{Complaint, SOON, Settled};
+
+/// Puts a small file system with the same content over a folder. `$1` is the folder, `$2` the size.
+const COVER: &str = r#"cover() {
+    mkdir -p "/run/cover$1"
+    mount -t tmpfs -o "mode=0755,size=$2" tmpfs "/run/cover$1"
+    cp -a "$1/." "/run/cover$1"
+    mount --bind "/run/cover$1" "$1"
+}"#;
+
+/// Writes until nothing more fits.
+const FILL: &str = r#"fill() { ! dd if=/dev/zero of="$1/filler" bs=4k status=none; }"#;
+
+#[test]
+fn a_read_only_etc_stops_the_change_until_it_is_writable() {
+    let settled = Settled::new();
+    settled.sh(&format!("{COVER}\ncover /etc 64m\nmount -o remount,ro /run/cover/etc"));
+    settled.complains(Complaint { event: 30010, next_step: "writable" });
+    settled.sh("mount -o remount,rw /run/cover/etc");
+    settled.heals(SOON);
+}
+
+#[test]
+fn a_full_disk_under_the_account_files_stops_the_change_until_there_is_room() {
+    let settled = Settled::new();
+    settled.sh(&format!("{COVER}\n{FILL}\ncover /etc 64m\nfill /etc"));
+    settled.complains(Complaint { event: 30010, next_step: "free some space or inodes" });
+    settled.sh("rm /etc/filler");
+    settled.heals(SOON);
+}
+
+#[test]
+fn a_full_disk_under_the_journal_stops_the_change_until_there_is_room() {
+    let settled = Settled::new();
+    settled.sh(&format!("{COVER}\n{FILL}\ncover /var/lib/lapwing-priv 8m\nchmod 700 /var/lib/lapwing-priv\nfill /var/lib/lapwing-priv"));
+    settled.complains(Complaint { event: 30010, next_step: "free some space or inodes" });
+    settled.sh("rm /var/lib/lapwing-priv/filler");
+    settled.heals(SOON);
+}
