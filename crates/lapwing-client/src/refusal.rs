@@ -71,7 +71,8 @@ impl Refusal {
             (_, "invalid_client") => {
                 "check the administrator's profile: the client or its secret is not accepted"
             }
-            (401, _) => {
+            // The first is the token endpoint's word for a device that was disabled or deleted. RFC 6749 section 5.2.
+            (_, "invalid_grant") | (401, _) => {
                 "check that the device or client is enabled and known; if it was deleted, enrol again"
             }
             (403, _) => {
