@@ -41,12 +41,12 @@ pub(crate) fn status(scene: &Scene) -> anyhow::Result<Status> {
     Ok(serde_json::from_str(&scene.host.run(&["lapwing", "status", "--json"])?)?)
 }
 
-/// Waits until the agent has nothing left to do.
-pub(crate) fn wait_until_idle(scene: &Scene) {
+/// Waits until a cycle has ended well. A candidate that never landed may stay until the next change.
+pub(crate) fn wait_until_idle(scene: &Scene, after: &str) {
     scene
         .host
-        .wait_until("the agent is idle", ONE_CYCLE, |_| {
-            Ok(status(scene).is_ok_and(|status| status.state == "idle" && status.candidates == 0))
+        .wait_until(&format!("the agent is idle after {after}"), ONE_CYCLE, |_| {
+            Ok(status(scene).is_ok_and(|status| status.state == "idle" && status.last_event.is_some()))
         })
         .unwrap();
 }
