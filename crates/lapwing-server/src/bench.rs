@@ -67,7 +67,7 @@ pub async fn fill(folder: &Path, count: u32, mut progress: impl FnMut(u32)) -> a
     let data = Data::new(folder);
     let _lock = data.lock()?;
     let Opened { keys, store, writer, .. } = data.open().await?;
-    let writer = tokio::spawn(writer.run());
+    let writer = writer.spawn();
     let keys = Arc::new(keys);
     let account: AccountName = ACCOUNT.parse()?;
     let mut first = 0;

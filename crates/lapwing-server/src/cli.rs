@@ -185,7 +185,7 @@ async fn rekey(data: &Path) -> anyhow::Result<ExitCode> {
     let new = Kek::generate(&mut os::rng());
     // Durable before the database names it; if we end in between, the old one is still named and still there.
     data.write(&data.next_kek(), &new.expose_file())?;
-    let writer = tokio::spawn(writer.run());
+    let writer = writer.spawn();
     let record = record(os::now(), Actor::Local, Activity::ReplaceKey, &new.id().to_string());
     let rekey = Rekey { tenant: TenantId(meta.tenant), old: keys.kek, new, record };
     let count = store.change(rekey).await?;
@@ -211,7 +211,7 @@ async fn print_token(data: &Path, request: &EnrolmentTokenRequest) -> anyhow::Re
     };
     let (token, change) = enrol::draw(place, request, os::now(), Actor::Local, &mut os::rng())
         .map_err(|fault| anyhow::anyhow!("{}", fault.message()))?;
-    let writer = tokio::spawn(writer.run());
+    let writer = writer.spawn();
     store.change(change).await?;
     drop(store);
     setup::end(writer).await;

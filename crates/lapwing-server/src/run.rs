@@ -56,7 +56,7 @@ pub(crate) async fn run(data: &Data, listen: Option<SocketAddr>) -> anyhow::Resu
     // A port of 0 in the URL stands for the one bound, so that tests need not choose one.
     let url = origin.url_with_port(if port == 0 { bound.port() } else { port });
     let app = Arc::new(App::new(Parts { origin, url, meta, keys, own_authority, store }, &config.limits));
-    let writer = tokio::spawn(writer.run());
+    let writer = writer.spawn();
     let stop = stop_signal()?;
     announce(&app.url, bound)?;
     let server = Server {

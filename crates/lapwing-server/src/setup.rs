@@ -58,7 +58,7 @@ pub(crate) async fn set_up(data: &Data, wish: Wish) -> Result<(), DataError> {
     if store.meta().await?.is_none() {
         let initialise = initialise(&kek, &wish.tenant_name, &mut os::rng())?;
         let change = async { store.change(initialise).await };
-        let writer = tokio::spawn(writer.run());
+        let writer = writer.spawn();
         change.await?;
         drop(store);
         end(writer).await;
@@ -144,7 +144,7 @@ async fn make_administrator(data: &Data) -> Result<(), DataError> {
     let text =
         toml::to_string(&credentials).map(Zeroizing::new).map_err(|_| KeyError::Malformed("admin.toml"))?;
     let record = record(now, Actor::Local, Activity::CreateClient, &client.id.to_string());
-    let writer = tokio::spawn(writer.run());
+    let writer = writer.spawn();
     store.change(CreateClient { client, record }).await?;
     drop(store);
     end(writer).await;

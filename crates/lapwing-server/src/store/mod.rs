@@ -74,7 +74,7 @@ pub(crate) struct Store {
     writer: writer::Queue,
 }
 
-/// The task that writes; run it until it ends, which is after the last [`Store`] is dropped.
+/// What writes; once spawned it ends after the last [`Store`] is dropped.
 pub(crate) use writer::Writer;
 
 impl Store {

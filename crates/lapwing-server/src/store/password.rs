@@ -1,7 +1,7 @@
 //! Storing a password.
 
 use lapwing_core::types::{AccountName, DeviceId, FileTime, PasswordVersion};
-use sqlx::Row as _;
+use sqlx::{Row as _, sqlite::SqliteRow};
 
 use super::{
     Change, Transaction,
@@ -76,22 +76,16 @@ impl Change for StorePassword {
 
 impl StorePassword {
     async fn store(&self, transaction: &mut Transaction<'_>) -> Result<StoreOutcome, sqlx::Error> {
-        let device = sqlx::query(
-            "SELECT enabled, in_force, (SELECT value FROM meta WHERE name = 'laps_enabled') AS switch
-             FROM device WHERE id = ? AND deleted IS NULL",
-        )
-        .bind(blob(self.device.0))
-        .fetch_optional(&mut *transaction.connection)
-        .await?;
-        let Some(device) = device else { return Ok(StoreOutcome::UnknownDevice) };
+        let found = device_and_held(transaction, self.device).await?;
+        let Some(device) = found.first() else { return Ok(StoreOutcome::UnknownDevice) };
         if device.try_get::<Option<&str>, _>("switch")? != Some("true") {
             return Ok(StoreOutcome::SwitchedOff);
         }
         if !device.try_get::<bool, _>("enabled")? {
             return Ok(StoreOutcome::Disabled);
         }
-        let in_force = version_or_null(&device, "in_force")?;
-        let rows = held_rows(transaction, self.device).await?;
+        let in_force = version_or_null(device, "in_force")?;
+        let rows = held(&found)?;
         let held: Vec<Held> = rows
             .iter()
             .map(|row| Held {
@@ -182,16 +176,24 @@ async fn set_in_force(
         .map(drop)
 }
 
-/// Oldest first.
-async fn held_rows(transaction: &mut Transaction<'_>, device: DeviceId) -> Result<Vec<HeldRow>, sqlx::Error> {
+/// The device and the passwords it holds, oldest first, in one statement: one row with nothing held if it holds none, and
+/// no row without a device.
+async fn device_and_held(
+    transaction: &mut Transaction<'_>,
+    device: DeviceId,
+) -> Result<Vec<SqliteRow>, sqlx::Error> {
     sqlx::query(
-        "SELECT sequence, version, sealed_sha256, receipt, account, stored, expiry
-         FROM password WHERE device = ? ORDER BY sequence",
+        "SELECT d.enabled, d.in_force, (SELECT value FROM meta WHERE name = 'laps_enabled') AS switch,
+                p.sequence, p.version, p.sealed_sha256, p.receipt, p.account, p.stored, p.expiry
+         FROM device d LEFT JOIN password p ON p.device = d.id
+         WHERE d.id = ? AND d.deleted IS NULL ORDER BY p.sequence",
     )
     .bind(blob(device.0))
     .fetch_all(&mut *transaction.connection)
-    .await?
-    .iter()
-    .map(HeldRow::from_row)
-    .collect()
+    .await
+}
+
+fn held(found: &[SqliteRow]) -> Result<Vec<HeldRow>, sqlx::Error> {
+    let is_held = |row: &&SqliteRow| !matches!(row.try_get::<Option<i64>, _>("sequence"), Ok(None));
+    found.iter().filter(is_held).map(HeldRow::from_row).collect()
 }

@@ -3,7 +3,10 @@
 use core::{future::Future, pin::Pin};
 
 use sqlx::{Connection as _, SqliteConnection};
-use tokio::sync::{mpsc, oneshot};
+use tokio::{
+    sync::{mpsc, oneshot},
+    task::JoinHandle,
+};
 
 use super::{Change, StoreError, Transaction};
 use crate::failpoint;
@@ -38,8 +41,17 @@ impl Queue {
 }
 
 impl Writer {
-    /// Writes until every sender is gone, then closes the database.
-    pub(crate) async fn run(mut self) {
+    /// Writes, on a thread of its own, until every sender is gone; then closes the database. All changes wait for this
+    /// task, and on the runtime's threads each of its steps would wait for requests that decrypt and sign.
+    pub(crate) fn spawn(self) -> JoinHandle<()> {
+        tokio::task::spawn_blocking(|| match tokio::runtime::Builder::new_current_thread().build() {
+            Ok(runtime) => runtime.block_on(self.run()),
+            // Dropping the queue's end tells every caller.
+            Err(error) => tracing::error!(%error, "Could not start the writer"),
+        })
+    }
+
+    async fn run(mut self) {
         let mut batch = Vec::with_capacity(BATCH_MAX);
         while self.jobs.recv_many(&mut batch, BATCH_MAX).await > 0 {
             let committed = self.commit(&mut batch).await.map_err(StoreError::from);
@@ -58,10 +70,11 @@ impl Writer {
 
     async fn commit(&mut self, batch: &mut [Box<dyn Job>]) -> Result<(), sqlx::Error> {
         let mut transaction = self.connection.begin_with("BEGIN IMMEDIATE").await?;
-        let mut shared = Transaction { connection: &mut transaction, audit_head: None };
+        let mut shared = Transaction::new(&mut transaction);
         for job in batch {
             job.run(&mut shared).await?;
         }
+        shared.write_audit().await?;
         failpoint::reach("store-before-commit");
         transaction.commit().await
     }
