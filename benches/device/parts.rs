@@ -2,10 +2,10 @@
 
 use std::{
     fs::{self, File},
-    io::{Read as _, Write as _},
+    io::{BufRead as _, BufReader, Read as _, Write as _},
     os::unix::net::UnixStream,
     path::Path,
-    process::{Command, Stdio},
+    process::Stdio,
     time::Duration,
 };
 
@@ -34,35 +34,42 @@ pub(crate) fn rotate() -> Result<Duration> {
 }
 
 /// Hashing as the root half does it: once to get the hash, once to see that the host's `crypt()` accepts it. Method and
-/// cost are those of the account's own hash; perl calls the host's libcrypt and times the two calls alone.
+/// cost are those of the account's own hash; perl, started beforehand, calls the host's libcrypt.
 pub(crate) fn hash_and_verify(account: &str) -> Result<Duration> {
-    const SCRIPT: &str = r"use Time::HiRes qw(clock_gettime CLOCK_MONOTONIC);
+    const SCRIPT: &str = r"$| = 1;
         my $hash = (getpwnam $ARGV[0])[1];
+        print qq(ready\n);
         chomp(my $password = <STDIN>);
-        my $begun = clock_gettime(CLOCK_MONOTONIC);
         my $new = crypt($password, $hash);
-        die 'crypt' unless crypt($password, $new) eq $new;
-        printf '%.9f', clock_gettime(CLOCK_MONOTONIC) - $begun;";
-    let seconds = fed(os::command("/usr/bin/perl").args(["-e", SCRIPT, account]))?;
-    Ok(Duration::from_secs_f64(seconds.parse()?))
+        print crypt($password, $new) eq $new ? qq(done\n) : qq(refused\n);";
+    let mut perl = os::command("/usr/bin/perl");
+    let mut child =
+        perl.args(["-e", SCRIPT, account]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+    let mut stdin = child.stdin.take().context("perl has no standard input")?;
+    let mut said = BufReader::new(child.stdout.take().context("perl has no standard output")?).lines();
+    ensure!(said.next().transpose()?.as_deref() == Some("ready"), "perl does not start");
+    let begun = os::now();
+    stdin.write_all(PASSWORD)?;
+    drop(stdin);
+    let outcome = said.next().transpose()?;
+    let time = begun.elapsed();
+    child.wait()?;
+    ensure!(outcome.as_deref() == Some("done"), "the host's crypt() refuses its own hash");
+    Ok(time)
 }
 
 /// The host's PAM stack asked about a password, by the very child that the root half starts for it.
 pub(crate) fn dry_run(account: &str) -> Result<Duration> {
     let begun = os::now();
-    let verdict = fed(os::command(ROOT_HALF).args(["try-password", "--root", "/", "--account", account]))?;
+    let mut root_half = os::command(ROOT_HALF);
+    root_half.args(["try-password", "--root", "/", "--account", account]);
+    let mut child = root_half.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+    child.stdin.take().context("the root half has no standard input")?.write_all(PASSWORD)?;
+    let output = child.wait_with_output()?;
     let time = begun.elapsed();
+    let verdict = String::from_utf8_lossy(&output.stdout);
     ensure!(verdict == r#""Accepted""#, "the host's rules say {verdict}");
     Ok(time)
-}
-
-/// Runs a program that reads a password, and returns what it prints.
-fn fed(command: &mut Command) -> Result<String> {
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
-    child.stdin.take().context("the child has no standard input")?.write_all(PASSWORD)?;
-    let output = child.wait_with_output()?;
-    ensure!(output.status.success(), "a part failed: {}", output.status);
-    Ok(String::from_utf8(output.stdout)?)
 }
 
 /// One activation of the root half with nothing to do: it refuses a question of a run that never began.
