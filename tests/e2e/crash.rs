@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use xtask::lab::Login;
-use xtask::scene::{Build, Scene};
+use xtask::scene::Scene;
 
 use crate::support::{settled, wait_until_idle};
 
@@ -39,7 +39,7 @@ const IN_THE_SERVER: [&str; 3] = ["store-before-commit", "store-after-commit", "
 
 #[test]
 fn a_kill_before_the_acknowledgement_is_recorded_heals_once_the_directory_answers() {
-    let mut scene = settled(Build::WithFailPoints);
+    let mut scene = settled();
     for (unit, point) in NOT_RECORDED {
         die_at(&scene, unit, point);
         scene.host.power_off().unwrap();
@@ -55,7 +55,7 @@ fn a_kill_before_the_acknowledgement_is_recorded_heals_once_the_directory_answer
 
 #[test]
 fn a_kill_after_the_acknowledgement_is_recorded_heals_at_boot_without_network_and_agent() {
-    let mut scene = settled(Build::WithFailPoints);
+    let mut scene = settled();
     for (unit, point) in RECORDED {
         die_at(&scene, unit, point);
         scene.host.power_off().unwrap();
@@ -75,7 +75,7 @@ fn a_kill_after_the_acknowledgement_is_recorded_heals_at_boot_without_network_an
 
 #[test]
 fn a_server_killed_inside_a_store_leaves_both_sides_with_one_password() {
-    let mut scene = settled(Build::WithFailPoints);
+    let mut scene = settled();
     for point in IN_THE_SERVER {
         scene.kill_server().unwrap();
         scene.start_server(Some(point)).unwrap();

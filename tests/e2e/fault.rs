@@ -11,7 +11,7 @@ mod rules;
 use std::time::Duration;
 
 use serde::Deserialize;
-use xtask::scene::{Build, Scene};
+use xtask::scene::Scene;
 
 use crate::support::{ONE_CYCLE, settled, status};
 
@@ -46,7 +46,7 @@ struct Settled {
 
 impl Settled {
     fn new() -> Self {
-        Self::of(settled(Build::WithFailPoints))
+        Self::of(settled())
     }
 
     fn of(scene: Scene) -> Self {

@@ -1,12 +1,10 @@
 //! The life of a host's password, without faults.
 
-use xtask::scene::Build;
-
 use crate::support::{settled, status};
 
 #[test]
 fn a_password_is_stored_set_rotated_and_kept_in_the_history() {
-    let scene = settled(Build::Plain);
+    let scene = settled();
     let first = scene.password().unwrap();
     scene.host.run(&["lapwing", "reset-password"]).unwrap();
     let passwords = scene.passwords().unwrap();
@@ -22,7 +20,7 @@ fn a_password_is_stored_set_rotated_and_kept_in_the_history() {
 
 #[test]
 fn any_varlink_client_may_look_and_only_the_authorised_may_rotate() {
-    let scene = settled(Build::Plain);
+    let scene = settled();
     let socket = "/run/lapwing/agent.sock";
     let as_nobody = |method: &str| {
         scene
@@ -50,7 +48,7 @@ fn any_varlink_client_may_look_and_only_the_authorised_may_rotate() {
 
 #[test]
 fn a_policy_that_is_switched_off_manages_nothing_and_says_so() {
-    let scene = settled(Build::Plain);
+    let scene = settled();
     let before = scene.password().unwrap();
     scene.set_policy("BackupDirectory = 0\n").unwrap();
     let outcome = scene.host.command("lapwing").args(["reset-password", "--json"]).output().unwrap();

@@ -5,7 +5,7 @@ use std::fs;
 use std::process::Stdio;
 
 use xtask::lab::OUTSIDE;
-use xtask::scene::{Build, PORT, Scene};
+use xtask::scene::{PORT, Scene};
 use xtask::sys;
 
 use crate::support::{ONE_CYCLE, settled, status};
@@ -24,7 +24,7 @@ const ROTATIONS: usize = 4;
 
 #[test]
 fn no_file_log_or_process_shows_a_password() {
-    let scene = settled(Build::WithFailPoints);
+    let scene = settled();
     let host = &scene.host;
     let mut shown = host
         .command("sh")
@@ -78,7 +78,7 @@ fn no_file_log_or_process_shows_a_password() {
 
 #[test]
 fn the_memory_of_the_agent_holds_no_password_after_a_rotation() {
-    let scene = settled(Build::WithFailPoints);
+    let scene = settled();
     let passwords = rotate(&scene);
     let agent = scene.host.run(&["systemctl", "show", "--value", "--property=MainPID", "lapwingd"]).unwrap();
     let in_agent = |secrets: &[String]| {

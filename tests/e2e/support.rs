@@ -21,8 +21,8 @@ pub(crate) struct Status {
 }
 
 /// A scene in which the first password is in force and opens the account.
-pub(crate) fn settled(build: Build) -> Scene {
-    let programs = scene::build(build).unwrap();
+pub(crate) fn settled() -> Scene {
+    let programs = scene::build(Build::WithFailPoints).unwrap();
     let scene = Scene::set(Lab::new().unwrap(), &programs).unwrap();
     scene.install_agent().unwrap();
     scene.enrol().unwrap();
