@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "that is how a test fails")]
 
 mod crash;
+mod entra;
 mod fault;
 mod life;
 mod secrets;

@@ -18,6 +18,7 @@ pub(crate) struct Status {
     pub(crate) version: Option<String>,
     pub(crate) last_event: Option<u32>,
     pub(crate) candidates: u32,
+    pub(crate) unanswered: u32,
 }
 
 /// A scene in which the first password is in force and opens the account.

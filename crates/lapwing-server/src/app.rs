@@ -34,6 +34,8 @@ pub(crate) struct App {
     pub(crate) keys: Keyring,
     /// Whether TLS uses a certificate of our own authority, which enrolment tokens then name.
     pub(crate) own_authority: bool,
+    /// Whether the discovery answer announces our extension.
+    pub(crate) extension: bool,
     pub(crate) store: Store,
     pub(crate) nonces: Nonces,
     clock: Monotonic,
@@ -48,18 +50,20 @@ pub(crate) struct Parts {
     pub(crate) meta: MetaRow,
     pub(crate) keys: Keyring,
     pub(crate) own_authority: bool,
+    pub(crate) extension: bool,
     pub(crate) store: Store,
 }
 
 impl App {
     pub(crate) fn new(parts: Parts, limits: &Limits) -> Self {
-        let Parts { origin, url, meta, keys, own_authority, store } = parts;
+        let Parts { origin, url, meta, keys, own_authority, extension, store } = parts;
         Self {
             origin,
             url,
             meta,
             keys,
             own_authority,
+            extension,
             store,
             nonces: Nonces::new(&mut os::rng()),
             clock: Monotonic::start(),

@@ -112,7 +112,8 @@ impl Tenant {
         // It would be a second one; whatever writes here is the server.
         drop(writer);
         let origin = Origin::parse(url)?;
-        let parts = Parts { origin, url: url.to_owned(), meta, keys, own_authority: true, store };
+        let parts =
+            Parts { origin, url: url.to_owned(), meta, keys, own_authority: true, extension: true, store };
         Ok(Self { app: Arc::new(App::new(parts, &unlimited(Limits::default()))), account: ACCOUNT.parse()? })
     }
 

@@ -149,13 +149,13 @@ fn report(error: &anyhow::Error) {
     drop(writeln!(err, "lapwing-server: {error:#}{next_step}"));
 }
 
+/// Fixed at this level: below it libraries write what they send and receive.
 fn start_log() {
-    let level = std::env::var("LAPWING_LOG").ok().and_then(|level| level.parse().ok());
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
         .with_ansi(false)
         .with_target(false)
-        .with_max_level(level.unwrap_or(tracing::Level::INFO))
+        .with_max_level(tracing::Level::INFO)
         .init();
 }
 

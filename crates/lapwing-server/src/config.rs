@@ -22,8 +22,16 @@ pub(crate) struct Config {
     /// Its private key in PEM.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) key: Option<PathBuf>,
+    /// Whether devices are offered our extension. Without it this server is to them what Entra ID is: passwords arrive
+    /// in clear text inside TLS, and no version is compared or told.
+    #[serde(default = "yes")]
+    pub(crate) extension: bool,
     #[serde(default)]
     pub(crate) limits: Limits,
+}
+
+const fn yes() -> bool {
+    true
 }
 
 /// How often one address or device may ask.

@@ -55,7 +55,10 @@ pub(crate) async fn run(data: &Data, listen: Option<SocketAddr>) -> anyhow::Resu
     let tls = tls::server_config(Arc::clone(&identity), &keys.authority)?;
     // A port of 0 in the URL stands for the one bound, so that tests need not choose one.
     let url = origin.url_with_port(if port == 0 { bound.port() } else { port });
-    let app = Arc::new(App::new(Parts { origin, url, meta, keys, own_authority, store }, &config.limits));
+    let app = Arc::new(App::new(
+        Parts { origin, url, meta, keys, own_authority, extension: config.extension, store },
+        &config.limits,
+    ));
     let writer = writer.spawn();
     let stop = stop_signal()?;
     announce(&app.url, bound)?;

@@ -84,6 +84,7 @@ fn write_config(data: &Data, wish: &Wish) -> Result<(), DataError> {
         listen: None,
         certificate: wish.certificate.clone(),
         key: wish.key.clone(),
+        extension: true,
         limits: Limits::default(),
     };
     if config.certificate.is_some() != config.key.is_some() {

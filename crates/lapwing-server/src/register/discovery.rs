@@ -78,7 +78,7 @@ pub(super) async fn discover(
             tenant_id: id.to_string(),
             tenant_name: app.meta.tenant_name.clone(),
         }),
-        lapwing_service: Some(LapwingService {
+        lapwing_service: app.extension.then(|| LapwingService {
             version: EXTENSION_VERSION,
             minimum_password_age_days: PASSWORD_AGE_DAYS_MIN,
             seal_key: KeyAnnouncement::new(app.keys.seal.public(), SEAL_ALGORITHM),
