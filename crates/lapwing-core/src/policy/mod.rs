@@ -1,7 +1,7 @@
 //! The policy: every setting with its type, default and range, the four roots and their order, and what becomes of
 //! bad values. Sources: "Configure policy settings for Windows LAPS"; docs/deviations.md.
 //!
-//! [`resolve`] takes what stands under the roots, picks the first that holds any LAPS value, reads the policy from it
+//! [`resolve()`] takes what stands under the roots, picks the first that holds any LAPS value, reads the policy from it
 //! alone, and gives back the policy with the reasons: for each value seen under any root, what became of it.
 //!
 //! INVARIANT: an effective value is one that the table of [`Setting`] supports. A bad value never fails the whole

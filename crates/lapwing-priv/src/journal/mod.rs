@@ -1,6 +1,6 @@
 //! The journal: the only truth of the commit protocol. docs/adr/0001-two-processes-one-journal.md.
 //!
-//! Pure: what each verb may do to it. [`file`] keeps it on disk.
+//! Pure: what each verb may do to it. [`mod@file`] keeps it on disk.
 //!
 //! INVARIANT: a candidate leaves only when one is committed, as the oldest of more than eight, or when its account is
 //! gone. Once one is recorded nothing but its commit is accepted. No clear text is ever in here.
