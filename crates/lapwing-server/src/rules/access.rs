@@ -1,4 +1,4 @@
-//! Who may do what: a client's roles against what it asks for. design.md §7.
+//! Who may do what: a client's roles against what it asks for. docs/threat-model.md, administrators.
 
 use core::{fmt, str::FromStr};
 

@@ -1,4 +1,4 @@
-//! What a store does to the passwords held: compare, repeat, keep. design.md §2.1, `lapwing-server`.
+//! What a store does to the passwords held: compare, repeat, keep. docs/protocol.md, "Store".
 //!
 //! INVARIANT: no decision drops the entry in force on the device or one stored after it, nor one of the newest three.
 
