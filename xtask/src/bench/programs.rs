@@ -45,23 +45,31 @@ impl Programs {
     /// Builds them: optimised, in a folder of their own, or as the tests build them.
     pub(super) fn build(smoke: bool) -> Result<Self> {
         let folder = sys::workspace().join("target/bench");
-        let profile: &[&str] = if smoke { &[] } else { &["--release", "--target-dir", "target/bench"] };
         let mut build = sys::rust("cargo");
-        build.arg("build").args(profile).args(["--package", "lapwing-agent", "--package", "lapwing-server"]);
-        build.args(["--bench", "device", "--bench", "directory", "--features", "lapwing-server/bench"]);
+        build.args(["build", "--bench", "device", "--bench", "directory"]);
+        if smoke {
+            // With the features of the test runner's own build: it runs programs from the same place meanwhile.
+            build.args(["--workspace", "--all-features"]);
+        } else {
+            build.args(OPTIMISED).args(["--package", "lapwing-agent", "--package", "lapwing-server"]);
+            build.args(["--features", "lapwing-server/bench"]);
+        }
         eprintln!("▸ {}", sys::shown(&build));
         sys::run(build.arg("--quiet"))?;
         let messages = sys::text(build.arg("--message-format=json"))?;
         let (device, directory) = (executable(&messages, "device")?, executable(&messages, "directory")?);
         // Last, because the others leave their packages' programs in the same place, with the benchmarks' features.
-        let shipped = if smoke { scene::build(Build::Plain)? } else { shipped(profile)? };
+        let shipped = if smoke { scene::build(Build::WithFailPoints)? } else { shipped()? };
         Ok(Self { shipped, device, directory, folder: folder.join("data") })
     }
 }
 
-fn shipped(profile: &[&str]) -> Result<PathBuf> {
+/// In a folder of their own, as shipped.
+const OPTIMISED: [&str; 3] = ["--release", "--target-dir", "target/bench"];
+
+fn shipped() -> Result<PathBuf> {
     let mut build = sys::rust("cargo");
-    build.arg("build").args(profile).arg("--bins");
+    build.arg("build").args(OPTIMISED).arg("--bins");
     for package in ["lapwing-agent", "lapwing-priv", "lapwing-server", "lapwing-cli"] {
         build.args(["--package", package]);
     }
