@@ -6,12 +6,13 @@ use std::collections::{BTreeSet, VecDeque};
 use super::{
     backoff::{Backoff, Jitter, Patience},
     cycle::{Cycle, Step},
-    exchange::{Action, Answer, AnswerResult, DirectoryFailure, Input, Memory, Request, RequestId},
+    exchange::{Action, Answer, AnswerResult, Input, Memory, Request, RequestId},
+    failure::Failure,
     journal::Entry,
     plan::Cause,
 };
 use crate::{
-    event::{Event, EventId, Hresult},
+    event::{Event, EventId},
     types::{BootTime, Now, WallTime},
 };
 
@@ -22,7 +23,7 @@ pub const REQUESTS_MAX: usize = 64;
 /// A directory that neither compares nor tells is sent nothing for this long after an unanswered send.
 const HOLD_AFTER_UNANSWERED: Duration = Duration::from_secs(600);
 /// From this many unanswered sends in a row on, such a directory is sent at most one an hour.
-const UNANSWERED_MANY: u32 = 3;
+pub(super) const UNANSWERED_MANY: u32 = 3;
 /// The wait then.
 const HOLD_AFTER_MANY: Duration = Duration::from_secs(3600);
 
@@ -102,64 +103,6 @@ pub enum Activity {
     Waiting,
     /// An attempt failed and somebody has to act.
     Failing,
-}
-
-/// The end of an attempt that did not finish.
-pub(super) struct Failure {
-    pub(super) event: EventId,
-    pub(super) hresult: Hresult,
-    pub(super) patience: Patience,
-    /// A wait that the directory asked for or the protocol demands.
-    pub(super) not_before: Option<Duration>,
-    pub(super) message: String,
-    pub(super) next_step: String,
-}
-
-impl Failure {
-    /// A directory without guarantees is left alone for a while after an unanswered send.
-    pub(super) fn held(wait: Duration, unanswered: u32) -> Self {
-        Self {
-            event: if unanswered >= UNANSWERED_MANY {
-                EventId::PasswordUncertain
-            } else {
-                EventId::WaitingForDirectory
-            },
-            hresult: Hresult::CONNECTION_ABORTED,
-            patience: Patience::Unanswered,
-            not_before: Some(wait),
-            message: format!(
-                "{unanswered} sends in a row had no answer, so the directory is sent nothing for {} seconds",
-                wait.as_secs()
-            ),
-            next_step:
-                "nothing: the rotation goes on by itself; the password in force may be one of the older ones"
-                    .to_owned(),
-        }
-    }
-
-    /// The directory kept changing under us.
-    pub(super) fn contended() -> Self {
-        Self {
-            event: EventId::Conflict,
-            hresult: Hresult::INVALID_DATA,
-            patience: Patience::Unanswered,
-            not_before: None,
-            message: "the directory held another version each time it was asked".to_owned(),
-            next_step: "look for a second host with the same identity, for example a clone".to_owned(),
-        }
-    }
-
-    /// Nobody knows whether a send has landed.
-    pub(super) fn unanswered(failure: DirectoryFailure) -> Self {
-        Self {
-            event: EventId::SendUnanswered,
-            hresult: failure.hresult,
-            patience: Patience::Unanswered,
-            not_before: failure.retry_after,
-            message: failure.message,
-            next_step: failure.next_step,
-        }
-    }
 }
 
 impl Machine {

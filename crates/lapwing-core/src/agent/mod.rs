@@ -9,9 +9,11 @@
 //! work is left, [`Machine::poll_timeout`] names the next attempt.
 
 mod backoff;
+mod change;
 mod cycle;
 mod events;
 mod exchange;
+mod failure;
 mod hresult;
 mod journal;
 mod machine;
@@ -21,6 +23,7 @@ mod reasons;
 mod resolve;
 #[cfg(test)]
 mod tests;
+mod weigh;
 
 pub use backoff::{Jitter, Patience};
 pub use exchange::{

@@ -1,0 +1,169 @@
+//! One change: prepared, stored, committed.
+
+use super::{
+    cycle::{Committing, Cycle, Facts, PreparedNow, Step},
+    events,
+    exchange::{
+        Action, AnswerResult, Committed, DirectoryFailure, Guarantees, Prepared, Receipt, Session, Store,
+        StoreOutcome,
+    },
+    failure::Failure,
+    journal::Entry,
+    machine::Machine,
+    resolve::Held,
+};
+use crate::{
+    event::{Event, EventId},
+    types::{Now, PasswordVersion},
+};
+
+/// How often one cycle starts over because the directory held something else than it had just said.
+const ROUNDS_MAX: u8 = 3;
+
+impl Machine {
+    pub(super) fn on_prepared(
+        &mut self,
+        mut cycle: Box<Cycle>,
+        facts: Facts,
+        held: Held,
+        prepared: Prepared,
+    ) {
+        self.raise(&mut cycle, events::prepared(&prepared));
+        if let Some(warning) = &prepared.warning {
+            self.raise(&mut cycle, Event::PasswordRuleWarned { text: warning.clone() });
+        }
+        match facts.session.guarantees {
+            Guarantees::ComparesAndTells => self.store(cycle, facts, held, prepared),
+            Guarantees::None => {
+                let count = Action::CountSend(prepared.version);
+                self.go(cycle, Step::Counting(facts, held, prepared), count);
+            }
+        }
+    }
+
+    pub(super) fn store(&mut self, mut cycle: Box<Cycle>, facts: Facts, held: Held, prepared: Prepared) {
+        self.raise(&mut cycle, Event::EntraRequestSent { url: facts.session.endpoint.clone() });
+        let store = Store {
+            version: prepared.version,
+            account: prepared.account.clone(),
+            uid: prepared.uid,
+            expected: held.version(),
+            in_force: facts.aim.journal.current.as_ref().map(|current| current.version),
+            expiry: prepared.expiry,
+        };
+        self.go(cycle, Step::Storing(facts, prepared), Action::Store(store));
+    }
+
+    pub(super) fn on_stored(
+        &mut self,
+        now: Now,
+        mut cycle: Box<Cycle>,
+        facts: Facts,
+        prepared: Prepared,
+        stored: StoreOutcome,
+    ) {
+        match stored {
+            StoreOutcome::Acknowledged(receipt) => {
+                self.raise(&mut cycle, Event::EntraUpdated);
+                self.raise(&mut cycle, events::acknowledged(&facts.session, prepared.version));
+                let Prepared { version, account, uid, expiry, .. } = prepared;
+                let Session { directory, record, .. } = facts.session;
+                let prepared_now = Some(PreparedNow { source: facts.aim.source, directory, record });
+                self.commit(cycle, Committing { version, account, uid, expiry, prepared_now }, receipt);
+            }
+            StoreOutcome::VersionMismatch(_) if cycle.rounds < ROUNDS_MAX => {
+                // An earlier send of ours may have landed in between: start over from the journal and ask.
+                cycle.rounds += 1;
+                self.read_journal(cycle);
+            }
+            StoreOutcome::VersionMismatch(_) => self.fail(now, cycle, Failure::contended()),
+            StoreOutcome::Refused(failure) => {
+                self.raise(&mut cycle, Event::EntraUpdateFailed { hr: failure.hresult });
+                if let Some((status, text)) = &failure.answer {
+                    self.raise(
+                        &mut cycle,
+                        Event::EntraAnsweredFailure { http_status: (*status).into(), response: text.clone() },
+                    );
+                }
+                self.uncount(now, cycle, facts, prepared.version, failure);
+            }
+            StoreOutcome::NotSent(failure) => {
+                self.raise(&mut cycle, Event::EntraUpdateFailed { hr: failure.hresult });
+                self.uncount(now, cycle, facts, prepared.version, failure);
+            }
+            StoreOutcome::Unanswered(failure) => {
+                let unanswered = facts.aim.journal.unanswered.saturating_add(1);
+                self.raise(&mut cycle, events::unanswered(&facts.session, prepared.version, unanswered));
+                match facts.session.guarantees {
+                    Guarantees::ComparesAndTells => {}
+                    Guarantees::None => self.hold_sends(now, unanswered),
+                }
+                self.fail(now, cycle, Failure::unanswered(failure));
+            }
+        }
+    }
+
+    /// Takes back the count of a send that was answered or never made, where sends are counted.
+    fn uncount(
+        &mut self,
+        now: Now,
+        cycle: Box<Cycle>,
+        facts: Facts,
+        version: PasswordVersion,
+        failure: DirectoryFailure,
+    ) {
+        match facts.session.guarantees {
+            Guarantees::ComparesAndTells => self.on_unreachable(now, cycle, &facts.aim.journal, failure),
+            Guarantees::None => {
+                let action = Action::UncountSend(version);
+                self.go(cycle, Step::Uncounting(facts, Box::new(failure)), action);
+            }
+        }
+    }
+
+    pub(super) fn commit(&mut self, cycle: Box<Cycle>, committing: Committing, receipt: Option<Receipt>) {
+        let version = committing.version;
+        self.go(cycle, Step::Committing(committing), Action::Commit { version, receipt });
+    }
+
+    pub(super) fn on_committed(
+        &mut self,
+        now: Now,
+        mut cycle: Box<Cycle>,
+        committing: Committing,
+        committed: &Committed,
+    ) {
+        self.raise(&mut cycle, events::updated(committed));
+        self.memory.last_rotation = Some(now.wall);
+        self.report.last_rotation = Some(now.wall);
+        self.timers.hold_sends = None;
+        let Some(PreparedNow { source, directory, record }) = committing.prepared_now else {
+            // That finished an earlier change. Whether this cycle still has something to do shows from the start.
+            self.remember();
+            cycle.rounds += 1;
+            if cycle.rounds > ROUNDS_MAX {
+                return self.fail(now, cycle, Failure::contended());
+            }
+            return self.read_journal(cycle);
+        };
+        self.memory.policy_source = source.map(str::to_owned);
+        self.memory.drift_healed = false;
+        self.remember();
+        self.rotation_owed = false;
+        self.timers.expiry = Some(committing.expiry);
+        self.report.current = Some(Entry {
+            version: committed.version,
+            account: committed.account.clone(),
+            uid: committed.uid,
+            directory,
+            record,
+            expiry: committing.expiry,
+            prepared: now.wall,
+            recorded: true,
+            sealed: false,
+        });
+        self.report.candidates = 0;
+        self.report.unanswered = 0;
+        self.succeed(now, cycle, EventId::AccountUpdated, AnswerResult::Rotated, "the password was changed");
+    }
+}

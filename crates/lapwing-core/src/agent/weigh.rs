@@ -1,0 +1,173 @@
+//! What the directory holds, what that means, and whether the password has to be changed.
+
+use core::time::Duration;
+
+use super::{
+    cycle::{Committing, Cycle, Facts, Step},
+    events,
+    exchange::{Action, AnswerResult, DirectoryState, Guarantees},
+    failure::Failure,
+    journal::{Entry, Field},
+    machine::Machine,
+    reasons::{Circumstances, reasons},
+    resolve::Held,
+};
+use crate::{
+    event::{Event, EventId},
+    types::{Now, WallTime},
+};
+
+/// A foreign version met again within this time is a conflict between writers, not a restored host.
+const CONFLICT_WINDOW: Duration = Duration::from_secs(86_400);
+/// A directory clock further off than this is reported: tokens and expiries suffer.
+const CLOCK_SKEW_MAX: Duration = Duration::from_secs(300);
+
+impl Machine {
+    pub(super) fn on_state(&mut self, now: Now, mut cycle: Box<Cycle>, facts: Facts, state: DirectoryState) {
+        if let Some(theirs) = state.time {
+            let apart = theirs.saturating_since(now.wall).max(now.wall.saturating_since(theirs));
+            if apart > CLOCK_SKEW_MAX {
+                self.raise(&mut cycle, events::clocks_disagree(now.wall, theirs));
+            }
+        }
+        self.weigh_state(now, cycle, facts, state);
+    }
+
+    pub(super) fn weigh_state(
+        &mut self,
+        now: Now,
+        mut cycle: Box<Cycle>,
+        facts: Facts,
+        state: DirectoryState,
+    ) {
+        let held = Held::resolve(&facts.aim.journal, state.version);
+        match held {
+            Held::Candidate(version) => {
+                if let Some(candidate) = facts.aim.journal.candidate(version) {
+                    let committing = Committing::earlier(candidate);
+                    self.raise(&mut cycle, Event::CandidateResolved { version });
+                    return self.commit(cycle, committing, state.receipt);
+                }
+            }
+            Held::Replaced(version) => self.raise(
+                &mut cycle,
+                Event::DirectoryRestored { directory: facts.session.directory.clone(), version },
+            ),
+            Held::Foreign(version) => self.raise(
+                &mut cycle,
+                Event::VersionNeverOurs {
+                    directory: facts.session.directory.clone(),
+                    version: Some(version),
+                },
+            ),
+            Held::Current(_) | Held::Nothing | Held::Vanished => {}
+        }
+        match (facts.aim.journal.field, &facts.aim.journal.current, held) {
+            // Only a directory that confirms the version in force shows that putting its hash back is right; with
+            // any other version the rotation that follows sets the account anyway.
+            (Field::Drifted, Some(current), Held::Current(version)) => {
+                self.raise(&mut cycle, events::drift_found(current, Field::Drifted));
+                self.go(cycle, Step::Reinstating(facts, held, state.expiry), Action::Reinstate(version));
+            }
+            (
+                Field::Drifted
+                | Field::Unmanaged
+                | Field::Current
+                | Field::Candidate
+                | Field::Emptied
+                | Field::Missing,
+                _,
+                _,
+            ) => self.weigh(now, cycle, facts, held, state.expiry),
+        }
+    }
+
+    /// Decides whether the password has to be changed.
+    pub(super) fn weigh(
+        &mut self,
+        now: Now,
+        mut cycle: Box<Cycle>,
+        facts: Facts,
+        held: Held,
+        directory_expiry: Option<WallTime>,
+    ) {
+        let conflict = self.note_foreign(now, &mut cycle, &facts, held);
+        let reasons = reasons(
+            &facts,
+            &Circumstances {
+                now: now.wall,
+                held,
+                directory_expiry,
+                memory: &self.memory,
+                rotation_wanted: cycle.rotation_wanted,
+                drifted: self.memory.drift_healed,
+                conflict,
+            },
+        );
+        if reasons.is_empty() {
+            self.timers.expiry =
+                directory_expiry.or_else(|| facts.aim.journal.current.as_ref().map(|current| current.expiry));
+            self.raise(&mut cycle, Event::NoUpdateNeeded);
+            return self.succeed(
+                now,
+                cycle,
+                EventId::NoUpdateNeeded,
+                AnswerResult::NotDue,
+                "no change was due",
+            );
+        }
+        self.raise(&mut cycle, events::due(&reasons));
+        match facts.session.guarantees {
+            Guarantees::ComparesAndTells => {}
+            Guarantees::None => {
+                if let Some(wait) = self.send_is_held(now) {
+                    return self.fail(now, cycle, Failure::held(wait, facts.aim.journal.unanswered));
+                }
+            }
+        }
+        self.prepare(now, cycle, facts, held);
+    }
+
+    /// Remembers a version that was never ours, and tells whether another was met within a day: then two writers fight
+    /// over one record, and rotating at once would only feed the fight.
+    fn note_foreign(&mut self, now: Now, cycle: &mut Cycle, facts: &Facts, held: Held) -> bool {
+        let Held::Foreign(version) = held else { return false };
+        if facts.aim.journal.current.is_none() {
+            return false;
+        }
+        let before = self.memory.last_foreign.replace(now.wall);
+        self.remember();
+        let conflict = before.is_some_and(|before| now.wall.saturating_since(before) < CONFLICT_WINDOW);
+        if conflict {
+            self.raise(
+                cycle,
+                Event::Conflict { directory: facts.session.directory.clone(), version: Some(version) },
+            );
+        }
+        conflict
+    }
+
+    /// The very bytes of a candidate that has not landed, if they exist and are still wanted; else one more candidate.
+    fn prepare(&mut self, now: Now, cycle: Box<Cycle>, facts: Facts, held: Held) {
+        let plan = &facts.aim.plan;
+        let usable = |candidate: &&Entry| {
+            candidate.sealed
+                && candidate.is_for(&facts.session.directory, &facts.session.record)
+                && plan.account.as_ref().is_none_or(|name| candidate.account == *name)
+                && candidate.expiry > now.wall.saturating_add(plan.age() / 2)
+                && candidate.expiry <= now.wall.saturating_add(plan.age())
+        };
+        let action = match facts.aim.journal.candidates.iter().rfind(usable) {
+            Some(candidate) if facts.session.guarantees == Guarantees::ComparesAndTells => {
+                Action::FetchSeal(candidate.version)
+            }
+            Some(_) | None => Action::Prepare {
+                plan: plan.clone(),
+                directory: facts.session.directory.clone(),
+                record: facts.session.record.clone(),
+                expiry: now.wall.saturating_add(plan.age()),
+            },
+        };
+        self.go(cycle, Step::Preparing(facts, held), action);
+    }
+}
