@@ -80,17 +80,3 @@ pub(crate) fn keep_memory_private() -> io::Result<()> {
     // What is only reserved, such as a thread's stack, is locked when it is first touched.
     Ok(mlockall(MlockAllFlags::CURRENT | MlockAllFlags::FUTURE | MlockAllFlags::ONFAULT)?)
 }
-
-/// Tells the service manager `state` (`READY=1`, `STOPPING=1`), if one asked to be told.
-pub(crate) fn notify(state: &str) -> io::Result<()> {
-    use std::os::{
-        linux::net::SocketAddrExt as _,
-        unix::net::{SocketAddr, UnixDatagram},
-    };
-    let Some(address) = std::env::var_os("NOTIFY_SOCKET") else { return Ok(()) };
-    let address = match address.as_encoded_bytes().strip_prefix(b"@") {
-        Some(name) => SocketAddr::from_abstract_name(name)?,
-        None => SocketAddr::from_pathname(&address)?,
-    };
-    UnixDatagram::unbound()?.send_to_addr(state.as_bytes(), &address).map(drop)
-}

@@ -8,6 +8,7 @@ use std::{
 
 use anyhow::Context as _;
 use axum::Router;
+use sd_notify::NotifyState;
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
@@ -93,7 +94,7 @@ fn announce(url: &str, bound: SocketAddr) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "listening {bound} {url}")?;
     out.flush()?;
-    if let Err(error) = os::notify("READY=1") {
+    if let Err(error) = sd_notify::notify(&[NotifyState::Ready]) {
         tracing::warn!(%error, "Could not tell the service manager");
     }
     tracing::info!(%bound, url, "Serving");
@@ -109,7 +110,7 @@ fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
-        if let Err(error) = os::notify("STOPPING=1") {
+        if let Err(error) = sd_notify::notify(&[NotifyState::Stopping]) {
             tracing::debug!(%error, "Could not tell the service manager");
         }
     })

@@ -99,9 +99,15 @@ impl Server {
 
     /// Starts the program on a folder that is set up.
     pub(crate) fn open(folder: TempDir, fail_point: Option<&str>) -> Self {
+        let point = fail_point.map(|point| ("LAPWING_FAILPOINT", point));
+        Self::open_with(folder, point.as_slice())
+    }
+
+    /// With these variables in its environment.
+    pub(crate) fn open_with(folder: TempDir, variables: &[(&str, &str)]) -> Self {
         let text = std::fs::read_to_string(folder.path().join("admin.toml")).unwrap();
         let admin: Credentials = toml::from_str(&text).unwrap();
-        let (child, address, url) = spawn(folder.path(), fail_point);
+        let (child, address, url) = spawn(folder.path(), variables);
         let authority = authority_in_chain(address, &admin);
         Self { folder, child, url, address, admin, authority }
     }
@@ -205,13 +211,12 @@ impl Drop for Server {
     }
 }
 
-fn spawn(folder: &Path, fail_point: Option<&str>) -> (Child, SocketAddr, String) {
+fn spawn(folder: &Path, variables: &[(&str, &str)]) -> (Child, SocketAddr, String) {
     let log = std::fs::OpenOptions::new().create(true).append(true).open(folder.join("log")).unwrap();
     let mut command = program();
-    command.args(["run", "--listen", "127.0.0.1:0", "--data"]).arg(folder).env("LAPWING_LOG", "trace");
-    if let Some(point) = fail_point {
-        command.env("LAPWING_FAILPOINT", point);
-    }
+    command.args(["run", "--listen", "127.0.0.1:0", "--data"]).arg(folder);
+    // What libraries would heed, and this program must not: they write what they send and receive.
+    command.env("RUST_LOG", "trace").envs(variables.iter().copied());
     let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).spawn().unwrap();
     let mut line = String::new();
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();

@@ -1,5 +1,7 @@
 //! The whole life of a device, and what may go wrong in it.
 
+use std::{os::unix::net::UnixDatagram, time::Duration};
+
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use lapwing_proto::register::{CSR_SUBJECT, Condition, EnrolmentToken, LapwingUpload, SealedUpload};
 
@@ -227,4 +229,22 @@ fn what_was_stored_survives_a_restart_and_a_new_key_encryption_key() {
     let device = device.renewed(&server);
     assert_eq!(passwords(&server, &device), ["kept"]);
     device.store_and_check(&server, &upload);
+}
+
+#[test]
+fn the_service_manager_is_told_of_start_and_end() {
+    let (_, folder) = Server::start().stop();
+    let path = folder.path().join("notify");
+    let manager = UnixDatagram::bind(&path).unwrap();
+    manager.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    let told = || {
+        let mut buffer = [0; 64];
+        let len = manager.recv(&mut buffer).unwrap();
+        String::from_utf8_lossy(&buffer[..len]).trim_end().to_owned()
+    };
+    let server = Server::open_with(folder, &[("NOTIFY_SOCKET", path.to_str().unwrap())]);
+    assert_eq!(told(), "READY=1");
+    let (status, _folder) = server.stop();
+    assert!(status.success());
+    assert_eq!(told(), "STOPPING=1");
 }
