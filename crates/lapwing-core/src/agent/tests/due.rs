@@ -1,0 +1,103 @@
+//! When a change is due.
+
+use super::*;
+
+#[test]
+fn the_first_cycle_sets_a_password() {
+    let mut world = World::new();
+    world.run();
+    assert_eq!(world.done, ["prepare", "store", "commit"]);
+    assert_eq!((world.in_force(), world.held), (Some(version(1)), Some(version(1))));
+    let codes: Vec<_> = world.events.iter().map(|event| event.id().code()).collect();
+    assert_eq!(codes, [10003, 10052, 10010, 10015, 30000, 10030, 10029, 30001, 10020, 10004]);
+    let reported = world.machine.report().current.expect("a password in force");
+    assert_eq!((reported.version, Some(reported.expiry)), (version(1), world.held_expiry));
+}
+
+#[test]
+fn a_password_that_is_not_due_stays() {
+    let mut world = World::settled();
+    world.pass(29 * DAY);
+    assert_eq!(world.done, [""; 0]);
+    assert!(world.raised(EventId::NoUpdateNeeded));
+}
+
+#[test]
+fn an_expired_password_is_changed_at_its_expiry_and_not_an_hour_later() {
+    let mut world = World::settled();
+    world.pass(30 * DAY - MINUTE);
+    assert_eq!(world.in_force(), Some(version(1)));
+    world.pass(2 * MINUTE);
+    assert_eq!(world.in_force(), Some(version(2)));
+}
+
+#[test]
+fn an_expiry_that_passed_while_the_directory_was_away_is_met_within_a_minute_of_its_return() {
+    let mut world = World::settled();
+    world.reachable = false;
+    world.pass(90 * DAY);
+    assert_eq!(world.in_force(), Some(version(1)));
+    world.reachable = true;
+    world.pass(MINUTE);
+    assert_eq!(world.in_force(), Some(version(2)));
+}
+
+#[test]
+fn a_directory_that_stays_away_is_reported_once_and_asked_on() {
+    let mut world = World::settled();
+    world.reachable = false;
+    world.pass(31 * DAY);
+    let said = |world: &World| {
+        world.events.iter().filter(|event| event.id() == EventId::WaitingForDirectory).count()
+    };
+    let (asked, reported) = (world.done.len(), said(&world));
+    world.pass(30 * MINUTE);
+    assert!(world.done.len() > asked + 30, "asked {} times", world.done.len() - asked);
+    assert_eq!(said(&world), reported);
+}
+
+#[test]
+fn an_expiry_moved_beyond_the_policy_is_not_obeyed() {
+    let mut world = World::settled();
+    world.held_expiry = Some(world.now.wall.saturating_add(400 * DAY));
+    world.input(Input::Request(RequestId(1), Request::ProcessPolicy));
+    assert_eq!(world.in_force(), Some(version(2)));
+}
+
+#[test]
+fn an_expiry_moved_to_now_by_an_administrator_is_obeyed_in_the_next_cycle() {
+    let mut world = World::settled();
+    world.held_expiry = Some(world.now.wall);
+    world.pass(61 * MINUTE);
+    assert_eq!(world.in_force(), Some(version(2)));
+}
+
+#[test]
+fn a_lowest_age_that_the_server_announces_is_used_in_the_same_cycle() {
+    let mut world = World::new();
+    world.age_days_min = Some(1);
+    let mut reads = Vec::new();
+    world.machine.handle(world.now, Input::Timer);
+    while let Some(action) = world.machine.poll_action() {
+        if let Action::ReadPolicy { age_days_min } = action {
+            reads.push(age_days_min);
+        }
+        if let Some(outcome) = world.perform(action) {
+            world.machine.handle(world.now, Input::Outcome(outcome));
+        }
+    }
+    assert_eq!(reads, [None, Some(1)]);
+    assert_eq!(world.in_force(), Some(version(1)));
+}
+
+#[test]
+fn nothing_is_done_while_the_policy_is_off() {
+    for verdict in [Verdict::Unconfigured, Verdict::Disabled] {
+        let mut world = World::new();
+        world.verdict = verdict;
+        world.input(Input::Request(RequestId(1), Request::ResetPassword));
+        world.pass(5 * DAY);
+        assert_eq!(world.done, [""; 0]);
+        assert_eq!(world.answers[0].1.result, AnswerResult::Disabled);
+    }
+}

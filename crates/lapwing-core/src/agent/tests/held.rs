@@ -1,0 +1,58 @@
+//! What the directory holds and what stands in the account, where it is not what the journal says.
+
+use super::*;
+
+#[test]
+fn a_restored_directory_is_given_a_new_password_at_once() {
+    let mut world = World::settled();
+    world.input(Input::Request(RequestId(1), Request::ResetPassword));
+    world.held = Some(version(1));
+    world.input(Input::Request(RequestId(2), Request::ProcessPolicy));
+    assert!(world.raised(EventId::DirectoryRestored));
+    assert_eq!((world.in_force(), world.held), (Some(version(3)), Some(version(3))));
+}
+
+#[test]
+fn a_second_foreign_version_within_a_day_is_a_conflict_and_not_answered_by_a_rotation() {
+    let mut world = World::settled();
+    world.held = Some(version(99));
+    world.input(Input::Request(RequestId(1), Request::ProcessPolicy));
+    assert_eq!(world.in_force(), Some(version(2)));
+    assert!(!world.raised(EventId::Conflict));
+    world.held = Some(version(98));
+    world.input(Input::Request(RequestId(2), Request::ProcessPolicy));
+    assert!(world.raised(EventId::Conflict));
+    assert_eq!((world.in_force(), world.held), (Some(version(2)), Some(version(98))));
+}
+
+#[test]
+fn an_emptied_record_is_filled_again() {
+    let mut world = World::settled();
+    (world.held, world.held_expiry) = (None, None);
+    world.input(Input::Request(RequestId(1), Request::ProcessPolicy));
+    assert_eq!((world.in_force(), world.held), (Some(version(2)), Some(version(2))));
+}
+
+#[test]
+fn drift_waits_for_the_directory_and_is_followed_by_a_rotation() {
+    let mut world = World::settled();
+    world.journal.field = Field::Drifted;
+    world.reachable = false;
+    world.input(Input::Request(RequestId(1), Request::ProcessPolicy));
+    assert_eq!(world.done, ["connect failed"]);
+    world.reachable = true;
+    world.input(Input::Request(RequestId(2), Request::ProcessPolicy));
+    assert_eq!(world.done[1..], ["reinstate", "prepare", "store", "commit"]);
+}
+
+#[test]
+fn an_emptied_field_is_refilled_without_the_directory() {
+    let mut world = World::settled();
+    world.journal.field = Field::Emptied;
+    world.reachable = false;
+    world.input(Input::Request(RequestId(1), Request::ProcessPolicy));
+    assert_eq!(world.done, ["reinstate", "connect failed"]);
+    world.reachable = true;
+    world.pass(MINUTE);
+    assert_eq!(world.in_force(), Some(version(2)));
+}

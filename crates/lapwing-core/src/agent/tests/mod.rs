@@ -1,0 +1,322 @@
+//! The machine in a small world of one host and one directory, each able to fail. Here is the world; what happens in it
+//! stands in the modules below.
+
+mod due;
+mod held;
+mod lost;
+mod requests;
+
+use core::time::Duration;
+use std::collections::VecDeque;
+
+use super::*;
+use crate::{
+    event::{Event, EventId, Hresult},
+    fault::Fault,
+    policy::{PassphraseLength, PasswordAgeDays, PasswordComplexity, PasswordLength},
+    types::{BootTime, DirectoryId, FileTime, Guid, Now, PasswordVersion, RecordId, TenantId, Uid, WallTime},
+};
+
+const DAY: Duration = Duration::from_secs(86_400);
+const MINUTE: Duration = Duration::from_secs(60);
+
+fn version(number: u8) -> PasswordVersion {
+    PasswordVersion(Guid::from_bytes([number; 16]))
+}
+
+/// What becomes of the next store.
+#[derive(Clone, Copy, PartialEq)]
+enum Fate {
+    Arrives,
+    AnswerLost,
+    RequestLost,
+    Refused,
+}
+
+struct World {
+    machine: Machine,
+    now: Now,
+    journal: Journal,
+    held: Option<PasswordVersion>,
+    held_expiry: Option<WallTime>,
+    guarantees: Guarantees,
+    reachable: bool,
+    fates: VecDeque<Fate>,
+    retry_after: Option<Duration>,
+    commit_fault: Option<Fault>,
+    verdict: Verdict,
+    age_days_min: Option<u16>,
+    drawn: u8,
+    done: Vec<&'static str>,
+    events: Vec<Event>,
+    answers: Vec<(RequestId, Answer)>,
+    /// The world dies before it performs the action of this number, counted from now.
+    crash_in: Option<usize>,
+}
+
+fn plan() -> Plan {
+    Plan {
+        account: Some("lapadmin".parse().unwrap()),
+        age: PasswordAgeDays::parse(30).unwrap(),
+        rules: PlanRules {
+            complexity: PasswordComplexity::parse(4).unwrap(),
+            password_length: PasswordLength::parse(14).unwrap(),
+            passphrase_length: PassphraseLength::parse(6).unwrap(),
+            word_list: None,
+        },
+        expiry_protected: true,
+    }
+}
+
+impl World {
+    fn new() -> Self {
+        let now = Now {
+            wall: WallTime("2026-01-01T00:00:00Z".parse::<FileTime>().unwrap()),
+            boot: BootTime(Duration::from_secs(10)),
+        };
+        Self {
+            machine: Machine::new(now, 7, Memory::default()),
+            now,
+            journal: Journal {
+                current: None,
+                candidates: Vec::new(),
+                replaced: Vec::new(),
+                unanswered: 0,
+                field: Field::Unmanaged,
+            },
+            held: None,
+            held_expiry: None,
+            guarantees: Guarantees::ComparesAndTells,
+            reachable: true,
+            fates: VecDeque::new(),
+            retry_after: None,
+            commit_fault: None,
+            verdict: Verdict::Cloud(plan()),
+            age_days_min: None,
+            drawn: 0,
+            done: Vec::new(),
+            events: Vec::new(),
+            answers: Vec::new(),
+            crash_in: None,
+        }
+    }
+
+    /// A world in which the first password is in force.
+    fn settled() -> Self {
+        let mut world = Self::new();
+        world.run();
+        assert_eq!(world.in_force(), Some(version(1)));
+        world.forget_the_past()
+    }
+
+    fn forget_the_past(mut self) -> Self {
+        self.done.clear();
+        self.events.clear();
+        self.answers.clear();
+        self
+    }
+
+    fn in_force(&self) -> Option<PasswordVersion> {
+        self.journal.current.as_ref().map(|current| current.version)
+    }
+
+    fn raised(&self, id: EventId) -> bool {
+        self.events.iter().any(|event| event.id() == id)
+    }
+
+    fn input(&mut self, input: Input) {
+        self.machine.handle(self.now, input);
+        while let Some(action) = self.machine.poll_action() {
+            if let Some(left) = &mut self.crash_in {
+                if *left == 0 {
+                    self.crash_in = None;
+                    return self.restart();
+                }
+                *left -= 1;
+            }
+            if let Some(outcome) = self.perform(action) {
+                self.machine.handle(self.now, Input::Outcome(outcome));
+            }
+        }
+    }
+
+    fn run(&mut self) {
+        self.input(Input::Timer);
+    }
+
+    /// Lets time pass, calling the machine at each of its deadlines.
+    fn pass(&mut self, time: Duration) {
+        let end = self.now.boot.saturating_add(time);
+        loop {
+            let deadline = self.machine.poll_timeout();
+            let by_wall = deadline.wall.map_or(Duration::MAX, |wall| wall.saturating_since(self.now.wall));
+            let wait = deadline.boot.saturating_since(self.now.boot).min(by_wall);
+            let left = end.saturating_since(self.now.boot);
+            if wait >= left {
+                return self.advance(left);
+            }
+            self.advance(wait.max(Duration::from_nanos(100)));
+            self.run();
+        }
+    }
+
+    fn advance(&mut self, time: Duration) {
+        self.now.wall = self.now.wall.saturating_add(time);
+        self.now.boot = self.now.boot.saturating_add(time);
+    }
+
+    /// The agent dies and starts again; the journal and the directory stay as they are.
+    fn restart(&mut self) {
+        self.machine = Machine::new(self.now, 8, Memory::default());
+        self.run();
+    }
+
+    fn failure(&self, kind: DirectoryFault) -> DirectoryFailure {
+        DirectoryFailure {
+            kind,
+            server: "laps.example".to_owned(),
+            hresult: Hresult::CANNOT_CONNECT,
+            message: "the directory failed".to_owned(),
+            next_step: "wait".to_owned(),
+            retry_after: self.retry_after,
+            answer: None,
+        }
+    }
+
+    fn entry(&self, version: PasswordVersion, expiry: WallTime) -> Entry {
+        Entry {
+            version,
+            account: "lapadmin".parse().unwrap(),
+            uid: Uid(1001),
+            directory: DirectoryId::LapwingServer(TenantId(Guid::from_bytes([7; 16]))),
+            record: RecordId("device".to_owned()),
+            expiry,
+            prepared: self.now.wall,
+            recorded: false,
+            sealed: self.guarantees == Guarantees::ComparesAndTells,
+        }
+    }
+
+    fn prepared(&self, version: PasswordVersion, expiry: WallTime) -> Outcome {
+        let Entry { account, uid, .. } = self.entry(version, expiry);
+        Outcome::Prepared(Ok(Prepared { version, account, uid, expiry, warning: None }))
+    }
+
+    fn state(&self) -> DirectoryState {
+        DirectoryState {
+            version: self.held,
+            expiry: self.held_expiry,
+            receipt: None,
+            time: Some(self.now.wall),
+        }
+    }
+
+    fn commit(&mut self, version: PasswordVersion) -> Outcome {
+        let position = self.journal.candidates.iter().position(|candidate| candidate.version == version);
+        if let Some(position) = position {
+            self.journal.candidates[position].recorded = true;
+        }
+        if let Some(fault) = self.commit_fault {
+            return Outcome::Committed(Err(RootHalfFailure {
+                fault: Some(fault),
+                message: "no".to_owned(),
+                next_step: "do".to_owned(),
+            }));
+        }
+        if let Some(position) = position {
+            let candidate = self.journal.candidates.remove(position);
+            let before = self.journal.current.replace(Entry { recorded: false, ..candidate });
+            self.journal.replaced.extend(before.map(|before| before.version));
+            self.journal.candidates.clear();
+        }
+        self.journal.unanswered = 0;
+        self.journal.field = Field::Current;
+        let Entry { version, account, uid, .. } = self.journal.current.clone().unwrap();
+        Outcome::Committed(Ok(Committed { version, account, uid }))
+    }
+
+    fn perform(&mut self, action: Action) -> Option<Outcome> {
+        match action {
+            Action::ReadJournal { .. } => Some(Outcome::Journal(Ok(self.journal.clone()))),
+            Action::ReadPolicy { .. } => Some(Outcome::Policy(PolicyRead {
+                source: None,
+                verdict: self.verdict.clone(),
+                events: Vec::new(),
+            })),
+            Action::Connect if !self.reachable => {
+                self.done.push("connect failed");
+                Some(Outcome::Connected(Err(self.failure(DirectoryFault::Unreachable))))
+            }
+            Action::Connect => Some(Outcome::Connected(Ok(Session {
+                directory: DirectoryId::LapwingServer(TenantId(Guid::from_bytes([7; 16]))),
+                record: RecordId("device".to_owned()),
+                endpoint: "https://laps.example/manage".to_owned(),
+                guarantees: self.guarantees,
+                age_days_min: self.age_days_min,
+            }))),
+            Action::ReadState => Some(Outcome::State(Ok(self.state()))),
+            Action::Prepare { expiry, .. } => {
+                self.done.push("prepare");
+                self.drawn += 1;
+                let entry = self.entry(version(self.drawn), expiry);
+                self.journal.candidates.push(entry);
+                Some(self.prepared(version(self.drawn), expiry))
+            }
+            Action::FetchSeal(version) => {
+                self.done.push("fetch");
+                let expiry = self.journal.candidate(version).unwrap().expiry;
+                Some(self.prepared(version, expiry))
+            }
+            Action::CountSend(_) => {
+                self.done.push("count");
+                self.journal.unanswered += 1;
+                Some(Outcome::Counted(Ok(self.journal.unanswered)))
+            }
+            Action::UncountSend(_) => {
+                self.done.push("uncount");
+                self.journal.unanswered -= 1;
+                Some(Outcome::Counted(Ok(self.journal.unanswered)))
+            }
+            Action::Store(store) => Some(Outcome::Stored(self.store(&store))),
+            Action::Commit { version, .. } => {
+                self.done.push("commit");
+                Some(self.commit(version))
+            }
+            Action::Reinstate(version) => {
+                self.done.push("reinstate");
+                Some(self.commit(version))
+            }
+            Action::Forget | Action::Remember(_) => None,
+            Action::Raise(event) => {
+                self.events.push(event);
+                None
+            }
+            Action::Answer(id, answer) => {
+                self.answers.push((id, answer));
+                None
+            }
+        }
+    }
+
+    fn store(&mut self, store: &Store) -> StoreOutcome {
+        self.done.push("store");
+        let fate = self.fates.pop_front().unwrap_or(Fate::Arrives);
+        match fate {
+            Fate::Refused => return StoreOutcome::Refused(self.failure(DirectoryFault::Refused)),
+            Fate::RequestLost => return StoreOutcome::Unanswered(self.failure(DirectoryFault::Unreachable)),
+            Fate::Arrives | Fate::AnswerLost => {}
+        }
+        if self.guarantees == Guarantees::ComparesAndTells
+            && self.held != store.expected
+            && self.held != Some(store.version)
+        {
+            return StoreOutcome::VersionMismatch(self.state());
+        }
+        self.held = Some(store.version);
+        self.held_expiry = Some(store.expiry);
+        match fate {
+            Fate::AnswerLost => StoreOutcome::Unanswered(self.failure(DirectoryFault::Unreachable)),
+            Fate::Arrives | Fate::RequestLost | Fate::Refused => StoreOutcome::Acknowledged(None),
+        }
+    }
+}
