@@ -2,8 +2,10 @@
 //!
 //! No mirror, proxy or key is named here: whatever this machine may use, the lab uses.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::path::Path;
+use std::str::SplitWhitespace;
 
 use anyhow::{Context as _, Result, bail};
 
@@ -29,18 +31,10 @@ impl Sources {
     pub(super) fn of_this_machine(release: &str) -> Result<Self> {
         let here = codename(&fs::read_to_string("/etc/os-release").context("cannot read /etc/os-release")?)?;
         let mut found = Self { lines: String::new(), stanzas: String::new(), settings: settings()? };
-        let mut files = vec![Path::new("/etc/apt/sources.list").to_owned()];
-        if let Ok(folder) = fs::read_dir("/etc/apt/sources.list.d") {
-            files.extend(folder.flatten().map(|entry| entry.path()));
-        }
-        files.sort_unstable();
-        for file in files.into_iter().filter(|file| file.exists()) {
-            let read =
-                || fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()));
-            match file.extension().and_then(|extension| extension.to_str()) {
-                Some("list") => found.lines += &aim_lines(&read()?, &here, release),
-                Some("sources") => found.stanzas += &aim_stanzas(&read()?, &here, release),
-                _ => {}
+        for file in files()? {
+            match file {
+                SourceFile::Lines(text) => found.lines += &aim_lines(&text, &here, release),
+                SourceFile::Stanzas(text) => found.stanzas += &aim_stanzas(&text, &here, release),
             }
         }
         if found.lines.is_empty() && found.stanzas.is_empty() {
@@ -48,6 +42,59 @@ impl Sources {
         }
         Ok(found)
     }
+}
+
+/// The address of every archive that this machine's apt is told of, whatever it serves.
+///
+/// # Errors
+/// When a file of sources cannot be read.
+pub fn archives() -> Result<Vec<String>> {
+    Ok(files()?.iter().flat_map(SourceFile::archives).collect())
+}
+
+/// The text of one file of sources, by its form.
+#[derive(Debug)]
+enum SourceFile {
+    Lines(String),
+    Stanzas(String),
+}
+
+impl SourceFile {
+    fn archives(&self) -> Vec<String> {
+        match self {
+            Self::Lines(text) => text.lines().filter_map(|line| Some(entry(line)?.uri.to_owned())).collect(),
+            Self::Stanzas(text) => {
+                let fields = stanzas(text).into_iter().flatten();
+                let named = fields.filter(|field| field.name.eq_ignore_ascii_case("uris"));
+                named.flat_map(|field| field.words().map(str::to_owned).collect::<Vec<_>>()).collect()
+            }
+        }
+    }
+}
+
+/// Every file of sources, in the order of their names.
+fn files() -> Result<Vec<SourceFile>> {
+    let mut paths = vec![Path::new("/etc/apt/sources.list").to_owned()];
+    let folder = Path::new("/etc/apt/sources.list.d");
+    if folder.exists() {
+        for entry in fs::read_dir(folder)? {
+            paths.push(entry?.path());
+        }
+    }
+    paths.sort_unstable();
+    let mut files = Vec::new();
+    for path in paths.into_iter().filter(|path| path.exists()) {
+        let form = match path.extension().and_then(OsStr::to_str) {
+            Some("list") => SourceFile::Lines,
+            Some("sources") => SourceFile::Stanzas,
+            // Of no form that apt reads.
+            _ => continue,
+        };
+        files.push(form(
+            fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?,
+        ));
+    }
+    Ok(files)
 }
 
 /// The code name of this machine's Debian release.
@@ -82,15 +129,20 @@ fn aim(suite: &str, from: &str, to: &str) -> Option<String> {
     (rest.is_empty() || rest.starts_with('-')).then(|| format!("{to}{rest}"))
 }
 
-/// `sources.list(5)`, the one-line form: `deb [options] uri suite component…`.
-fn aim_lines(text: &str, from: &str, to: &str) -> String {
-    text.lines().filter_map(|line| aim_line(line, from, to)).map(|line| line + "\n").collect()
+/// An entry of the one-line form: `deb [options] uri suite component…`. `sources.list(5)`.
+struct Entry<'a> {
+    /// With their brackets and a space after, or empty.
+    options: String,
+    uri: &'a str,
+    suite: &'a str,
+    components: SplitWhitespace<'a>,
 }
 
-fn aim_line(line: &str, from: &str, to: &str) -> Option<String> {
+/// None for a comment, and for `deb-src`.
+fn entry(line: &str) -> Option<Entry<'_>> {
     let entry = line.split('#').next()?.trim().strip_prefix("deb")?;
     if !entry.starts_with([' ', '\t']) {
-        return None; // `deb-src`
+        return None;
     }
     let entry = entry.trim_start();
     let (options, rest) = match entry.strip_prefix('[').and_then(|entry| entry.split_once(']')) {
@@ -98,51 +150,82 @@ fn aim_line(line: &str, from: &str, to: &str) -> Option<String> {
         None => (String::new(), entry),
     };
     let mut words = rest.split_whitespace();
-    let (uri, suite) = (words.next()?, aim(words.next()?, from, to)?);
-    Some(words.fold(format!("deb {options}{uri} {suite}"), |line, component| line + " " + component))
+    Some(Entry { options, uri: words.next()?, suite: words.next()?, components: words })
 }
 
-/// `sources.list(5)`, the deb822 form. Fields other than the types and suites stay as they are, embedded keys too.
-fn aim_stanzas(text: &str, from: &str, to: &str) -> String {
+fn aim_lines(text: &str, from: &str, to: &str) -> String {
+    text.lines().filter_map(|line| aim_entry(entry(line)?, from, to)).map(|line| line + "\n").collect()
+}
+
+fn aim_entry(entry: Entry<'_>, from: &str, to: &str) -> Option<String> {
+    let Entry { options, uri, suite, components } = entry;
+    let suite = aim(suite, from, to)?;
+    Some(components.fold(format!("deb {options}{uri} {suite}"), |line, component| line + " " + component))
+}
+
+/// A field of the deb822 form; its value is all that follows the colon, continuation lines too. `sources.list(5)`.
+struct Field {
+    name: String,
+    value: String,
+}
+
+impl Field {
+    fn words(&self) -> SplitWhitespace<'_> {
+        self.value.split_whitespace()
+    }
+}
+
+/// The stanzas of a file, each with its fields.
+fn stanzas(text: &str) -> Vec<Vec<Field>> {
     let text: String = text
         .lines()
         .filter(|line| !line.starts_with('#'))
         .map(|line| line.trim_end().to_owned() + "\n")
         .collect();
-    text.split("\n\n").filter_map(|stanza| aim_stanza(stanza, from, to)).map(|stanza| stanza + "\n").collect()
+    text.split("\n\n").map(fields).collect()
 }
 
-fn aim_stanza(stanza: &str, from: &str, to: &str) -> Option<String> {
-    let mut aimed = String::new();
-    let mut serves = false;
-    for field in fields(stanza) {
-        let (name, value) = field.split_once(':')?;
-        match name.to_ascii_lowercase().as_str() {
-            "enabled" if value.trim().eq_ignore_ascii_case("no") => return None,
-            "types" if value.split_whitespace().any(|kind| kind == "deb") => aimed += "Types: deb\n",
-            "types" => return None,
-            "suites" => {
-                let suites: Vec<_> =
-                    value.split_whitespace().filter_map(|suite| aim(suite, from, to)).collect();
-                serves = !suites.is_empty();
-                aimed += &format!("Suites: {}\n", suites.join(" "));
-            }
-            _ => aimed += &format!("{field}\n"),
-        }
-    }
-    serves.then_some(aimed)
-}
-
-/// The fields of a stanza, each with its continuation lines.
-fn fields(stanza: &str) -> Vec<String> {
-    let mut fields: Vec<String> = Vec::new();
+fn fields(stanza: &str) -> Vec<Field> {
+    let mut fields: Vec<Field> = Vec::new();
     for line in stanza.lines().filter(|line| !line.is_empty()) {
-        match fields.last_mut() {
-            Some(field) if line.starts_with([' ', '\t']) => *field += &format!("\n{line}"),
-            _ => fields.push(line.to_owned()),
+        match (fields.last_mut(), line.split_once(':')) {
+            (Some(field), _) if line.starts_with([' ', '\t']) => field.value += &format!("\n{line}"),
+            (_, Some((name, value))) => {
+                fields.push(Field { name: name.to_owned(), value: value.to_owned() });
+            }
+            // Apt refuses a file with such a line.
+            (_, None) => {}
         }
     }
     fields
+}
+
+fn aim_stanzas(text: &str, from: &str, to: &str) -> String {
+    stanzas(text)
+        .iter()
+        .filter_map(|stanza| aim_stanza(stanza, from, to))
+        .map(|stanza| stanza + "\n")
+        .collect()
+}
+
+/// Fields other than the types and suites stay as they are, embedded keys too.
+fn aim_stanza(stanza: &[Field], from: &str, to: &str) -> Option<String> {
+    let mut aimed = String::new();
+    let mut serves = false;
+    for field in stanza {
+        match field.name.to_ascii_lowercase().as_str() {
+            "enabled" if field.value.trim().eq_ignore_ascii_case("no") => return None,
+            "types" if field.words().any(|kind| kind == "deb") => aimed += "Types: deb\n",
+            "types" => return None,
+            "suites" => {
+                let suites: Vec<_> = field.words().filter_map(|suite| aim(suite, from, to)).collect();
+                serves = !suites.is_empty();
+                aimed += &format!("Suites: {}\n", suites.join(" "));
+            }
+            _ => aimed += &format!("{}:{}\n", field.name, field.value),
+        }
+    }
+    serves.then_some(aimed)
 }
 
 #[cfg(test)]
@@ -175,6 +258,22 @@ mod tests {
             aim_stanzas(text, "bookworm", "trixie"),
             "Types: deb\nURIs: http://mirror.test/debian\nSuites: trixie trixie-updates\nComponents: main\n\
              Signed-By:\n -----BEGIN\n .\n mQ\n\n"
+        );
+    }
+
+    #[test]
+    fn every_archive_is_named_whatever_it_serves() {
+        let lines = "deb [arch=amd64] http://a.test/debian bookworm main # http://old.test\n# deb http://off.test/ x y\n\
+                     deb http://b.test/ nodistro main\n";
+        assert_eq!(
+            SourceFile::Lines(lines.to_owned()).archives(),
+            ["http://a.test/debian", "http://b.test/"]
+        );
+        let stanzas = "# http://old.test\nTypes: deb\nuris: http://a.test\n http://b.test\nSuites: x\n\n\
+                       Types: deb\nURIs: http://c.test\nSuites: nodistro\n";
+        assert_eq!(
+            SourceFile::Stanzas(stanzas.to_owned()).archives(),
+            ["http://a.test", "http://b.test", "http://c.test"]
         );
     }
 

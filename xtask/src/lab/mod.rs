@@ -38,6 +38,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use anyhow::{Result, ensure};
 
+pub use self::apt::archives;
 pub use self::host::{Host, HostOptions};
 pub use self::image::{Image, cache, remove_folder};
 pub use self::network::OUTSIDE;

@@ -30,7 +30,7 @@ pub(crate) fn run() -> Result<()> {
         licences::faults(&workspace),
         deviations::faults(&tree),
         fixtures::faults(&tree),
-        words::faults(&tree),
+        words::faults(&tree, &words::of_this_machine()?),
     ]
     .concat();
     for note in sizes::notes(&tree) {
