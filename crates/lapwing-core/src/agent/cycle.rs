@@ -20,8 +20,6 @@ pub(super) struct Cycle {
     pub(super) causes: BTreeSet<Cause>,
     /// Who waits for its end.
     pub(super) requests: Vec<RequestId>,
-    /// Whether somebody wants a new password, due or not.
-    pub(super) rotation_wanted: bool,
     /// How often this cycle has started over because the directory held something else than expected.
     pub(super) rounds: u8,
     /// Events of a retry that may turn out to repeat what has been said; `None` once they go straight out.

@@ -82,7 +82,7 @@ impl Machine {
         journal: &Journal,
         failure: DirectoryFailure,
     ) {
-        let urgent = cycle.rotation_wanted
+        let urgent = self.rotation_owed
             || self.memory.drift_healed
             || !journal.candidates.is_empty()
             || journal.current.as_ref().is_none_or(|current| current.expiry <= now.wall);

@@ -183,7 +183,7 @@ impl Machine {
         match &mut self.cycle {
             Some(cycle) if cycle.step.can_join(request) => {
                 cycle.requests.push(id);
-                cycle.rotation_wanted |= request == Request::ResetPassword;
+                self.rotation_owed |= request == Request::ResetPassword;
             }
             Some(_) | None if self.waiting.len() < REQUESTS_MAX => self.waiting.push_back((id, request)),
             Some(_) | None => self.actions.push_back(Action::Answer(
@@ -226,6 +226,7 @@ impl Machine {
         let causes = core::mem::take(&mut self.causes);
         let waiting = core::mem::take(&mut self.waiting);
         let asked = waiting.iter().any(|(_, request)| *request == Request::ResetPassword);
+        self.rotation_owed |= asked;
         let only_retry = causes.iter().eq([&Cause::Retry]);
         self.timers.retry = None;
         self.timers.expiry = None;
@@ -234,12 +235,10 @@ impl Machine {
         let mut cycle = Box::new(Cycle {
             causes,
             requests: waiting.into_iter().map(|(id, _)| id).collect(),
-            rotation_wanted: asked || self.rotation_owed,
             rounds: 0,
             held_events: only_retry.then(Vec::new),
             step: Step::ReadingJournal,
         });
-        self.rotation_owed = cycle.rotation_wanted;
         self.raise(&mut cycle, Event::ProcessingStarted);
         let announced = [
             (cycle.causes.contains(&Cause::Schedule), Event::CycleBySchedule),

@@ -11,7 +11,7 @@ pub(super) struct Circumstances<'a> {
     /// The expiry that the directory holds, which an administrator may have moved.
     pub(super) directory_expiry: Option<WallTime>,
     pub(super) memory: &'a Memory,
-    pub(super) rotation_wanted: bool,
+    pub(super) rotation_owed: bool,
     pub(super) drifted: bool,
     /// Whether a foreign version was met within the last day already, so that only a due password is changed.
     pub(super) conflict: bool,
@@ -47,7 +47,7 @@ pub(super) fn reasons(facts: &Facts, seen: &Circumstances<'_>) -> Vec<Reason> {
         ),
         (matches!(seen.held, Held::Vanished), Reason::DirectoryEmpty),
         (seen.drifted, Reason::AccountDrifted),
-        (seen.rotation_wanted, Reason::AdministratorRequest),
+        (seen.rotation_owed, Reason::AdministratorRequest),
     ]
     .into_iter()
     .filter_map(|(applies, reason)| applies.then_some(reason))

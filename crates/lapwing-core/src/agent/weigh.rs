@@ -99,7 +99,7 @@ impl Machine {
                 held,
                 directory_expiry,
                 memory: &self.memory,
-                rotation_wanted: cycle.rotation_wanted,
+                rotation_owed: self.rotation_owed,
                 drifted: self.memory.drift_healed,
                 conflict,
             },

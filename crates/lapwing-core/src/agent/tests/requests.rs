@@ -45,3 +45,15 @@ fn too_many_requests_are_refused_and_not_forgotten() {
         .count();
     assert_eq!(refused, 2);
 }
+
+#[test]
+fn a_rotation_that_joined_a_cycle_under_way_outlives_that_cycles_failure() {
+    let mut world = World::settled();
+    world.reachable = false;
+    world.machine.handle(world.now, Input::PolicyChanged);
+    world.input(Input::Request(RequestId(1), Request::ResetPassword));
+    assert_eq!(world.answers[0].1.result, AnswerResult::Waiting);
+    world.reachable = true;
+    world.pass(MINUTE);
+    assert_eq!(world.in_force(), Some(version(2)));
+}
