@@ -137,6 +137,9 @@ impl Machine {
         self.memory.last_rotation = Some(now.wall);
         self.report.last_rotation = Some(now.wall);
         self.timers.hold_sends = None;
+        if core::mem::take(&mut self.foreign_met) {
+            self.memory.last_foreign = Some(now.wall);
+        }
         let Some(PreparedNow { source, directory, record }) = committing.prepared_now else {
             // That finished an earlier change. Whether this cycle still has something to do shows from the start.
             self.remember();

@@ -302,7 +302,7 @@ pub enum AnswerResult {
 /// What the machine wants to know again after a restart. It is no second truth: each field only delays or explains.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Memory {
-    /// When a version that was never ours was last met.
+    /// When a version that was never ours was last replaced, or met again within a day of that.
     pub last_foreign: Option<WallTime>,
     /// When the last change was finished.
     pub last_rotation: Option<WallTime>,

@@ -40,6 +40,8 @@ pub struct Machine {
     waiting: VecDeque<(RequestId, Request)>,
     /// A rotation that was asked for and has not come about yet.
     pub(super) rotation_owed: bool,
+    /// A version that was never ours has been met, and no change has been finished since.
+    pub(super) foreign_met: bool,
     pub(super) timers: Timers,
     last_failure: Option<EventId>,
     pub(super) report: Report,
@@ -117,6 +119,7 @@ impl Machine {
             causes: BTreeSet::from([Cause::Schedule]),
             waiting: VecDeque::new(),
             rotation_owed: false,
+            foreign_met: false,
             timers: Timers { cycle: now.boot, retry: None, expiry: None, hold_sends: None },
             last_failure: None,
             report: Report {

@@ -128,17 +128,21 @@ impl Machine {
         self.prepare(now, cycle, facts, held);
     }
 
-    /// Remembers a version that was never ours, and tells whether another was met within a day: then two writers fight
-    /// over one record, and rotating at once would only feed the fight.
+    /// Tells whether a version that was never ours stands there within a day of the last one that we replaced: then two
+    /// writers fight over one record, and rotating at once would only feed the fight. One that we have not replaced yet,
+    /// because the send was lost, is no second one.
     fn note_foreign(&mut self, now: Now, cycle: &mut Cycle, facts: &Facts, held: Held) -> bool {
+        self.foreign_met = false;
         let Held::Foreign(version) = held else { return false };
         if facts.aim.journal.current.is_none() {
             return false;
         }
-        let before = self.memory.last_foreign.replace(now.wall);
-        self.remember();
-        let conflict = before.is_some_and(|before| now.wall.saturating_since(before) < CONFLICT_WINDOW);
+        let replaced = self.memory.last_foreign;
+        let conflict = replaced.is_some_and(|then| now.wall.saturating_since(then) < CONFLICT_WINDOW);
+        self.foreign_met = !conflict;
         if conflict {
+            self.memory.last_foreign = Some(now.wall);
+            self.remember();
             self.raise(
                 cycle,
                 Event::Conflict { directory: facts.session.directory.clone(), version: Some(version) },

@@ -56,3 +56,15 @@ fn an_emptied_field_is_refilled_without_the_directory() {
     world.pass(MINUTE);
     assert_eq!(world.in_force(), Some(version(2)));
 }
+
+#[test]
+fn a_foreign_version_that_outlives_a_lost_send_is_no_second_one() {
+    let mut world = World::settled();
+    world.held = Some(version(99));
+    world.fates.push_back(Fate::RequestLost);
+    world.input(Input::Request(RequestId(1), Request::ProcessPolicy));
+    assert_eq!((world.in_force(), world.held), (Some(version(1)), Some(version(99))));
+    world.pass(MINUTE);
+    assert!(!world.raised(EventId::Conflict));
+    assert_eq!((world.in_force(), world.held), (Some(version(2)), Some(version(2))));
+}
