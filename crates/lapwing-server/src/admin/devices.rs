@@ -1,20 +1,15 @@
 //! Devices, as an administrator sees them.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
-use axum::{
-    Extension, Json,
-    body::Bytes,
-    extract::{Path, State},
-    http::{HeaderMap, StatusCode},
-};
+use axum::{Json, body::Bytes, extract::Path, http::StatusCode};
 use lapwing_core::types::DeviceId;
 use lapwing_proto::admin::{DeviceInfo, DevicePatch, Values};
 
-use super::{administrator, not_found, parse, parse_id};
+use super::{administrator, deleted, not_found, parse, parse_id};
 use crate::{
-    app::{App, record},
-    http::{fault::Fault, request::Context},
+    call::Call,
+    http::fault::Fault,
     rules::audit::Activity,
     store::{CredentialRow, DeleteDevice, DeviceRow, EnableDevice, Window},
 };
@@ -30,17 +25,13 @@ fn info(row: DeviceRow, credential: Option<&CredentialRow>) -> DeviceInfo {
     }
 }
 
-pub(super) async fn list(
-    State(app): State<Arc<App>>,
-    Path(tenant): Path<String>,
-    Extension(context): Extension<Context>,
-    headers: HeaderMap,
-) -> Result<Json<Values<DeviceInfo>>, Fault> {
-    let actor = administrator(&app, &context, &headers, &tenant, Activity::ReadDevices).await?;
+pub(super) async fn list(call: Call, Path(tenant): Path<String>) -> Result<Json<Values<DeviceInfo>>, Fault> {
+    let allowed = administrator(&call, &tenant, Activity::ReadDevices).await?;
+    let store = &call.app.store;
     let credentials: BTreeMap<DeviceId, CredentialRow> =
-        app.store.credentials(Window::ALL).await?.into_iter().map(|row| (row.device, row)).collect();
-    let devices = app.store.devices(Window::ALL).await?;
-    app.note(record(context.at, actor, Activity::ReadDevices, "")).await?;
+        store.credentials(Window::ALL).await?.into_iter().map(|row| (row.device, row)).collect();
+    let devices = store.devices(Window::ALL).await?;
+    allowed.note("").await?;
     let infos = devices.into_iter().map(|row| {
         let credential = credentials.get(&row.id);
         info(row, credential)
@@ -49,38 +40,28 @@ pub(super) async fn list(
 }
 
 pub(super) async fn change(
-    State(app): State<Arc<App>>,
+    call: Call,
     Path((tenant, id)): Path<(String, String)>,
-    Extension(context): Extension<Context>,
-    headers: HeaderMap,
     body: Bytes,
 ) -> Result<Json<DeviceInfo>, Fault> {
-    let activity = Activity::ChangeDevice;
-    let actor = administrator(&app, &context, &headers, &tenant, activity).await?;
+    let allowed = administrator(&call, &tenant, Activity::ChangeDevice).await?;
     let DevicePatch { enabled } = parse(&body)?;
     let device = parse_id(&id)?;
-    let mut record = record(context.at, actor, activity, &id);
+    let mut record = allowed.record(&id);
     record.detail = format!("enabled {enabled}");
-    let changed = app.store.change(EnableDevice { device, enabled, record }).await?;
+    let changed = call.app.store.change(EnableDevice { device, enabled, record }).await?;
     let row = changed.ok_or_else(|| not_found("device"))?;
-    let newest = app.store.newest(device).await?;
+    let newest = call.app.store.newest(device).await?;
     let last_backup = newest.as_ref().map(|held| held.stored.to_string());
     let expiry = newest.as_ref().map(|held| held.expiry.to_string());
     Ok(Json(DeviceInfo { last_backup, expiry, ..info(row, None) }))
 }
 
 pub(super) async fn delete(
-    State(app): State<Arc<App>>,
+    call: Call,
     Path((tenant, id)): Path<(String, String)>,
-    Extension(context): Extension<Context>,
-    headers: HeaderMap,
 ) -> Result<StatusCode, Fault> {
-    let activity = Activity::LeaveDevice;
-    let actor = administrator(&app, &context, &headers, &tenant, activity).await?;
-    let record = record(context.at, actor, activity, &id);
-    if app.store.change(DeleteDevice { device: parse_id(&id)?, record }).await? {
-        Ok(StatusCode::NO_CONTENT)
-    } else {
-        Err(not_found("device"))
-    }
+    let allowed = administrator(&call, &tenant, Activity::LeaveDevice).await?;
+    let (device, record) = (parse_id(&id)?, allowed.record(&id));
+    deleted(call.app.store.change(DeleteDevice { device, record }).await?, "device")
 }

@@ -1,15 +1,9 @@
 //! Enrolment tokens.
 
 use core::time::Duration;
-use std::sync::Arc;
 
 use aws_lc_rs::digest::{SHA256, digest};
-use axum::{
-    Extension, Json,
-    body::Bytes,
-    extract::{Path, State},
-    http::{HeaderMap, StatusCode},
-};
+use axum::{Json, body::Bytes, extract::Path, http::StatusCode};
 use lapwing_core::{
     secret::SecretBytes,
     types::{FileTime, Guid, TenantId},
@@ -21,10 +15,11 @@ use lapwing_proto::{
 };
 use rand_core::CryptoRng;
 
-use super::{administrator, not_found, parse, parse_id};
+use super::{administrator, deleted, parse, parse_id};
 use crate::{
-    app::{App, record},
-    http::{fault::Fault, request::Context},
+    app::record,
+    call::Call,
+    http::fault::Fault,
     os,
     rules::audit::{Activity, Actor},
     store::{CreateToken, DeleteToken, TokenRow},
@@ -76,21 +71,19 @@ pub(crate) fn draw(
 }
 
 pub(super) async fn create(
-    State(app): State<Arc<App>>,
+    call: Call,
     Path(tenant): Path<String>,
-    Extension(context): Extension<Context>,
-    headers: HeaderMap,
     body: Bytes,
 ) -> Result<(StatusCode, Json<EnrolmentTokenCreated>), Fault> {
-    let activity = Activity::CreateEnrolmentToken;
-    let actor = administrator(&app, &context, &headers, &tenant, activity).await?;
+    let allowed = administrator(&call, &tenant, Activity::CreateEnrolmentToken).await?;
+    let app = &call.app;
     let request: EnrolmentTokenRequest = parse(&body)?;
     let place = Place {
         server: app.url.clone(),
         tenant: app.keys.tenant,
         authority: app.own_authority.then(|| app.keys.authority.digest()),
     };
-    let (token, change) = draw(place, &request, context.at, actor, &mut os::rng())?;
+    let (token, change) = draw(place, &request, call.context.at, allowed.actor, &mut os::rng())?;
     let (id, expires, uses) = (change.token.id, change.token.expires, change.token.uses_left);
     app.store.change(change).await?;
     let created = EnrolmentTokenCreated {
@@ -103,12 +96,10 @@ pub(super) async fn create(
 }
 
 pub(super) async fn list(
-    State(app): State<Arc<App>>,
+    call: Call,
     Path(tenant): Path<String>,
-    Extension(context): Extension<Context>,
-    headers: HeaderMap,
 ) -> Result<Json<Values<EnrolmentTokenInfo>>, Fault> {
-    administrator(&app, &context, &headers, &tenant, Activity::CreateEnrolmentToken).await?;
+    administrator(&call, &tenant, Activity::CreateEnrolmentToken).await?;
     let info = |row: TokenRow| EnrolmentTokenInfo {
         id: row.id.to_string(),
         description: row.description,
@@ -116,21 +107,14 @@ pub(super) async fn list(
         expires: row.expires.to_string(),
         uses_left: row.uses_left,
     };
-    Ok(Json(Values { value: app.store.tokens().await?.into_iter().map(info).collect() }))
+    Ok(Json(Values { value: call.app.store.tokens().await?.into_iter().map(info).collect() }))
 }
 
 pub(super) async fn delete(
-    State(app): State<Arc<App>>,
+    call: Call,
     Path((tenant, id)): Path<(String, String)>,
-    Extension(context): Extension<Context>,
-    headers: HeaderMap,
 ) -> Result<StatusCode, Fault> {
-    let activity = Activity::DeleteEnrolmentToken;
-    let actor = administrator(&app, &context, &headers, &tenant, activity).await?;
-    let record = record(context.at, actor, activity, &id);
-    if app.store.change(DeleteToken { id: parse_id(&id)?, record }).await? {
-        Ok(StatusCode::NO_CONTENT)
-    } else {
-        Err(not_found("enrolment token"))
-    }
+    let allowed = administrator(&call, &tenant, Activity::DeleteEnrolmentToken).await?;
+    let (id, record) = (parse_id(&id)?, allowed.record(&id));
+    deleted(call.app.store.change(DeleteToken { id, record }).await?, "enrolment token")
 }

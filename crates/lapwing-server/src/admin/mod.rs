@@ -7,29 +7,26 @@ pub(crate) mod enrol;
 use std::sync::Arc;
 
 use axum::{
-    Extension, Json, Router,
-    extract::{Path, RawQuery, State},
-    http::HeaderMap,
+    Json, Router,
+    extract::Path,
+    http::StatusCode,
     routing::{get, patch, post},
 };
 use lapwing_proto::{
-    admin::{AuditEntry, AuditVerification, Values},
+    admin::{AUDIT_PAGE_LEN, AuditEntry, AuditVerification, Values},
     hex, json,
 };
 use serde::de::DeserializeOwned;
 
 use crate::{
-    app::{App, record},
-    http::{fault::Fault, request::Context},
+    app::App,
+    call::{Allowed, Call},
+    http::fault::Fault,
     rules::{
         access::Act,
-        audit::{Activity, Actor, Entry, Verifier},
+        audit::{Activity, Entry, Verifier},
     },
-    token::bearer,
 };
-
-/// How many entries of the audit log one answer holds.
-const AUDIT_PAGE: u32 = 1000;
 
 pub(crate) fn routes() -> Router<Arc<App>> {
     let tenant = Router::new()
@@ -44,25 +41,12 @@ pub(crate) fn routes() -> Router<Arc<App>> {
     Router::new().nest("/lapwing/v1/{tenant}", tenant)
 }
 
-/// The administrator who asks; a refusal is recorded.
-async fn administrator(
-    app: &App,
-    context: &Context,
-    headers: &HeaderMap,
-    tenant: &str,
-    activity: Activity,
-) -> Result<Actor, Fault> {
-    if !app.is_tenant(tenant) {
+/// Lets an administrator of this tenant go on; a refusal is recorded.
+async fn administrator<'a>(call: &'a Call, tenant: &str, activity: Activity) -> Result<Allowed<'a>, Fault> {
+    if !call.app.is_tenant(tenant) {
         return Err(Fault::not_found("The tenant does not exist."));
     }
-    let (actor, fault) = match bearer::caller(app, context, headers).await {
-        Ok(caller) => match caller.require(Act::Administer) {
-            Ok(()) => return Ok(Actor::Client(caller.id)),
-            Err(fault) => (Actor::Client(caller.id), fault),
-        },
-        Err(fault) => (Actor::Anonymous, fault),
-    };
-    Err(app.refuse(context.at, actor, activity, "", fault).await)
+    call.authorise(Act::Administer, activity, "").await
 }
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Fault> {
@@ -77,21 +61,20 @@ fn not_found(what: &str) -> Fault {
     Fault::not_found(format!("The {what} does not exist."))
 }
 
-async fn audit(
-    State(app): State<Arc<App>>,
-    Path(tenant): Path<String>,
-    Extension(context): Extension<Context>,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-) -> Result<Json<Values<AuditEntry>>, Fault> {
-    let actor = administrator(&app, &context, &headers, &tenant, Activity::ReadAudit).await?;
-    let query = query.unwrap_or_default();
+/// The answer to a deletion.
+fn deleted(found: bool, what: &str) -> Result<StatusCode, Fault> {
+    if found { Ok(StatusCode::NO_CONTENT) } else { Err(not_found(what)) }
+}
+
+async fn audit(call: Call, Path(tenant): Path<String>) -> Result<Json<Values<AuditEntry>>, Fault> {
+    let allowed = administrator(&call, &tenant, Activity::ReadAudit).await?;
+    let query = call.uri.query().unwrap_or_default();
     let after = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name.eq_ignore_ascii_case("after"));
     let after = after
         .map_or(Ok(0), |(_, value)| value.parse())
         .map_err(|_| Fault::bad_request("`after` must be the number of an entry."))?;
-    let entries = app.store.audit(after, AUDIT_PAGE).await?;
-    app.note(record(context.at, actor, Activity::ReadAudit, "")).await?;
+    let entries = call.app.store.audit(after, AUDIT_PAGE_LEN).await?;
+    allowed.note("").await?;
     Ok(Json(Values { value: entries.iter().map(audit_entry).collect() }))
 }
 
@@ -108,15 +91,10 @@ fn audit_entry(entry: &Entry) -> AuditEntry {
     }
 }
 
-async fn verify(
-    State(app): State<Arc<App>>,
-    Path(tenant): Path<String>,
-    Extension(context): Extension<Context>,
-    headers: HeaderMap,
-) -> Result<Json<AuditVerification>, Fault> {
-    let actor = administrator(&app, &context, &headers, &tenant, Activity::ReadAudit).await?;
-    let found = verification(&app.store.verify_audit().await?);
-    app.note(record(context.at, actor, Activity::ReadAudit, "")).await?;
+async fn verify(call: Call, Path(tenant): Path<String>) -> Result<Json<AuditVerification>, Fault> {
+    let allowed = administrator(&call, &tenant, Activity::ReadAudit).await?;
+    let found = verification(&call.app.store.verify_audit().await?);
+    allowed.note("").await?;
     Ok(Json(found))
 }
 

@@ -1,22 +1,15 @@
 //! `auditLogs/directoryAudits`: the newest part of the audit log, newest first. All of it: our administration.
 
-use std::sync::Arc;
+use axum::response::Response;
+use lapwing_proto::graph::{App, DirectoryAudit, InitiatedBy, KeyValue, TargetResource};
 
-use axum::{
-    Extension,
-    extract::{OriginalUri, State},
-    http::HeaderMap,
-    response::Response,
-};
-use lapwing_proto::graph::{App as GraphApp, DirectoryAudit, InitiatedBy, KeyValue, List, TargetResource};
-
-use super::{authorise, body, filter::Fields, metadata, page::Query};
+use super::{filter::Fields, page::Query};
 use crate::{
-    app::{App, record},
-    http::{fault::Fault, request::Context},
+    call::Call,
+    http::fault::Fault,
     rules::{
         access::Act,
-        audit::{Activity, Actor, Entry},
+        audit::{Activity, Entry},
     },
 };
 
@@ -45,22 +38,12 @@ const fn result(entry: &Entry) -> &'static str {
     if entry.success { "success" } else { "failure" }
 }
 
-pub(super) async fn list(
-    State(app): State<Arc<App>>,
-    Extension(context): Extension<Context>,
-    OriginalUri(uri): OriginalUri,
-    headers: HeaderMap,
-) -> Result<Response, Fault> {
-    let activity = Activity::ReadAudit;
-    let caller = authorise(&app, &context, &headers, Act::ReadAudit, activity, "").await?;
-    let page = Query::parse(uri.query()).page(app.store.newest_audit(ENTRIES_MAX).await?)?;
-    app.note(record(context.at, Actor::Client(caller.id), activity, "")).await?;
-    body(&List {
-        context: metadata(&app, "auditLogs/directoryAudits"),
-        count: page.count,
-        next_link: page.next.map(|query| format!("{}{}?{query}", app.url, uri.path())),
-        value: page.items.iter().map(directory_audit).collect(),
-    })
+pub(super) async fn list(call: Call) -> Result<Response, Fault> {
+    let allowed = call.authorise(Act::ReadAudit, Activity::ReadAudit, "").await?;
+    let entries = call.app.store.newest_audit(ENTRIES_MAX).await?;
+    let page = Query::parse(call.uri.query()).page(entries)?;
+    allowed.note("").await?;
+    super::list(&call, "auditLogs/directoryAudits", &page, directory_audit)
 }
 
 fn directory_audit(entry: &Entry) -> DirectoryAudit {
@@ -77,7 +60,7 @@ fn directory_audit(entry: &Entry) -> DirectoryAudit {
         logged_by_service: SERVICE.to_owned(),
         operation_type: String::new(),
         initiated_by: InitiatedBy {
-            app: Some(GraphApp { app_id: Some(id.to_owned()), display_name: Some(kind.to_owned()) }),
+            app: Some(App { app_id: Some(id.to_owned()), display_name: Some(kind.to_owned()) }),
             user: None,
         },
         target_resources: vec![TargetResource {

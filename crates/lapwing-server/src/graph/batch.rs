@@ -3,10 +3,8 @@
 use std::sync::Arc;
 
 use axum::{
-    Extension,
     body::{Body, Bytes},
-    extract::{OriginalUri, State},
-    http::{HeaderMap, HeaderValue, Method, Request, header},
+    http::{Method, Request, header},
     response::{IntoResponse as _, Response},
 };
 use http_body_util::BodyExt as _;
@@ -17,6 +15,7 @@ use serde_json::{Value, json};
 use super::body;
 use crate::{
     app::App,
+    call::Call,
     http::{
         fault::{Fault, Kind},
         path,
@@ -48,54 +47,42 @@ struct Answer {
     body: Value,
 }
 
-pub(super) async fn batch(
-    State(app): State<Arc<App>>,
-    Extension(context): Extension<Context>,
-    OriginalUri(uri): OriginalUri,
-    headers: HeaderMap,
-    request: Bytes,
-) -> Result<Response, Fault> {
+pub(super) async fn batch(call: Call, request: Bytes) -> Result<Response, Fault> {
     let Batch { requests } = json::parse(&request).map_err(|error| Fault::bad_request(error.to_string()))?;
     if requests.len() > PARTS_MAX {
         return Err(Fault::bad_request(format!("A batch has at most {PARTS_MAX} requests.")));
     }
-    let root = uri.path().trim_end_matches("/$batch");
     let mut responses = Vec::with_capacity(requests.len());
     for part in requests {
-        let response = match to_request(&app, &context, root, &part, headers.get(header::AUTHORIZATION)) {
-            Ok(request) => call(&app, request).await,
+        let response = match to_request(&call, &part) {
+            Ok(request) => dispatch(&call.app, request).await,
             Err(fault) => fault.into_response(),
         };
-        responses.push(answer(part.id, response, &context).await?);
+        responses.push(answer(part.id, response, &call.context).await?);
     }
     body(&json!({ "responses": responses }))
 }
 
-fn to_request(
-    app: &App,
-    context: &Context,
-    root: &str,
-    part: &Part,
-    authorization: Option<&HeaderValue>,
-) -> Result<Request<Body>, Fault> {
+fn to_request(call: &Call, part: &Part) -> Result<Request<Body>, Fault> {
     if !part.method.eq_ignore_ascii_case("GET") {
         return Err(Fault::new(Kind::MethodNotAllowed, "A batch may only read."));
     }
-    app.take_address(context.peer.address)?;
+    call.app.take_address(call.context.peer.address)?;
+    let root = call.uri.path().trim_end_matches("/$batch");
     let (path, query) = part.url.split_once('?').map_or((part.url.as_str(), None), |(p, q)| (p, Some(q)));
     let path = path::normalise(&format!("{root}/{}", path.trim_start_matches('/')));
     let query = query.map(|query| format!("?{query}")).unwrap_or_default();
     let mut request = Request::builder().method(Method::GET).uri(format!("{path}{query}"));
-    if let Some(authorization) = authorization {
+    if let Some(authorization) = call.headers.get(header::AUTHORIZATION) {
         request = request.header(header::AUTHORIZATION, authorization);
     }
     request
-        .extension(Context { method: Method::GET, ..context.clone() })
+        .extension(Context { method: Method::GET, ..call.context.clone() })
         .body(Body::empty())
         .map_err(|_| Fault::bad_request("The address is malformed."))
 }
 
-async fn call(app: &Arc<App>, request: Request<Body>) -> Response {
+async fn dispatch(app: &Arc<App>, request: Request<Body>) -> Response {
     use tower_service::Service as _;
     let unknown = async || Fault::not_found("There is nothing at this address.");
     let mut router = super::routes().fallback(unknown).with_state(Arc::clone(app));

@@ -1,30 +1,21 @@
 //! `deviceLocalCredentials`: metadata for many, passwords for few, all recorded.
 
-use std::sync::Arc;
-
 use axum::{
-    Extension,
-    extract::{OriginalUri, Path, RawQuery, State},
-    http::HeaderMap,
+    extract::Path,
     response::{IntoResponse as _, Response},
 };
 use lapwing_core::types::DeviceId;
-use lapwing_proto::graph::{DeviceLocalCredential, DeviceLocalCredentialInfo, Entity, List};
+use lapwing_proto::graph::{DeviceLocalCredential, DeviceLocalCredentialInfo, Entity};
 
-use super::{authorise, body, filter::Fields, metadata, page::Query};
+use super::{body, filter::Fields, metadata, page::Query};
 use crate::{
-    app::{App, record},
-    http::{fault::Fault, request::Context},
+    app::App,
+    call::Call,
+    http::fault::Fault,
     keys::envelope::Binding,
-    rules::{
-        access::Act,
-        audit::{Activity, Actor},
-    },
+    rules::{access::Act, audit::Activity},
     store::{CredentialRow, PasswordRow, Window},
 };
-
-/// How many passwords are shown: the newest and two older ones, and always the one that may be in force.
-const SHOWN_MAX: usize = crate::rules::history::ENTRIES_MAX;
 
 impl Fields for CredentialRow {
     const NAMES: &'static [&'static str] = &["id", "devicename", "lastbackupdatetime", "refreshdatetime"];
@@ -49,70 +40,48 @@ fn info(row: &CredentialRow) -> DeviceLocalCredentialInfo {
     }
 }
 
-pub(super) async fn list(
-    State(app): State<Arc<App>>,
-    Extension(context): Extension<Context>,
-    OriginalUri(uri): OriginalUri,
-    headers: HeaderMap,
-) -> Result<Response, Fault> {
-    let activity = Activity::ReadMetadata;
-    let caller = authorise(&app, &context, &headers, Act::ReadMetadata, activity, "").await?;
-    let query = Query::parse(uri.query());
-    let page = query.page(app.store.credentials(query.window()?).await?)?;
-    app.note(record(context.at, Actor::Client(caller.id), activity, "")).await?;
-    body(&List {
-        context: metadata(&app, "directory/deviceLocalCredentials"),
-        count: page.count,
-        next_link: page.next.map(|query| format!("{}{}?{query}", app.url, uri.path())),
-        value: page.items.iter().map(info).collect(),
-    })
+pub(super) async fn list(call: Call) -> Result<Response, Fault> {
+    let allowed = call.authorise(Act::ReadMetadata, Activity::ReadMetadata, "").await?;
+    let query = Query::parse(call.uri.query());
+    let page = query.page(call.app.store.credentials(query.window()?).await?)?;
+    allowed.note("").await?;
+    super::list(&call, "directory/deviceLocalCredentials", &page, info)
 }
 
-pub(super) async fn count(
-    State(app): State<Arc<App>>,
-    Extension(context): Extension<Context>,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-) -> Result<Response, Fault> {
-    let activity = Activity::ReadMetadata;
-    let caller = authorise(&app, &context, &headers, Act::ReadMetadata, activity, "").await?;
-    let found = Query::parse(query.as_deref()).filter(app.store.credentials(Window::ALL).await?)?;
-    app.note(record(context.at, Actor::Client(caller.id), activity, "")).await?;
+pub(super) async fn count(call: Call) -> Result<Response, Fault> {
+    let allowed = call.authorise(Act::ReadMetadata, Activity::ReadMetadata, "").await?;
+    let credentials = call.app.store.credentials(Window::ALL).await?;
+    let found = Query::parse(call.uri.query()).filter(credentials)?;
+    allowed.note("").await?;
     Ok(found.len().to_string().into_response())
 }
 
-pub(super) async fn get(
-    State(app): State<Arc<App>>,
-    Path(id): Path<String>,
-    Extension(context): Extension<Context>,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-) -> Result<Response, Fault> {
-    let with_passwords = Query::parse(query.as_deref()).selects("credentials");
+pub(super) async fn get(call: Call, Path(id): Path<String>) -> Result<Response, Fault> {
+    let with_passwords = Query::parse(call.uri.query()).selects("credentials");
     let (act, activity) = if with_passwords {
         (Act::ReadPassword, Activity::ReadPassword)
     } else {
         (Act::ReadMetadata, Activity::ReadMetadata)
     };
-    let caller = authorise(&app, &context, &headers, act, activity, &id).await?;
-    let actor = Actor::Client(caller.id);
-    let (device, rows) = match find(&app, &id).await? {
+    let allowed = call.authorise(act, activity, &id).await?;
+    let app = &call.app;
+    let (device, rows) = match find(app, &id).await? {
         Ok(found) => found,
-        Err(fault) => return Err(app.refuse(context.at, actor, activity, &id, fault).await),
+        Err(fault) => return Err(allowed.refuse(&id, fault).await),
     };
     let mut info = info(&device);
     if with_passwords {
-        let opened = rows.iter().take(SHOWN_MAX).map(|row| open(&app, device.device, row));
+        let opened = rows.iter().map(|row| open(app, device.device, row));
         info.credentials = Some(opened.collect::<Result<_, _>>()?);
     }
     // Recorded durably before it is shown.
-    app.note(record(context.at, actor, activity, &device.device.to_string())).await?;
+    allowed.note(&device.device.to_string()).await?;
     let fragment = if with_passwords {
         "deviceLocalCredentials(credentials)/$entity"
     } else {
         "deviceLocalCredentials/$entity"
     };
-    body(&Entity { context: metadata(&app, fragment), entity: info })
+    body(&Entity { context: metadata(app, fragment), entity: info })
 }
 
 /// A device's passwords, newest first, of which there is at least one.

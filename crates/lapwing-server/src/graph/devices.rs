@@ -1,23 +1,13 @@
 //! `devices`: from a name to an id.
 
-use std::sync::Arc;
+use axum::{extract::Path, response::Response};
+use lapwing_proto::graph::{Device, Entity};
 
-use axum::{
-    Extension,
-    extract::{OriginalUri, Path, State},
-    http::HeaderMap,
-    response::Response,
-};
-use lapwing_proto::graph::{Device, Entity, List};
-
-use super::{authorise, body, filter::Fields, metadata, page::Query};
+use super::{body, filter::Fields, metadata, page::Query};
 use crate::{
-    app::{App, record},
-    http::{fault::Fault, request::Context},
-    rules::{
-        access::Act,
-        audit::{Activity, Actor},
-    },
+    call::Call,
+    http::fault::Fault,
+    rules::{access::Act, audit::Activity},
     store::DeviceRow,
 };
 
@@ -49,49 +39,32 @@ fn device(row: &DeviceRow) -> Device {
     }
 }
 
-pub(super) async fn list(
-    State(app): State<Arc<App>>,
-    Extension(context): Extension<Context>,
-    OriginalUri(uri): OriginalUri,
-    headers: HeaderMap,
-) -> Result<Response, Fault> {
-    let activity = Activity::ReadDevices;
-    let caller = authorise(&app, &context, &headers, Act::ReadDevices, activity, "").await?;
-    let query = Query::parse(uri.query());
-    let page = query.page(app.store.devices(query.window()?).await?)?;
-    app.note(record(context.at, Actor::Client(caller.id), activity, "")).await?;
-    body(&List {
-        context: metadata(&app, "devices"),
-        count: page.count,
-        next_link: page.next.map(|query| format!("{}{}?{query}", app.url, uri.path())),
-        value: page.items.iter().map(device).collect(),
-    })
+pub(super) async fn list(call: Call) -> Result<Response, Fault> {
+    let allowed = call.authorise(Act::ReadDevices, Activity::ReadDevices, "").await?;
+    let query = Query::parse(call.uri.query());
+    let page = query.page(call.app.store.devices(query.window()?).await?)?;
+    allowed.note("").await?;
+    super::list(&call, "devices", &page, device)
 }
 
 /// By object id, or by `deviceId=…` in parentheses.
-pub(super) async fn get(
-    State(app): State<Arc<App>>,
-    Path(id): Path<String>,
-    Extension(context): Extension<Context>,
-    headers: HeaderMap,
-) -> Result<Response, Fault> {
-    let activity = Activity::ReadDevices;
-    let caller = authorise(&app, &context, &headers, Act::ReadDevices, activity, &id).await?;
+pub(super) async fn get(call: Call, Path(id): Path<String>) -> Result<Response, Fault> {
+    let allowed = call.authorise(Act::ReadDevices, Activity::ReadDevices, &id).await?;
+    let store = &call.app.store;
     let found = match id.strip_prefix("deviceid=") {
         Some(device) => match device.parse() {
-            Ok(device) => app.store.device(device).await?,
+            Ok(device) => store.device(device).await?,
             Err(_) => None,
         },
         None => match id.parse() {
-            Ok(object) => app.store.device_of_object(object).await?,
+            Ok(object) => store.device_of_object(object).await?,
             Err(_) => None,
         },
     };
-    let actor = Actor::Client(caller.id);
     let Some(row) = found.filter(|row| !row.is_deleted) else {
         let fault = Fault::not_found("The device does not exist.");
-        return Err(app.refuse(context.at, actor, activity, &id, fault).await);
+        return Err(allowed.refuse(&id, fault).await);
     };
-    app.note(record(context.at, actor, activity, &row.id.to_string())).await?;
-    body(&Entity { context: metadata(&app, "devices/$entity"), entity: device(&row) })
+    allowed.note(&row.id.to_string()).await?;
+    body(&Entity { context: metadata(&call.app, "devices/$entity"), entity: device(&row) })
 }

@@ -12,21 +12,15 @@ use std::sync::Arc;
 
 use axum::{
     Router,
-    http::{HeaderMap, HeaderValue, header},
+    http::{HeaderValue, header},
     response::{IntoResponse as _, Response},
     routing::{get, post},
 };
+use lapwing_proto::graph::List;
 use serde::Serialize;
 
-use crate::{
-    app::App,
-    http::{fault::Fault, request::Context},
-    rules::{
-        access::Act,
-        audit::{Activity, Actor},
-    },
-    token::bearer::{self, Caller},
-};
+use self::page::Page;
+use crate::{app::App, call::Call, http::fault::Fault};
 
 const CONTENT_TYPE: &str =
     "application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8";
@@ -47,24 +41,19 @@ pub(crate) fn routes() -> Router<Arc<App>> {
     Router::new().nest("/v1.0", version.clone()).nest("/beta", version)
 }
 
-/// Who asks, if the roles allow it; a refusal is recorded.
-async fn authorise(
-    app: &App,
-    context: &Context,
-    headers: &HeaderMap,
-    act: Act,
-    activity: Activity,
-    target: &str,
-) -> Result<Caller, Fault> {
-    match bearer::caller(app, context, headers).await {
-        Ok(caller) => match caller.require(act) {
-            Ok(()) => Ok(caller),
-            Err(fault) => {
-                Err(app.refuse(context.at, Actor::Client(caller.id), activity, target, fault).await)
-            }
-        },
-        Err(fault) => Err(app.refuse(context.at, Actor::Anonymous, activity, target, fault).await),
-    }
+/// One page of a collection, with the link to the next.
+fn list<T, U: Serialize>(
+    call: &Call,
+    fragment: &str,
+    page: &Page<T>,
+    entity: impl Fn(&T) -> U,
+) -> Result<Response, Fault> {
+    body(&List {
+        context: metadata(&call.app, fragment),
+        count: page.count,
+        next_link: page.next.as_ref().map(|query| format!("{}{}?{query}", call.app.url, call.uri.path())),
+        value: page.items.iter().map(entity).collect(),
+    })
 }
 
 /// A body with Graph's content type.

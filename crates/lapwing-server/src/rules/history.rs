@@ -6,9 +6,9 @@ use lapwing_core::types::PasswordVersion;
 use lapwing_proto::register::Condition;
 
 /// Kept whatever is in force: as many as Entra ID keeps.
-pub(crate) const ENTRIES_MIN: usize = 3;
+const ENTRIES_MIN: usize = 3;
 /// The most a device may make us keep by never committing: eight candidates and their retries stay far below.
-pub(crate) const ENTRIES_MAX: usize = 64;
+const ENTRIES_MAX: usize = 64;
 
 /// One password held, as far as decisions need it. Lists of them are oldest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

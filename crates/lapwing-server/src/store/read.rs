@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// How many audit entries are held in memory at once.
-const AUDIT_PAGE: u32 = 1000;
+const AUDIT_PAGE: usize = 1000;
 
 /// A part of a collection in the order of its key, so that one page of a million costs one page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -161,10 +161,10 @@ impl Store {
     }
 
     /// Entries after the one numbered `after`, at most `limit`.
-    pub(crate) async fn audit(&self, after: u64, limit: u32) -> Result<Vec<Entry>, StoreError> {
+    pub(crate) async fn audit(&self, after: u64, limit: usize) -> Result<Vec<Entry>, StoreError> {
         let rows = sqlx::query("SELECT * FROM audit WHERE sequence > ? ORDER BY sequence LIMIT ?")
             .bind(i64::try_from(after).unwrap_or(i64::MAX))
-            .bind(limit)
+            .bind(i64::try_from(limit).unwrap_or(i64::MAX))
             .fetch_all(&self.readers)
             .await?;
         Ok(rows.iter().map(entry).collect::<Result<_, _>>()?)
