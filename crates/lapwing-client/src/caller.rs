@@ -6,6 +6,7 @@ use lapwing_proto::{json, secret_text::SecretText};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
+    percent,
     refusal::{CallError, MalformedAnswer, success},
     transport::{Answer, Connection, Dialer, HttpsUrl, Request, TransportError},
 };
@@ -64,7 +65,7 @@ impl<'a> Call<'a> {
 
     /// A body of `application/x-www-form-urlencoded`.
     pub(crate) fn form(self, fields: &[(&str, &str)]) -> Self {
-        self.body(FORM, crate::percent::form(fields))
+        self.body(FORM, percent::form(fields))
     }
 }
 

@@ -181,14 +181,12 @@ impl Identity {
     }
 
     /// What the server's certificate must lead to.
-    #[must_use]
-    pub fn trust(&self) -> Trust {
+    pub(crate) fn trust(&self) -> Trust {
         self.authority.clone().map_or(Trust::System, Trust::Authority)
     }
 
     /// The certificate to show in TLS.
-    #[must_use]
-    pub fn client_certificate(&self) -> ClientCertificate {
+    pub(crate) fn client_certificate(&self) -> ClientCertificate {
         ClientCertificate {
             chain: vec![self.certificate.clone()],
             key: PrivateKeyDer::Pkcs8(self.key.expose_pkcs8().to_vec().into()),

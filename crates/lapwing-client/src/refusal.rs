@@ -35,8 +35,7 @@ pub struct Refusal {
 impl Refusal {
     /// From an answer with any status but success: reads the error body of the registration service, the token
     /// endpoint (RFC 6749 section 5.2) or Graph ("Microsoft Graph error responses and resource types").
-    #[must_use]
-    pub fn read(peer: &str, what: &'static str, answer: &Answer) -> Self {
+    pub(crate) fn read(peer: &str, what: &'static str, answer: &Answer) -> Self {
         let body: Value = json::parse(answer.body.expose_secret()).unwrap_or(Value::Null);
         let text =
             |pointer: &str| body.pointer(pointer).and_then(Value::as_str).filter(|text| !text.is_empty());
@@ -137,16 +136,6 @@ pub enum MalformedAnswer {
 }
 
 impl CallError {
-    /// Whether bytes of the request may have left this host.
-    #[must_use]
-    pub const fn sent(&self) -> bool {
-        match self {
-            Self::Transport(error) => error.sent(),
-            Self::Refused(_) | Self::Malformed { .. } => true,
-            Self::Address(_) | Self::Key(_) => false,
-        }
-    }
-
     /// What to do about it.
     #[must_use]
     pub fn next_step(&self) -> &'static str {

@@ -26,8 +26,9 @@ use lapwing_proto::{
 use crate::{
     caller::{Call, Caller},
     identity::Identity,
+    percent,
     refusal::{CallError, MalformedAnswer},
-    transport::{Dialer, Limits},
+    transport::{Dialer, HttpsUrl, Limits},
 };
 
 pub use self::{
@@ -121,10 +122,10 @@ impl Session {
     }
 
     /// This device's record, with the query as Windows writes it: both values are the request's GUID in braces.
-    fn record(&self, request: Guid) -> Result<crate::transport::HttpsUrl, CallError> {
+    fn record(&self, request: Guid) -> Result<HttpsUrl, CallError> {
         let (path, version, device) =
             (wire::UPLOAD_PATH, wire::UPLOAD_VERSION, self.identity.settings.device);
-        let braced = crate::percent::encode(&format!("{{{request}}}"));
+        let braced = percent::encode(&format!("{{{request}}}"));
         Ok(self.directory.management.join(&format!(
             "{path}/{device}?api-version={version}&client-request-id={braced}&return-client-request-id={braced}"
         ))?)

@@ -161,6 +161,7 @@ fn held(members: &SealedUpload, body: &[u8]) -> StoreOutcome {
     }
 }
 
+/// None for any other conflict, and for one that is not told as the protocol says: those are plain refusals.
 fn mismatch(answer: &Answer) -> Option<StoreOutcome> {
     if answer.status.as_u16() != 409 {
         return None;
@@ -169,9 +170,6 @@ fn mismatch(answer: &Answer) -> Option<StoreOutcome> {
     if error.subcode != SUBCODE_VERSION_MISMATCH {
         return None;
     }
-    let current = match error.lapwing?.version {
-        Some(version) => Some(version.parse().ok()?),
-        None => None,
-    };
+    let current = error.lapwing?.version.map(|version| version.parse()).transpose().ok()?;
     Some(StoreOutcome::VersionMismatch { current })
 }

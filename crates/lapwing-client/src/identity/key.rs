@@ -97,7 +97,7 @@ impl DeviceKey {
     ///
     /// # Errors
     /// [`KeyError::Library`] if the library refuses.
-    pub fn sign(&self, message: &[u8]) -> Result<Vec<u8>, KeyError> {
+    pub(crate) fn sign(&self, message: &[u8]) -> Result<Vec<u8>, KeyError> {
         let mut signature = vec![0; self.pair.public_modulus_len()];
         self.pair
             .sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), message, &mut signature)
@@ -109,7 +109,7 @@ impl DeviceKey {
     ///
     /// # Errors
     /// [`KeyError::Library`] if the library refuses.
-    pub fn certificate_request(
+    pub(crate) fn certificate_request(
         &self,
         common_name: &str,
         extension: Option<(&[u64], Vec<u8>)>,
@@ -133,7 +133,7 @@ impl DeviceKey {
     ///
     /// # Errors
     /// [`KeyError::NotRsa`] if the key is not of 2048 bits with exponent 65537, as [`Self::generate`] draws it.
-    pub fn public_blob(&self) -> Result<RsaPublicBlob, KeyError> {
+    pub(crate) fn public_blob(&self) -> Result<RsaPublicBlob, KeyError> {
         // RSAPublicKey of RFC 8017 A.1.1: at this size its DER has one form.
         match self.pair.public_key().as_ref() {
             [0x30, 0x82, 0x01, 0x0a, 0x02, 0x82, 0x01, 0x01, 0x00, modulus @ .., 0x02, 0x03, 1, 0, 1]

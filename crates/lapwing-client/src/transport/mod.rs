@@ -22,13 +22,7 @@ use core::{
 use std::{io, sync::Arc};
 
 use http_body_util::{BodyExt as _, Full};
-use hyper::{
-    Method, StatusCode,
-    body::{Bytes, Incoming},
-    client::conn::http1,
-    header,
-    http::HeaderValue,
-};
+use hyper::{Method, StatusCode, body::Bytes, client::conn::http1, header, http::HeaderValue};
 use lapwing_core::secret::SecretBytes;
 use lapwing_proto::secret_text::SecretText;
 use tokio::net::{TcpStream, lookup_host};
@@ -226,13 +220,12 @@ impl Connection {
     }
 
     /// Whether a request to `url` can go over this connection.
-    #[must_use]
-    pub fn reaches(&self, url: &HttpsUrl) -> bool {
+    pub(crate) fn reaches(&self, url: &HttpsUrl) -> bool {
         self.url.same_origin(url)
     }
 
     /// Whether the peer has left the connection open, as far as this host has heard.
-    pub async fn is_open(&mut self) -> bool {
+    pub(crate) async fn is_open(&mut self) -> bool {
         driven(&mut self.driver, core::future::ready(())).await;
         self.driver.is_some()
     }
@@ -269,7 +262,7 @@ impl Connection {
         let (head, mut body) = response.into_parts();
         let mut parts: Vec<Bytes> = Vec::new();
         let mut len = 0_usize;
-        while let Some(frame) = driven(driver, next_frame(&mut body)).await {
+        while let Some(frame) = driven(driver, body.frame()).await {
             if let Ok(data) = frame.map_err(closed)?.into_data() {
                 len = len.saturating_add(data.len());
                 if len > limits.answer_len {
@@ -288,10 +281,6 @@ impl Connection {
             body: SecretBytes::new(content),
         })
     }
-}
-
-async fn next_frame(body: &mut Incoming) -> Option<Result<hyper::body::Frame<Bytes>, hyper::Error>> {
-    body.frame().await
 }
 
 /// Drives the connection while `work` waits for it.
