@@ -39,7 +39,7 @@ use std::{
 use lapwing_core::types::AccountName;
 use zeroizing_alloc::ZeroAlloc;
 
-use crate::{os::OsRng, root::Root};
+use crate::root::Root;
 
 /// Wipes every freed block, so that no buffer of a library (a JSON parser's, a formatter's) keeps a secret.
 #[global_allocator]
@@ -94,7 +94,7 @@ fn run(root: &Root, command: Command, passed_connection: bool) -> Result<(), Str
             .and_then(|connection| serve::serve(root, connection))
             .map_err(failed("Cannot serve the request")),
         Command::Listen { socket } => listen::listen(root, &socket).map_err(failed("Cannot listen")),
-        Command::Recover => verbs::recover(root, os::now(), &mut OsRng)
+        Command::Recover => verbs::recover(root, os::now(), &mut os::rng())
             .map_err(|error| format!("Cannot recover: {}; {}", error.message(), error.next_step())),
         Command::TryPassword { account } => process::lock_memory()
             .and_then(|()| dry_run::run_child(root, &account))

@@ -1,6 +1,5 @@
 //! The only file that reads the clock and the random source, waits, and starts processes.
 
-use core::convert::Infallible;
 use std::{
     path::PathBuf,
     process::Command,
@@ -8,7 +7,7 @@ use std::{
 };
 
 use lapwing_core::types::{FileTime, WallTime};
-use rand_core::{TryCryptoRng, TryRng};
+use rand_core::UnwrapErr;
 
 /// What the wall clock shows; 1970 for a clock before that.
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the wall clock")]
@@ -60,32 +59,10 @@ fn pause(time: Duration) {
     std::thread::sleep(time);
 }
 
-/// The system's random source.
-pub(crate) struct OsRng;
-
-impl TryRng for OsRng {
-    type Error = Infallible;
-
-    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
-        let mut bytes = [0; 4];
-        self.try_fill_bytes(&mut bytes)?;
-        Ok(u32::from_ne_bytes(bytes))
-    }
-
-    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
-        let mut bytes = [0; 8];
-        self.try_fill_bytes(&mut bytes)?;
-        Ok(u64::from_ne_bytes(bytes))
-    }
-
-    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
-        // A host without randomness must not choose passwords: stop at once.
-        getrandom::fill(bytes).expect("the system's random source failed");
-        Ok(())
-    }
+/// The system's random source. It ends the program if the system has none: no password may be chosen then.
+pub(crate) const fn rng() -> UnwrapErr<getrandom::SysRng> {
+    UnwrapErr(getrandom::SysRng)
 }
-
-impl TryCryptoRng for OsRng {}
 
 /// This program once more, with an empty environment.
 pub(crate) fn this_program() -> Command {

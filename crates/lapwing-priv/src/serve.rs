@@ -14,7 +14,7 @@ use lapwing_core::local::{
 use serde::Serialize;
 
 use crate::{
-    os::{self, Deadline, OsRng},
+    os::{self, Deadline},
     root::Root,
     verbs::{self, VerbError},
 };
@@ -31,7 +31,7 @@ pub(crate) fn serve(root: &Root, mut connection: UnixStream) -> io::Result<()> {
     let caller = rustix::net::sockopt::socket_peercred(connection.as_fd())?.uid.as_raw();
     let answer = match verbs::check_caller(root, caller) {
         Ok(()) => read_request(&mut connection)?
-            .and_then(|request| verbs::answer(root, os::now(), &mut OsRng, &request)),
+            .and_then(|request| verbs::answer(root, os::now(), &mut os::rng(), &request)),
         Err(error) => Err(error),
     };
     match answer {
