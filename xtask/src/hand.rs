@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use clap::Subcommand;
-use xtask::lab::{self, HostOptions, OUTSIDE};
+use xtask::lab::{self, OUTSIDE};
 use xtask::steps::Steps;
 
 /// The only host of a lab made by hand.
@@ -56,7 +56,7 @@ pub(crate) fn run(command: Lab) -> Result<()> {
 
 fn up(name: &str) -> Result<()> {
     let lab = lab::Lab::kept(name)?;
-    let host = Steps::begin().run(&format!("{HOST} is up"), || lab.boot(HostOptions::named(HOST)))?;
+    let host = Steps::begin().run(&format!("{HOST} is up"), || lab.boot(HOST))?;
     let address = host.address();
     println!(
         "

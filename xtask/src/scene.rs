@@ -10,7 +10,7 @@ use std::process::{Child, Stdio};
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use serde::Deserialize;
 
-use crate::lab::{Host, HostOptions, Lab, Login, OUTSIDE};
+use crate::lab::{Host, Lab, Login, OUTSIDE};
 use crate::sys;
 
 /// The device's host name, and its name in the directory.
@@ -131,7 +131,7 @@ impl Scene {
     /// When the host does not boot or the server does not start.
     pub fn set(lab: Lab, programs: &Path) -> Result<Self> {
         let data = lab.folder().join(".server");
-        let host = lab.boot(HostOptions::named(DEVICE))?;
+        let host = lab.boot(DEVICE)?;
         let mut scene = Self { lab, host, programs: programs.to_owned(), data, server: None };
         scene.set_up_server()?;
         scene.start_server(None)?;

@@ -38,28 +38,11 @@ const CONFINED: [&str; 2] = ["setpriv", "--bounding-set=-sys_time,-sys_module,-s
 
 const BOOT: &str = include_str!("boot.sh");
 
-/// What a host is made with.
-#[derive(Debug, Clone)]
-pub struct HostOptions {
-    /// Its host name: a-z, 0-9 and `-`, at most 15.
-    pub name: String,
-    /// Arguments of PID 1 at every boot, such as `systemd.unit=rescue.target`.
-    pub boot_arguments: Vec<String>,
-}
-
-impl HostOptions {
-    /// An ordinary host.
-    #[must_use]
-    pub fn named(name: &str) -> Self {
-        Self { name: name.to_owned(), boot_arguments: Vec::new() }
-    }
-}
-
 /// A host of a lab. Dropping it cuts its power; its disk goes with the lab.
 #[derive(Debug)]
 pub struct Host {
     run: Arc<Run>,
-    options: HostOptions,
+    name: String,
     address: Ipv4Addr,
     folder: PathBuf,
     cgroup: Cgroup,
@@ -76,13 +59,7 @@ struct Power {
 }
 
 impl Host {
-    pub(super) fn create(
-        run: Arc<Run>,
-        image: &Image,
-        options: HostOptions,
-        address: Ipv4Addr,
-    ) -> Result<Self> {
-        let name = &options.name;
+    pub(super) fn create(run: Arc<Run>, image: &Image, name: &str, address: Ipv4Addr) -> Result<Self> {
         runs::check_name(name)?;
         let folder = run.folder.join(name);
         ensure!(!folder.exists(), "the lab has a host {name} already");
@@ -101,7 +78,7 @@ impl Host {
             .context("cannot mount the host's disk")?;
         run.network.plug(name, address)?;
         let cgroup = run.cgroup.part(name)?;
-        let mut host = Self { run, options, address, folder, cgroup, power: None };
+        let mut host = Self { run, name: name.to_owned(), address, folder, cgroup, power: None };
         host.write("/etc/hostname", 0o644, format!("{}\n", host.name()).as_bytes())?;
         let hosts = format!("127.0.0.1 localhost\n{address} {}\n", host.name());
         host.write("/etc/hosts", 0o644, hosts.as_bytes())?;
@@ -112,7 +89,7 @@ impl Host {
     /// The host's name.
     #[must_use]
     pub fn name(&self) -> &str {
-        &self.options.name
+        &self.name
     }
 
     /// The host's address on the lab's network.
@@ -310,7 +287,7 @@ impl Host {
         let inner = inside_cgroup(&self.cgroup.entrance());
         command.arg(inner.get_program()).args(inner.get_args());
         command.args(["unshare", "--cgroup"]).args(CONFINED).args(["sh", "-c", BOOT, "boot"]);
-        command.arg(self.folder.join(ROOT)).arg(notices).arg(self.name()).args(&self.options.boot_arguments);
+        command.arg(self.folder.join(ROOT)).arg(notices).arg(self.name());
         command.stdin(self.run.life_line()?).stdout(console.try_clone()?).stderr(console);
         // Not ended by the key that interrupts the command that began it.
         command.process_group(0);

@@ -3,10 +3,10 @@
 //!
 //! ```no_run
 //! # fn main() -> anyhow::Result<()> {
-//! use xtask::lab::{HostOptions, Lab, Login};
+//! use xtask::lab::{Lab, Login};
 //!
 //! let lab = Lab::new()?;
-//! let mut host = lab.boot(HostOptions::named("device"))?;
+//! let mut host = lab.boot("device")?;
 //! host.run(&["useradd", "--create-home", "ada"])?;
 //! host.feed(&["chpasswd"], b"ada:correct horse")?;
 //! host.power_cycle()?;
@@ -39,7 +39,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use anyhow::{Result, ensure};
 
 pub use self::apt::archives;
-pub use self::host::{Host, HostOptions};
+pub use self::host::Host;
 pub use self::image::{Image, cache, remove_folder};
 pub use self::network::OUTSIDE;
 use self::runs::Run;
@@ -81,16 +81,16 @@ impl Lab {
         Ok(Self { run: Arc::new(run), image, hosts: AtomicU8::new(0) })
     }
 
-    /// Adds a host, boots it and returns when systemd says that it is up: about half a second.
+    /// Adds a host of that name (a-z, 0-9 and `-`, at most 15), boots it and returns when systemd says that it is up: about half a second.
     ///
     /// # Errors
     /// When the name is taken or unfit, the lab is full, or the host does not boot.
-    pub fn boot(&self, options: HostOptions) -> Result<Host> {
+    pub fn boot(&self, name: &str) -> Result<Host> {
         let number = self.hosts.fetch_add(1, Ordering::Relaxed);
         ensure!(number < network::HOSTS_MAX, "a lab holds at most {} hosts", network::HOSTS_MAX);
         let [a, b, c, _] = OUTSIDE.octets();
         let address = Ipv4Addr::new(a, b, c, FIRST_HOST + number);
-        Host::create(Arc::clone(&self.run), &self.image, options, address)
+        Host::create(Arc::clone(&self.run), &self.image, name, address)
     }
 
     /// A program of this machine on the lab's side of the network, where it may listen on [`OUTSIDE`]. It has an empty

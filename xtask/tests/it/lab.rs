@@ -6,14 +6,14 @@ use std::path::Path;
 use std::process::{self, Stdio};
 use std::time::Duration;
 
-use xtask::lab::{self, HostOptions, Lab, Login, OUTSIDE};
+use xtask::lab::{self, Lab, Login, OUTSIDE};
 use xtask::sys;
 
 const USER: &str = "ada";
 const PASSWORD: &str = "nine green bottles";
 
 fn host_with_user(lab: &Lab) -> lab::Host {
-    let host = lab.boot(HostOptions::named("device")).unwrap();
+    let host = lab.boot("device").unwrap();
     host.run(&["useradd", "--create-home", USER]).unwrap();
     host.feed(&["chpasswd"], format!("{USER}:{PASSWORD}").as_bytes()).unwrap();
     host
@@ -44,7 +44,7 @@ fn a_log_on_survives_a_power_cut_and_needs_the_cable_and_the_right_password() {
 #[test]
 fn a_host_is_healthy_and_cannot_reach_the_clock_or_the_kernel_of_the_machine() {
     let lab = Lab::new().unwrap();
-    let host = lab.boot(HostOptions::named("device")).unwrap();
+    let host = lab.boot("device").unwrap();
 
     assert_eq!(host.run(&["systemctl", "is-system-running"]).unwrap(), "running\n");
     assert_eq!(host.run(&["cat", "/etc/hostname", "/proc/1/comm"]).unwrap(), "device\nsystemd\n");
@@ -60,7 +60,7 @@ fn a_host_is_healthy_and_cannot_reach_the_clock_or_the_kernel_of_the_machine() {
 #[test]
 fn a_host_reaches_a_server_outside_and_a_crashed_service_comes_back() {
     let lab = Lab::new().unwrap();
-    let host = lab.boot(HostOptions::named("device")).unwrap();
+    let host = lab.boot("device").unwrap();
     let mut server = lab
         .command("sh")
         .unwrap()
@@ -93,7 +93,7 @@ fn a_host_reaches_a_server_outside_and_a_crashed_service_comes_back() {
 fn nothing_of_a_lab_is_left_when_it_is_dropped() {
     let lab = Lab::new().unwrap();
     let name = lab.name().to_owned();
-    let host = lab.boot(HostOptions::named("device")).unwrap();
+    let host = lab.boot("device").unwrap();
     assert!(lab::status().unwrap().iter().any(|report| report.lab == name));
     assert!(Path::new(&format!("/run/netns/lapwing.{name}.device")).exists());
 
