@@ -116,9 +116,11 @@ fn a_disk_that_fills_up_before_the_commit_leaves_the_file_whole_and_the_commit_p
     let world = World::new();
     world.begin();
     let version = world.prepare().unwrap().version;
-    // What the full file system held at the end is copied out by a helper that outlives the program's mounts.
+    // The fill must end for lack of room, or nothing is tried here: the script stops unless it did. What the full file
+    // system held at the end is copied out by a helper that outlives the program's mounts.
     let mounts = "mkdir $R/copy; cp -a $R/etc/. $R/copy; mount -t tmpfs -o size=128k tmpfs $R/etc; \
-        cp -a $R/copy/. $R/etc; dd if=/dev/zero of=$R/etc/fill bs=4k 2>/dev/null || true; rm $R/copy/shadow; \
+        cp -a $R/copy/. $R/etc; rm $R/copy/shadow; \
+        LC_ALL=C dd if=/dev/zero of=$R/etc/fill bs=4k 2>&1 | grep -q 'No space left on device'; \
         (\"$0\" serve --root \"$1\"; cp -a $R/etc/shadow $R/copy/); exit";
     let refused: Result<Committed, _> =
         world.call_with(Call { mounts, ..Call::default() }, &commit_request(&version, None)).unwrap();
