@@ -12,7 +12,6 @@ use std::{
     },
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
-    sync::atomic::{AtomicU32, Ordering},
 };
 
 use lapwing_core::local::root_half::{
@@ -20,6 +19,7 @@ use lapwing_core::local::root_half::{
     Reply, Request, Rules,
 };
 use serde::de::DeserializeOwned;
+use tempfile::TempDir;
 
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_lapwingd-priv");
 pub(crate) const ACCOUNT: &str = "lapadmin";
@@ -34,7 +34,7 @@ pub(crate) const SHADOW: &str =
 const GROUP: &str = "root:x:0:\nshadow:x:42:\nlapwing:x:998:\nlapadmin:x:1000:\nother:x:1001:\n";
 
 pub(crate) struct World {
-    root: PathBuf,
+    root: TempDir,
     /// Everything the program has logged.
     log: std::cell::RefCell<String>,
 }
@@ -46,18 +46,15 @@ impl World {
     }
 
     pub(crate) fn with_directory(lines: &str) -> Self {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
         assert!(
             rustix::process::geteuid().is_root(),
             "run these tests as root: they mount and change owners"
         );
-        let name =
-            format!("lapwing-priv-it-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-        let world = Self { root: std::env::temp_dir().join(name), log: Default::default() };
+        let world = Self { root: TempDir::new().unwrap(), log: Default::default() };
         for folder in ["etc/lapwing", "etc/pam.d", "etc/security", "var/lib"] {
             fs::create_dir_all(world.path(folder)).unwrap();
         }
-        fs::set_permissions(&world.root, Permissions::from_mode(0o755)).unwrap();
+        fs::set_permissions(world.root(), Permissions::from_mode(0o755)).unwrap();
         world.write("etc/passwd", PASSWD);
         world.write("etc/group", GROUP);
         world.write("etc/gshadow", "");
@@ -75,11 +72,11 @@ impl World {
     }
 
     pub(crate) fn root(&self) -> &Path {
-        &self.root
+        self.root.path()
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
-        self.root.join(name)
+        self.root().join(name)
     }
 
     pub(crate) fn write(&self, name: &str, content: &str) {
@@ -167,7 +164,7 @@ impl World {
         let script = format!("{}\nexec \"$0\" serve --root \"$1\"", call.mounts);
         let mut command = Command::new("unshare");
         command.args(["--mount", "--propagation", "private", "sh", "-ec", &script, PROGRAM]);
-        command.arg(&self.root).env("R", &self.root);
+        command.arg(self.root()).env("R", self.root());
         command.envs(call.failpoint.map(|name| ("LAPWING_FAILPOINT", name)));
         command.stdout(Stdio::null()).stderr(Stdio::piped());
         command
@@ -179,7 +176,7 @@ impl World {
 
     /// Runs `lapwingd-priv recover`, as at boot.
     pub(crate) fn recover(&self) -> bool {
-        let output = Command::new(PROGRAM).arg("recover").arg("--root").arg(&self.root).output().unwrap();
+        let output = Command::new(PROGRAM).arg("recover").arg("--root").arg(self.root()).output().unwrap();
         self.keep_log(&output);
         output.status.success()
     }
@@ -210,12 +207,6 @@ impl World {
         self.commit(&prepared.version).unwrap();
         let password = clear(&prepared);
         (prepared.version, password)
-    }
-}
-
-impl Drop for World {
-    fn drop(&mut self) {
-        drop(fs::remove_dir_all(&self.root));
     }
 }
 
