@@ -10,6 +10,8 @@ use toml_edit::{Array, ArrayOfTables, DocumentMut, Item, Table, value};
 /// Why the file cannot be changed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ManagedError {
+    #[error("it is not UTF-8")]
+    Text(#[from] core::str::Utf8Error),
     #[error("it is not TOML")]
     Toml(#[from] toml_edit::TomlError),
     #[error("its member `{0}` is not of the type expected")]

@@ -15,7 +15,11 @@
 pub mod files;
 mod key;
 
-use std::{io, path::PathBuf};
+use core::str::Utf8Error;
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use lapwing_core::types::{DeviceId, GuidError, TenantId};
@@ -101,6 +105,9 @@ pub enum IdentityError {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SettingsError {
+    /// Not text, and so not TOML.
+    #[error(transparent)]
+    Text(#[from] Utf8Error),
     /// Not TOML, or a member is missing, unknown or of the wrong type.
     #[error(transparent)]
     Toml(#[from] Box<toml::de::Error>),
@@ -214,27 +221,27 @@ impl AgentSettings {
     /// [`IdentityError::NotEnrolled`] if it is not there or names no server, others if it is unreadable or not valid.
     pub fn load(root: &Root) -> Result<Self, IdentityError> {
         let path = root.agent_settings();
-        let not_enrolled = || IdentityError::NotEnrolled { path: path.clone() };
-        let bytes = files::read_if_there(&path)?.ok_or_else(not_enrolled)?;
-        let text = String::from_utf8_lossy(&bytes);
-        let table: toml::Table = toml::from_str(&text).map_err(|error| IdentityError::Settings {
-            path: path.clone(),
-            source: Box::new(error).into(),
-        })?;
-        if ENROLMENT_MEMBERS.iter().all(|member| !table.contains_key(*member)) {
-            return Err(not_enrolled());
+        match files::read_if_there(&path)?.map(|bytes| Self::parse(&bytes)) {
+            Some(Ok(Some(settings))) => Ok(settings),
+            Some(Err(source)) => Err(IdentityError::Settings { path, source }),
+            Some(Ok(None)) | None => Err(IdentityError::NotEnrolled { path }),
         }
-        Self::parse(&text).map_err(|source| IdentityError::Settings { path: path.clone(), source })
     }
 
-    fn parse(text: &str) -> Result<Self, SettingsError> {
+    /// None if it holds none of the enrolment's members.
+    fn parse(bytes: &[u8]) -> Result<Option<Self>, SettingsError> {
+        let text = str::from_utf8(bytes)?;
+        let table: toml::Table = toml::from_str(text).map_err(Box::new)?;
+        if ENROLMENT_MEMBERS.iter().all(|member| !table.contains_key(*member)) {
+            return Ok(None);
+        }
         let file: SettingsFile = toml::from_str(text).map_err(Box::new)?;
-        Ok(Self {
+        Ok(Some(Self {
             server: file.server.parse()?,
             tenant: file.tenant.parse()?,
             device: file.device.parse()?,
             admin_group: file.admin_group,
-        })
+        }))
     }
 
     fn save(&self, root: &Root) -> Result<(), IdentityError> {
@@ -260,15 +267,17 @@ impl AgentSettings {
 fn edit(root: &Root, change: impl FnOnce(&mut toml_edit::DocumentMut)) -> Result<(), IdentityError> {
     let path = root.agent_settings();
     let bytes = files::read_if_there(&path)?.unwrap_or_default();
-    let mut document: toml_edit::DocumentMut =
-        String::from_utf8_lossy(&bytes).parse().map_err(|error: toml_edit::TomlError| {
-            IdentityError::Settings { path: path.clone(), source: Box::new(error).into() }
-        })?;
+    let mut document =
+        parse(&bytes).map_err(|source| IdentityError::Settings { path: path.clone(), source })?;
     change(&mut document);
     files::replace_public(&path, document.to_string().as_bytes())
 }
 
-fn damaged(path: &std::path::Path) -> impl FnOnce(KeyError) -> IdentityError {
+fn parse(bytes: &[u8]) -> Result<toml_edit::DocumentMut, SettingsError> {
+    Ok(str::from_utf8(bytes)?.parse().map_err(Box::new)?)
+}
+
+fn damaged(path: &Path) -> impl FnOnce(KeyError) -> IdentityError {
     let path = path.to_owned();
     move |source| IdentityError::Damaged { path, source }
 }

@@ -12,7 +12,7 @@ use lapwing_proto::register::EnrolmentToken;
 
 use crate::{
     failure::{Code, Failure},
-    managed::Managed,
+    managed::{Managed, ManagedError},
     output, profile, terminal,
 };
 
@@ -92,7 +92,10 @@ fn refuse_if_enrolled(root: &Root) -> Result<(), Failure> {
 
 pub(super) fn load_managed(root: &Root) -> Result<Managed, Failure> {
     let bytes = files::read_if_there(&root.managed())?.unwrap_or_default();
-    Managed::parse(&String::from_utf8_lossy(&bytes)).map_err(|error| super::managed_failure(root, error))
+    str::from_utf8(&bytes)
+        .map_err(ManagedError::from)
+        .and_then(Managed::parse)
+        .map_err(|error| super::managed_failure(root, error))
 }
 
 fn read_token(file: Option<PathBuf>) -> Result<EnrolmentToken, Failure> {

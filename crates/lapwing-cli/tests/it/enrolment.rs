@@ -32,6 +32,22 @@ fn what_can_be_refused_on_the_host_is_refused_before_the_token_is_read() {
 }
 
 #[test]
+fn a_file_that_is_not_utf_8_is_refused_and_stays_as_it_is() {
+    let world = World::new();
+    let managed = world.path().join("etc/lapwing/managed.toml");
+    fs::create_dir_all(managed.parent().unwrap()).unwrap();
+    let settings = "server = \"https://laps.example\"\ntenant = \"f3531ec6-6330-4f8e-8d39-7a671fbac605\"\n\
+        device = \"0b3c2a10-1111-4222-8333-444455556666\"\n";
+    fs::write(world.path().join("etc/lapwing/agent.toml"), settings).unwrap();
+    let latin_1 = b"# f\xfcr uns\naccounts = []\n";
+    fs::write(&managed, latin_1).unwrap();
+    let run = world.run(&["leave", "--local-only", "--root", world.root()]);
+    assert_eq!(run.code, 1, "{}", run.text());
+    assert!(run.err.contains("correct [root]/etc/lapwing/managed.toml"), "{}", run.text());
+    assert_eq!(fs::read(&managed).unwrap(), latin_1);
+}
+
+#[test]
 fn a_host_that_is_enrolled_must_leave_first() {
     let world = World::new();
     fs::create_dir_all(world.path().join("etc/lapwing")).unwrap();

@@ -69,6 +69,17 @@ fn saving_and_leaving_keep_the_administrators_own_lines() {
 }
 
 #[test]
+fn a_file_that_is_not_utf_8_is_refused_and_stays_as_it_is() {
+    let (_folder, root) = root();
+    std::fs::create_dir_all(root.path("/etc/lapwing")).unwrap();
+    let latin_1 = b"# f\xfcr uns\nadmin_group = \"wheel\"\n";
+    std::fs::write(root.agent_settings(), latin_1).unwrap();
+    assert!(matches!(identity(true).save(&root), Err(IdentityError::Settings { .. })));
+    assert!(matches!(AgentSettings::load(&root), Err(IdentityError::Settings { .. })));
+    assert_eq!(std::fs::read(root.agent_settings()).unwrap(), latin_1);
+}
+
+#[test]
 fn damage_is_told_apart_from_absence() {
     let (_folder, root) = root();
     assert!(matches!(Identity::load(&root), Err(IdentityError::NotEnrolled { .. })));
