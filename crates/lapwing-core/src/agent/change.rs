@@ -113,7 +113,7 @@ impl Machine {
         failure: DirectoryFailure,
     ) {
         match facts.session.guarantees {
-            Guarantees::ComparesAndTells => self.on_unreachable(now, cycle, &facts.aim.journal, failure),
+            Guarantees::ComparesAndTells => self.on_send_failed(now, cycle, &facts, failure),
             Guarantees::None => {
                 let action = Action::UncountSend(version);
                 self.go(cycle, Step::Uncounting(facts, Box::new(failure)), action);
@@ -137,6 +137,7 @@ impl Machine {
         self.memory.last_rotation = Some(now.wall);
         self.report.last_rotation = Some(now.wall);
         self.timers.hold_sends = None;
+        self.timers.expiry = Some(committing.expiry);
         if core::mem::take(&mut self.foreign_met) {
             self.memory.last_foreign = Some(now.wall);
         }
@@ -153,7 +154,6 @@ impl Machine {
         self.memory.drift_healed = false;
         self.remember();
         self.rotation_owed = false;
-        self.timers.expiry = Some(committing.expiry);
         self.report.current = Some(Entry {
             version: committed.version,
             account: committed.account.clone(),

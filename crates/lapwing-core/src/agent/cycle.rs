@@ -73,6 +73,14 @@ pub(super) struct Facts {
     pub(super) session: Session,
 }
 
+impl Facts {
+    /// The password in force, if it was prepared for this record of this directory.
+    pub(super) fn current(&self) -> Option<&Entry> {
+        let Session { directory, record, .. } = &self.session;
+        self.aim.journal.current.as_ref().filter(|current| current.is_for(directory, record))
+    }
+}
+
 /// What is being committed.
 #[derive(Debug)]
 pub(super) struct Committing {

@@ -4,11 +4,13 @@ use core::time::Duration;
 
 use super::{
     backoff::Patience,
-    cycle::Cycle,
+    cycle::{Aim, Cycle, Facts},
     events,
     exchange::{DirectoryFailure, DirectoryFault, RootHalfFailure},
-    journal::Journal,
+    journal::{Field, Journal},
     machine::{Machine, UNANSWERED_MANY},
+    reasons::{Circumstances, reasons},
+    resolve::Held,
 };
 use crate::{
     event::{EventId, Hresult},
@@ -75,21 +77,60 @@ impl Failure {
 }
 
 impl Machine {
+    /// The directory failed before it could be weighed what it holds.
     pub(super) fn on_unreachable(
         &mut self,
         now: Now,
         cycle: Box<Cycle>,
-        journal: &Journal,
+        aim: &Aim,
         failure: DirectoryFailure,
     ) {
-        let urgent = self.rotation_owed
-            || self.memory.drift_healed
-            || !journal.candidates.is_empty()
-            || journal.current.as_ref().is_none_or(|current| current.expiry <= now.wall);
+        // Unless something waits for the directory, the next cycle of the schedule is soon enough.
+        let away = if self.is_waiting(now, aim) { Patience::Unreachable } else { Patience::Refused };
+        self.on_directory_failed(now, cycle, &aim.journal, away, failure);
+    }
+
+    /// The directory failed between a change's decision and its end, so the change waits.
+    pub(super) fn on_send_failed(
+        &mut self,
+        now: Now,
+        cycle: Box<Cycle>,
+        facts: &Facts,
+        failure: DirectoryFailure,
+    ) {
+        self.on_directory_failed(now, cycle, &facts.aim.journal, Patience::Unreachable, failure);
+    }
+
+    /// Whether there is something to do once the directory can be reached, as far as can be told without it.
+    fn is_waiting(&self, now: Now, aim: &Aim) -> bool {
+        let journal = &aim.journal;
+        let current = journal.current.as_ref();
+        let reasons = reasons(
+            aim,
+            &Circumstances {
+                now: now.wall,
+                current,
+                held: Held::resolve(journal, current.map(|current| current.version)),
+                directory_expiry: self.timers.expiry,
+                memory: &self.memory,
+                rotation_owed: self.rotation_owed,
+                conflict: false,
+            },
+        );
+        !reasons.is_empty() || !journal.candidates.is_empty() || journal.field == Field::Drifted
+    }
+
+    /// Ends the cycle; `away` is how soon to try again if the directory could not be reached.
+    fn on_directory_failed(
+        &mut self,
+        now: Now,
+        mut cycle: Box<Cycle>,
+        journal: &Journal,
+        away: Patience,
+        mut failure: DirectoryFailure,
+    ) {
         let patience = match failure.kind {
-            // Nothing is waiting for the directory, so the next cycle of the schedule is soon enough.
-            DirectoryFault::Unreachable if !urgent => Patience::Refused,
-            DirectoryFault::Unreachable => Patience::Unreachable,
+            DirectoryFault::Unreachable => away,
             DirectoryFault::NotEnrolled
             | DirectoryFault::NotTrusted
             | DirectoryFault::DiscoveryFailed
@@ -99,7 +140,6 @@ impl Machine {
             | DirectoryFault::Refused
             | DirectoryFault::Malformed => Patience::Refused,
         };
-        let (mut cycle, mut failure) = (cycle, failure);
         let event = events::directory_failed(
             now.wall,
             journal.current.as_ref().map(|current| &current.directory),

@@ -232,7 +232,6 @@ impl Machine {
         self.rotation_owed |= asked;
         let only_retry = causes.iter().eq([&Cause::Retry]);
         self.timers.retry = None;
-        self.timers.expiry = None;
         let period = self.jitter.shorten(Duration::from_secs(CYCLE_SECONDS));
         self.timers.cycle = now.boot.saturating_add(period);
         let mut cycle = Box::new(Cycle {

@@ -38,14 +38,14 @@ impl Machine {
                 self.on_connected(now, cycle, aim, session)
             }
             (Step::Connecting(aim), Outcome::Connected(Err(failure))) => {
-                self.on_unreachable(now, cycle, &aim.journal, failure);
+                self.on_unreachable(now, cycle, &aim, failure);
             }
             (Step::RereadingPolicy(journal, session), Outcome::Policy(read)) => {
                 self.on_policy_again(now, cycle, journal, session, read);
             }
             (Step::ReadingState(facts), Outcome::State(Ok(state))) => self.on_state(now, cycle, facts, state),
             (Step::ReadingState(facts), Outcome::State(Err(failure))) => {
-                self.on_unreachable(now, cycle, &facts.aim.journal, failure);
+                self.on_unreachable(now, cycle, &facts.aim, failure);
             }
             (Step::Reinstating(facts, held, expiry), Outcome::Committed(Ok(healed))) => {
                 self.raise(&mut cycle, Event::DriftHealed { account: healed.account });
@@ -65,7 +65,7 @@ impl Machine {
             // Whether or not the count could be taken back, the failure is what the cycle ends with: a count too
             // high only makes us more careful.
             (Step::Uncounting(facts, failure), Outcome::Counted(_)) => {
-                self.on_unreachable(now, cycle, &facts.aim.journal, *failure);
+                self.on_send_failed(now, cycle, &facts, *failure);
             }
             (Step::Committing(committing), Outcome::Committed(Ok(committed))) => {
                 self.on_committed(now, cycle, committing, &committed);
@@ -181,6 +181,7 @@ impl Machine {
 
     fn finish_disabled(&mut self, now: Now, mut cycle: Box<Cycle>, event: EventId, message: &str) {
         self.rotation_owed = false;
+        self.timers.expiry = None;
         self.raise(&mut cycle, Event::ProcessingSucceeded);
         let next_step =
             "set BackupDirectory in /etc/lapwing/policy.toml; `lapwing get-policy` shows what is seen";

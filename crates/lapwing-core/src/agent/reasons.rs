@@ -1,30 +1,26 @@
 //! Why the password has to be changed: a pure function of what the cycle has found.
 
-use super::{cycle::Facts, exchange::Memory, plan::Reason, resolve::Held};
+use super::{cycle::Aim, exchange::Memory, journal::Entry, plan::Reason, resolve::Held};
 use crate::types::{Uid, WallTime};
 
-/// What the reasons depend on, beside the facts.
+/// What the reasons depend on, beside what the cycle aims at.
 #[derive(Debug)]
 pub(super) struct Circumstances<'a> {
     pub(super) now: WallTime,
+    /// The password in force, if it was prepared for this record of this directory.
+    pub(super) current: Option<&'a Entry>,
     pub(super) held: Held,
     /// The expiry that the directory holds, which an administrator may have moved.
     pub(super) directory_expiry: Option<WallTime>,
     pub(super) memory: &'a Memory,
     pub(super) rotation_owed: bool,
-    pub(super) drifted: bool,
     /// Whether a foreign version was met within the last day already, so that only a due password is changed.
     pub(super) conflict: bool,
 }
 
 /// Every reason, in the order of the catalogue; empty if the password may stay.
-pub(super) fn reasons(facts: &Facts, seen: &Circumstances<'_>) -> Vec<Reason> {
-    let aim = &facts.aim;
-    let current = aim
-        .journal
-        .current
-        .as_ref()
-        .filter(|current| current.is_for(&facts.session.directory, &facts.session.record));
+pub(super) fn reasons(aim: &Aim, seen: &Circumstances<'_>) -> Vec<Reason> {
+    let current = seen.current;
     let expiry = seen.directory_expiry.or_else(|| current.map(|current| current.expiry));
     let beyond_policy = aim.plan.expiry_protected
         && expiry.is_some_and(|expiry| expiry > seen.now.saturating_add(aim.plan.age()));
@@ -46,7 +42,7 @@ pub(super) fn reasons(facts: &Facts, seen: &Circumstances<'_>) -> Vec<Reason> {
             Reason::VersionUnknown,
         ),
         (matches!(seen.held, Held::Vanished), Reason::DirectoryEmpty),
-        (seen.drifted, Reason::AccountDrifted),
+        (seen.memory.drift_healed, Reason::AccountDrifted),
         (seen.rotation_owed, Reason::AdministratorRequest),
     ]
     .into_iter()

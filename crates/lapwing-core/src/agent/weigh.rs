@@ -93,14 +93,14 @@ impl Machine {
     ) {
         let conflict = self.note_foreign(now, &mut cycle, &facts, held);
         let reasons = reasons(
-            &facts,
+            &facts.aim,
             &Circumstances {
                 now: now.wall,
+                current: facts.current(),
                 held,
                 directory_expiry,
                 memory: &self.memory,
                 rotation_owed: self.rotation_owed,
-                drifted: self.memory.drift_healed,
                 conflict,
             },
         );

@@ -101,3 +101,37 @@ fn nothing_is_done_while_the_policy_is_off() {
         assert_eq!(world.answers[0].1.result, AnswerResult::Disabled);
     }
 }
+
+#[test]
+fn an_expiry_moved_by_an_administrator_that_passes_while_the_directory_is_away_is_met_within_a_minute_of_its_return()
+ {
+    let mut world = World::settled();
+    world.held_expiry = Some(world.now.wall.saturating_add(DAY));
+    world.pass(2 * 60 * MINUTE);
+    world.reachable = false;
+    world.pass(3 * DAY);
+    assert_eq!(world.in_force(), Some(version(1)));
+    world.reachable = true;
+    world.pass(MINUTE);
+    assert_eq!(world.in_force(), Some(version(2)));
+}
+
+#[test]
+fn a_policy_that_shortens_the_age_while_the_directory_is_away_is_met_within_a_minute_of_its_return() {
+    let mut world = World::settled();
+    world.reachable = false;
+    world.verdict = Verdict::Cloud(Plan { age: PasswordAgeDays::parse(7).unwrap(), ..plan() });
+    world.pass(DAY);
+    world.reachable = true;
+    world.pass(MINUTE);
+    assert_eq!(world.in_force(), Some(version(2)));
+}
+
+#[test]
+fn no_expiry_is_waited_for_once_the_policy_is_off() {
+    let mut world = World::settled();
+    assert_eq!(world.machine.poll_timeout().wall, world.held_expiry);
+    world.verdict = Verdict::Disabled;
+    world.input(Input::PolicyChanged);
+    assert_eq!(world.machine.poll_timeout().wall, None);
+}

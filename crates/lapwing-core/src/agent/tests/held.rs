@@ -68,3 +68,14 @@ fn a_foreign_version_that_outlives_a_lost_send_is_no_second_one() {
     assert!(!world.raised(EventId::Conflict));
     assert_eq!((world.in_force(), world.held), (Some(version(2)), Some(version(2))));
 }
+
+#[test]
+fn drift_found_while_the_directory_is_away_is_healed_within_a_minute_of_its_return() {
+    let mut world = World::settled();
+    world.journal.field = Field::Drifted;
+    world.reachable = false;
+    world.pass(DAY);
+    world.reachable = true;
+    world.pass(MINUTE);
+    assert_eq!((world.in_force(), world.held), (Some(version(2)), Some(version(2))));
+}

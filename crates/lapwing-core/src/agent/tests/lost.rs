@@ -102,3 +102,18 @@ fn a_directory_that_asks_to_wait_is_asked_again_no_earlier_by_the_schedule() {
     world.pass(2 * MINUTE);
     assert_eq!((sends(&world), world.in_force()), (2, world.held));
 }
+
+#[test]
+fn a_change_that_could_not_be_sent_is_tried_again_within_a_minute_of_the_directorys_return() {
+    let mut world = World::settled();
+    world.input(Input::Request(RequestId(1), Request::ResetPassword));
+    world.reachable = false;
+    world.pass(DAY);
+    // Restored meanwhile, and gone again just before the send.
+    (world.held, world.reachable) = (Some(version(1)), true);
+    world.fates.push_back(Fate::NotSent);
+    world.input(Input::Request(RequestId(2), Request::ProcessPolicy));
+    assert_eq!(world.in_force(), Some(version(2)));
+    world.pass(MINUTE);
+    assert_eq!((world.in_force(), world.held), (Some(version(3)), Some(version(3))));
+}

@@ -30,6 +30,7 @@ enum Fate {
     Arrives,
     AnswerLost,
     RequestLost,
+    NotSent,
     Refused,
 }
 
@@ -303,6 +304,7 @@ impl World {
         let fate = self.fates.pop_front().unwrap_or(Fate::Arrives);
         match fate {
             Fate::Refused => return StoreOutcome::Refused(self.failure(DirectoryFault::Refused)),
+            Fate::NotSent => return StoreOutcome::NotSent(self.failure(DirectoryFault::Unreachable)),
             Fate::RequestLost => return StoreOutcome::Unanswered(self.failure(DirectoryFault::Unreachable)),
             Fate::Arrives | Fate::AnswerLost => {}
         }
@@ -316,7 +318,9 @@ impl World {
         self.held_expiry = Some(store.expiry);
         match fate {
             Fate::AnswerLost => StoreOutcome::Unanswered(self.failure(DirectoryFault::Unreachable)),
-            Fate::Arrives | Fate::RequestLost | Fate::Refused => StoreOutcome::Acknowledged(None),
+            Fate::Arrives | Fate::RequestLost | Fate::NotSent | Fate::Refused => {
+                StoreOutcome::Acknowledged(None)
+            }
         }
     }
 }
