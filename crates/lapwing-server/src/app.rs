@@ -12,7 +12,7 @@ use crate::{
     config::{Limits, Origin},
     http::fault::Fault,
     keys::Keyring,
-    os::{self, Monotonic},
+    os::Monotonic,
     rules::{
         audit::{Activity, Actor, Record},
         rate::Buckets,
@@ -38,59 +38,13 @@ pub(crate) struct App {
     pub(crate) extension: bool,
     pub(crate) store: Store,
     pub(crate) nonces: Nonces,
-    clock: Monotonic,
-    addresses: Mutex<Buckets<IpAddr>>,
-    devices: Mutex<Buckets<DeviceId>>,
-}
-
-/// What the parts of an [`App`] are made from.
-pub(crate) struct Parts {
-    pub(crate) origin: Origin,
-    pub(crate) url: String,
-    pub(crate) meta: MetaRow,
-    pub(crate) keys: Keyring,
-    pub(crate) own_authority: bool,
-    pub(crate) extension: bool,
-    pub(crate) store: Store,
+    pub(crate) rates: Rates,
 }
 
 impl App {
-    pub(crate) fn new(parts: Parts, limits: &Limits) -> Self {
-        let Parts { origin, url, meta, keys, own_authority, extension, store } = parts;
-        Self {
-            origin,
-            url,
-            meta,
-            keys,
-            own_authority,
-            extension,
-            store,
-            nonces: Nonces::new(&mut os::rng()),
-            clock: Monotonic::start(),
-            addresses: Mutex::new(Buckets::new(
-                limits.address_burst,
-                SECOND / limits.address_per_second.max(1),
-            )),
-            devices: Mutex::new(Buckets::new(limits.device_burst, HOUR / limits.device_per_hour.max(1))),
-        }
-    }
-
     /// Whether `text` in a path means this tenant.
     pub(crate) fn is_tenant(&self, text: &str) -> bool {
-        text.parse().is_ok_and(|id: lapwing_core::types::Guid| id == self.meta.tenant)
-            || text.eq_ignore_ascii_case(&self.meta.tenant_name)
-    }
-
-    /// Counts a request of an address.
-    pub(crate) fn take_address(&self, address: IpAddr) -> Result<(), Fault> {
-        let mut buckets = self.addresses.lock().unwrap_or_else(PoisonError::into_inner);
-        buckets.take(address, self.clock.elapsed()).map_err(Fault::too_many_requests)
-    }
-
-    /// Counts a store of a device.
-    pub(crate) fn take_device(&self, device: DeviceId) -> Result<(), Fault> {
-        let mut buckets = self.devices.lock().unwrap_or_else(PoisonError::into_inner);
-        buckets.take(device, self.clock.elapsed()).map_err(Fault::too_many_requests)
+        text.parse() == Ok(self.meta.tenant) || text.eq_ignore_ascii_case(&self.meta.tenant_name)
     }
 
     /// Adds an entry to the audit log, durable before this returns.
@@ -114,6 +68,37 @@ impl App {
             // What could not be recorded is not answered either.
             Err(unrecorded) => unrecorded,
         }
+    }
+}
+
+/// How often each address and each device has asked.
+#[derive(Debug)]
+pub(crate) struct Rates {
+    clock: Monotonic,
+    addresses: Mutex<Buckets<IpAddr>>,
+    devices: Mutex<Buckets<DeviceId>>,
+}
+
+impl Rates {
+    pub(crate) fn new(limits: &Limits) -> Self {
+        let addresses = Buckets::new(limits.address_burst, SECOND / limits.address_per_second.max(1));
+        let devices = Buckets::new(limits.device_burst, HOUR / limits.device_per_hour.max(1));
+        Self { clock: Monotonic::start(), addresses: Mutex::new(addresses), devices: Mutex::new(devices) }
+    }
+
+    /// Counts a request of an address.
+    pub(crate) fn take_address(&self, address: IpAddr) -> Result<(), Fault> {
+        self.take(&self.addresses, address)
+    }
+
+    /// Counts a store of a device.
+    pub(crate) fn take_device(&self, device: DeviceId) -> Result<(), Fault> {
+        self.take(&self.devices, device)
+    }
+
+    fn take<K: Ord>(&self, buckets: &Mutex<Buckets<K>>, key: K) -> Result<(), Fault> {
+        let mut buckets = buckets.lock().unwrap_or_else(PoisonError::into_inner);
+        buckets.take(key, self.clock.elapsed()).map_err(Fault::too_many_requests)
     }
 }
 

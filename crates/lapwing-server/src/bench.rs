@@ -18,7 +18,7 @@ use tokio::net::TcpListener;
 
 pub use crate::store::bench::BATCH as FILL_BATCH;
 use crate::{
-    app::{App, Parts},
+    app::{App, Rates},
     config::{Config, Limits, Origin},
     data::{Data, Opened},
     http::{
@@ -29,7 +29,7 @@ use crate::{
     },
     os, setup,
     store::bench::{Generated, device_id, version_of},
-    token::bearer,
+    token::{bearer, nonce::Nonces},
 };
 
 /// The account of every generated device.
@@ -66,7 +66,7 @@ fn unlimited(limits: Limits) -> Limits {
 pub async fn fill(folder: &Path, count: u32, mut progress: impl FnMut(u32)) -> anyhow::Result<()> {
     let data = Data::new(folder);
     let _lock = data.lock()?;
-    let Opened { keys, store, writer, .. } = data.open().await?;
+    let Opened { meta, keys, store, writer, .. } = data.open().await?;
     let writer = writer.spawn();
     let keys = Arc::new(keys);
     let account: AccountName = ACCOUNT.parse()?;
@@ -75,7 +75,13 @@ pub async fn fill(folder: &Path, count: u32, mut progress: impl FnMut(u32)) -> a
         let end = count.min(first.saturating_add(FILL_BATCH));
         let numbers = first..end;
         store
-            .change(Generated { keys: Arc::clone(&keys), account: account.clone(), numbers, now: os::now() })
+            .change(Generated {
+                tenant: meta.tenant,
+                keys: Arc::clone(&keys),
+                account: account.clone(),
+                numbers,
+                now: os::now(),
+            })
             .await?;
         first = end;
         progress(first);
@@ -111,10 +117,18 @@ impl Tenant {
         let Opened { meta, keys, store, writer, .. } = Data::new(folder).open().await?;
         // It would be a second one; whatever writes here is the server.
         drop(writer);
-        let origin = Origin::parse(url)?;
-        let parts =
-            Parts { origin, url: url.to_owned(), meta, keys, own_authority: true, extension: true, store };
-        Ok(Self { app: Arc::new(App::new(parts, &unlimited(Limits::default()))), account: ACCOUNT.parse()? })
+        let app = App {
+            origin: Origin::parse(url)?,
+            url: url.to_owned(),
+            meta,
+            keys,
+            own_authority: true,
+            extension: true,
+            store,
+            nonces: Nonces::new(&mut os::rng()),
+            rates: Rates::new(&unlimited(Limits::default())),
+        };
+        Ok(Self { app: Arc::new(app), account: ACCOUNT.parse()? })
     }
 
     /// The certificate, in DER, that the server's own one leads to.
@@ -164,7 +178,7 @@ impl Tenant {
     pub fn next_upload(&self, device: &mut Device) -> anyhow::Result<Vec<u8>> {
         let version = PasswordVersion(Guid::random(&mut os::rng()));
         let binding =
-            SealBinding { tenant: self.app.keys.tenant, device: device.id, version, account: &self.account };
+            SealBinding { tenant: self.app.meta.tenant, device: device.id, version, account: &self.account };
         let public = self.app.keys.seal.public().public_key;
         let public = <X25519HkdfSha256 as hpke::Kem>::PublicKey::from_bytes(&public).context("seal key")?;
         let (key, ciphertext) = single_shot_seal_with_rng::<AesGcm256, HkdfSha256, X25519HkdfSha256>(

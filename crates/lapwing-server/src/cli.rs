@@ -9,7 +9,6 @@ use std::{
 
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
-use lapwing_core::types::TenantId;
 use lapwing_proto::admin::EnrolmentTokenRequest;
 
 use crate::{
@@ -187,7 +186,7 @@ async fn rekey(data: &Path) -> anyhow::Result<ExitCode> {
     data.write(&data.next_kek(), &new.expose_file())?;
     let writer = writer.spawn();
     let record = record(os::now(), Actor::Local, Activity::ReplaceKey, &new.id().to_string());
-    let rekey = Rekey { tenant: TenantId(meta.tenant), old: keys.kek, new, record };
+    let rekey = Rekey { tenant: meta.tenant, old: keys.kek, new, record };
     let count = store.change(rekey).await?;
     crate::failpoint::reach("rekey-before-rename");
     data.adopt_next_kek()?;
@@ -202,11 +201,11 @@ async fn rekey(data: &Path) -> anyhow::Result<ExitCode> {
 }
 
 async fn print_token(data: &Path, request: &EnrolmentTokenRequest) -> anyhow::Result<ExitCode> {
-    let Opened { config, keys, store, writer, .. } = Data::new(data).open().await?;
+    let Opened { config, meta, keys, store, writer } = Data::new(data).open().await?;
     let origin = Origin::parse(&config.url)?;
     let place = Place {
         server: origin.port.map_or_else(|| config.url.clone(), |port| origin.url_with_port(port)),
-        tenant: keys.tenant,
+        tenant: meta.tenant,
         authority: config.certificate.is_none().then(|| keys.authority.digest()),
     };
     let (token, change) = enrol::draw(place, request, os::now(), Actor::Local, &mut os::rng())

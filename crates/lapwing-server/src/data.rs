@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use lapwing_core::types::{Guid, TenantId};
+use lapwing_core::types::Guid;
 use rustix::fs::{FlockOperation, flock};
 use zeroize::Zeroizing;
 
@@ -119,7 +119,7 @@ impl Data {
         let (store, writer) = self.open_store().await?;
         let meta = store.meta().await?.ok_or_else(|| DataError::NotSetUp(self.0.clone()))?;
         let kek = self.read_kek(meta.kek)?;
-        let keys = Keyring::open(TenantId(meta.tenant), kek, &store.keys().await?)?;
+        let keys = Keyring::open(meta.tenant, kek, &store.keys().await?)?;
         Ok(Opened { config, meta, keys, store, writer })
     }
 

@@ -16,7 +16,7 @@ use tokio::{
 
 use crate::{
     admin,
-    app::{App, Parts},
+    app::{App, Rates},
     config::Origin,
     data::{Data, Opened},
     graph,
@@ -25,7 +25,8 @@ use crate::{
         serve::Server,
         tls::{self, Identity},
     },
-    os, register, setup, token,
+    os, register, setup,
+    token::{self, nonce::Nonces},
 };
 
 const PORT_DEFAULT: u16 = 443;
@@ -56,10 +57,17 @@ pub(crate) async fn run(data: &Data, listen: Option<SocketAddr>) -> anyhow::Resu
     let tls = tls::server_config(Arc::clone(&identity), &keys.authority)?;
     // A port of 0 in the URL stands for the one bound, so that tests need not choose one.
     let url = origin.url_with_port(if port == 0 { bound.port() } else { port });
-    let app = Arc::new(App::new(
-        Parts { origin, url, meta, keys, own_authority, extension: config.extension, store },
-        &config.limits,
-    ));
+    let app = Arc::new(App {
+        origin,
+        url,
+        meta,
+        keys,
+        own_authority,
+        extension: config.extension,
+        store,
+        nonces: Nonces::new(&mut os::rng()),
+        rates: Rates::new(&config.limits),
+    });
     let writer = writer.spawn();
     let stop = stop_signal()?;
     announce(&app.url, bound)?;

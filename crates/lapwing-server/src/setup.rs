@@ -110,7 +110,7 @@ fn initialise(kek: &Kek, tenant_name: &str, rng: &mut impl CryptoRng) -> Result<
         keys.push(stored(kek, tenant, name, public, &private, rng)?);
     }
     Ok(Initialise {
-        meta: MetaRow { tenant: tenant.0, tenant_name: tenant_name.to_owned(), kek: kek.id() },
+        meta: MetaRow { tenant, tenant_name: tenant_name.to_owned(), kek: kek.id() },
         keys,
         policy: serde_json::to_string(&DeviceRegistrationPolicy::new(true))
             .map_err(|_| KeyError::Malformed("policy"))?,

@@ -80,7 +80,7 @@ pub(super) async fn create(
     let request: EnrolmentTokenRequest = parse(&body)?;
     let place = Place {
         server: app.url.clone(),
-        tenant: app.keys.tenant,
+        tenant: app.meta.tenant,
         authority: app.own_authority.then(|| app.keys.authority.digest()),
     };
     let (token, change) = draw(place, &request, call.context.at, allowed.actor, &mut os::rng())?;

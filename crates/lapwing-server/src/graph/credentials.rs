@@ -106,7 +106,7 @@ async fn find(app: &App, id: &str) -> Result<Result<(CredentialRow, Vec<Password
 
 fn open(app: &App, device: DeviceId, row: &PasswordRow) -> Result<DeviceLocalCredential, Fault> {
     let binding = Binding::Password {
-        tenant: app.keys.tenant,
+        tenant: app.meta.tenant,
         device,
         version: row.held.version,
         account: &row.held.account,

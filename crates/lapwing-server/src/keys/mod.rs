@@ -43,7 +43,6 @@ pub(crate) struct StoredKey {
 /// All of them, opened.
 #[derive(Debug)]
 pub(crate) struct Keyring {
-    pub(crate) tenant: TenantId,
     pub(crate) kek: Kek,
     pub(crate) authority: Authority,
     pub(crate) seal: SealKey,
@@ -70,7 +69,6 @@ impl Keyring {
         let (receipt, receipt_private) = receipt?;
         let (signing, signing_private) = signing?;
         Ok(Self {
-            tenant,
             kek,
             authority: Authority::open(&authority.public, &authority_private)?,
             seal: SealKey::open(seal.id, &seal_private)?,

@@ -1,6 +1,6 @@
 //! Device certificates as they come back: issued by us, in force, for this tenant.
 
-use lapwing_core::types::{DeviceId, FileTime, Guid};
+use lapwing_core::types::{DeviceId, FileTime, Guid, TenantId};
 use lapwing_proto::register::{OID_DEVICE_ID, OID_TENANT_ID, parse_guid_extension};
 use x509_parser::prelude::{ASN1Time, FromDer as _, X509Certificate};
 
@@ -55,12 +55,12 @@ pub(crate) fn parse(
     Ok(DeviceCertificate { device, public_key: certificate.public_key().subject_public_key.data.to_vec() })
 }
 
-fn named_device(certificate: &X509Certificate<'_>, tenant: Guid) -> Option<DeviceId> {
+fn named_device(certificate: &X509Certificate<'_>, tenant: TenantId) -> Option<DeviceId> {
     let name: DeviceId = certificate.subject().iter_common_name().next()?.as_str().ok()?.parse().ok()?;
     let purposes = certificate.extended_key_usage().ok()??.value;
     let is_device = purposes.client_auth
         && guid_of(certificate, OID_DEVICE_ID) == Some(name.0)
-        && guid_of(certificate, OID_TENANT_ID) == Some(tenant);
+        && guid_of(certificate, OID_TENANT_ID) == Some(tenant.0);
     is_device.then_some(name)
 }
 

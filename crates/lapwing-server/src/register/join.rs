@@ -84,7 +84,7 @@ pub(super) async fn join(
         JoinOutcome::Joined { device, token } => (device, token),
         JoinOutcome::TokenRefused => return Err(bearer::unauthenticated()),
     };
-    let names = DeviceNames { tenant: app.keys.tenant, device, joined_by: token };
+    let names = DeviceNames { tenant: app.meta.tenant, device, joined_by: token };
     let certificate = app.keys.authority.issue_device(&names, &spki, context.at, &mut os::rng())?;
     let thumbprint = digest(&SHA1_FOR_LEGACY_USE_ONLY, &certificate);
     Ok(Json(JoinAnswer {

@@ -73,7 +73,7 @@ pub(super) async fn store(
     let activity = Activity::StorePassword;
     let device = authenticate(&app, &context, &headers, (&tenant, &device), activity).await?;
     let (actor, target) = (Actor::Device(device), device.to_string());
-    app.take_device(device)?;
+    app.rates.take_device(device)?;
     let change = match prepare(&app, &context, device, &body) {
         Ok(change) => change,
         Err(fault) => return Err(app.refuse(context.at, actor, activity, &target, fault).await),
@@ -121,7 +121,7 @@ fn mismatch(held: Option<&HeldRow>) -> Fault {
 /// Reads the upload, opens its seal and encrypts the password for the database.
 fn prepare(app: &App, context: &Context, device: DeviceId, body: &[u8]) -> Result<StorePassword, Fault> {
     let upload = Upload::parse(body).map_err(|error| Fault::bad_request(error.to_string()))?;
-    let tenant = app.keys.tenant;
+    let tenant = app.meta.tenant;
     let account = upload.account;
     let (password, version, expiry, form) = match upload.password {
         UploadPassword::Clear { password, expiry } => {
@@ -156,7 +156,7 @@ fn sealed_form(app: &App, device: DeviceId, upload: &SealedUpload) -> Form {
         in_force: upload.in_force,
     };
     let receipt = app.keys.receipt.sign(&ReceiptClaims {
-        tenant: app.keys.tenant,
+        tenant: app.meta.tenant,
         device,
         version: upload.version,
         expiry: upload.expiry,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use aws_lc_rs::digest::{SHA256, digest};
 use lapwing_core::{
     secret::Password,
-    types::{AccountName, DeviceId, FileTime, Guid, PasswordVersion},
+    types::{AccountName, DeviceId, FileTime, Guid, PasswordVersion, TenantId},
 };
 
 use super::{
@@ -26,6 +26,7 @@ pub const BATCH: u32 = 5000;
 /// Adds the devices of some numbers. What a store would have computed from the device's own secrets, its seal's digest
 /// and its receipt, is a stand-in of the same length; the password is under its real keys.
 pub(crate) struct Generated {
+    pub(crate) tenant: TenantId,
     pub(crate) keys: Arc<Keyring>,
     pub(crate) account: AccountName,
     pub(crate) numbers: Range<u32>,
@@ -84,12 +85,8 @@ impl Generated {
 
     async fn add_password(&self, transaction: &mut Transaction<'_>, number: u32) -> Result<(), sqlx::Error> {
         let (device, version) = (device_id(number), version_of(number));
-        let binding = Binding::Password {
-            tenant: self.keys.tenant,
-            device,
-            version: Some(version),
-            account: &self.account,
-        };
+        let binding =
+            Binding::Password { tenant: self.tenant, device, version: Some(version), account: &self.account };
         let password = Password::new(format!("correct horse {number:07}"));
         let sealed = self
             .keys

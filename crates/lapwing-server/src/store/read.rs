@@ -1,6 +1,6 @@
 //! Reading. What a reader may see is decided elsewhere, and recorded before it is answered.
 
-use lapwing_core::types::{DeviceId, Guid};
+use lapwing_core::types::{DeviceId, Guid, TenantId};
 use sqlx::Row as _;
 
 use super::{
@@ -48,7 +48,7 @@ impl Store {
                 .and_then(|row| row.try_get::<String, _>("value").ok())
         };
         let guid_of = |name: &str| value(name).and_then(|text| text.parse::<Guid>().ok());
-        Ok(match (guid_of("tenant"), value("tenant_name"), guid_of("kek")) {
+        Ok(match (guid_of("tenant").map(TenantId), value("tenant_name"), guid_of("kek")) {
             (Some(tenant), Some(tenant_name), Some(kek)) => Some(MetaRow { tenant, tenant_name, kek }),
             _ => None,
         })

@@ -1,6 +1,6 @@
 //! What the database holds, in domain types, and how columns become them.
 
-use lapwing_core::types::{AccountName, DeviceId, FileTime, Guid, PasswordVersion};
+use lapwing_core::types::{AccountName, DeviceId, FileTime, Guid, PasswordVersion, TenantId};
 use sqlx::{Row as _, sqlite::SqliteRow};
 
 use crate::{keys::envelope::SealedRecord, rules::access::Role};
@@ -8,7 +8,7 @@ use crate::{keys::envelope::SealedRecord, rules::access::Role};
 /// The tenant and the key-encryption key in use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct MetaRow {
-    pub(crate) tenant: Guid,
+    pub(crate) tenant: TenantId,
     pub(crate) tenant_name: String,
     pub(crate) kek: Guid,
 }
