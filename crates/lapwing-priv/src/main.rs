@@ -94,7 +94,7 @@ fn run(root: &Root, command: Command, passed_connection: bool) -> Result<(), Str
             .and_then(|connection| serve::serve(root, connection))
             .map_err(failed("Cannot serve the request")),
         Command::Listen { socket } => listen::listen(root, &socket).map_err(failed("Cannot listen")),
-        Command::Recover => verbs::recover(root, os::now(), &mut os::rng())
+        Command::Recover => verbs::recover(root, os::now())
             .map_err(|error| format!("Cannot recover: {}; {}", error.message(), error.next_step())),
         Command::TryPassword { account } => process::lock_memory()
             .and_then(|()| dry_run::run_child(root, &account))

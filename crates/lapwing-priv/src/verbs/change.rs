@@ -7,7 +7,6 @@ use lapwing_core::{
     local::root_half::{Committed, Fault, Field},
     types::PasswordVersion,
 };
-use rand_core::CryptoRng;
 
 use super::{VerbError, Work};
 use crate::{
@@ -19,7 +18,7 @@ use crate::{
     seal,
 };
 
-impl<R: CryptoRng> Work<'_, R> {
+impl Work<'_> {
     /// Records that the directory holds this version, then puts its hash into the account. May be repeated.
     pub(super) fn commit(
         &mut self,

@@ -8,7 +8,7 @@ mod state;
 use lapwing_core::{
     event::EventId,
     local::root_half::{Committed, Counted, Fault, Journal as Told, OfVersion, Prepared, Request},
-    types::{PasswordVersion, RunId, WallTime},
+    types::{PasswordVersion, WallTime},
 };
 use rand_core::CryptoRng;
 use serde::Serialize;
@@ -32,10 +32,9 @@ pub(crate) enum Answer {
 }
 
 /// One request's work: the journal is locked from its start to its end.
-pub(crate) struct Work<'a, R> {
+struct Work<'a> {
     root: &'a Root,
     now: WallTime,
-    rng: &'a mut R,
     file: JournalFile,
 }
 
@@ -43,15 +42,15 @@ pub(crate) struct Work<'a, R> {
 ///
 /// # Errors
 /// Why it is refused.
-pub(crate) fn answer<R: CryptoRng>(
+pub(crate) fn answer(
     root: &Root,
     now: WallTime,
-    rng: &mut R,
+    rng: &mut impl CryptoRng,
     request: &Request,
 ) -> Result<Answer, VerbError> {
     let answer = JournalFile::open(root)
         .map_err(VerbError::from)
-        .and_then(|file| Work { root, now, rng, file }.answer(request));
+        .and_then(|file| Work { root, now, file }.answer(request, rng));
     log_verb(request, &answer);
     answer
 }
@@ -60,15 +59,15 @@ pub(crate) fn answer<R: CryptoRng>(
 ///
 /// # Errors
 /// Why that was not possible; `lapwingd` tries again.
-pub(crate) fn recover<R: CryptoRng>(root: &Root, now: WallTime, rng: &mut R) -> Result<(), VerbError> {
-    Work { root, now, rng, file: JournalFile::open(root)? }.recover()
+pub(crate) fn recover(root: &Root, now: WallTime) -> Result<(), VerbError> {
+    Work { root, now, file: JournalFile::open(root)? }.recover()
 }
 
-impl<R: CryptoRng> Work<'_, R> {
-    fn answer(mut self, request: &Request) -> Result<Answer, VerbError> {
+impl Work<'_> {
+    fn answer(mut self, request: &Request, rng: &mut impl CryptoRng) -> Result<Answer, VerbError> {
         match request {
             Request::Begin(request) => {
-                self.file.journal.begin(parse_run(&request.run)?);
+                self.file.journal.begin(parse(&request.run)?);
                 self.file.save()?;
                 self.state().map(Answer::Journal)
             }
@@ -78,7 +77,7 @@ impl<R: CryptoRng> Work<'_, R> {
             }
             Request::Prepare(request) => {
                 self.check_run(&request.run)?;
-                self.prepare(request).map(Answer::Prepared)
+                self.prepare(request, rng).map(Answer::Prepared)
             }
             Request::Ciphertext(request) => {
                 let version = self.check_version(request)?;
@@ -109,7 +108,7 @@ impl<R: CryptoRng> Work<'_, R> {
     }
 
     fn check_run(&self, run: &str) -> Result<(), VerbError> {
-        Ok(self.file.journal.check_run(parse_run(run)?)?)
+        Ok(self.file.journal.check_run(parse(run)?)?)
     }
 
     fn check_version(&self, request: &OfVersion) -> Result<PasswordVersion, VerbError> {
@@ -121,10 +120,6 @@ impl<R: CryptoRng> Work<'_, R> {
     fn today(&self) -> u32 {
         u32::try_from(day(self.now.0)).unwrap_or(u32::MAX)
     }
-}
-
-fn parse_run(text: &str) -> Result<RunId, VerbError> {
-    parse(text)
 }
 
 /// A value of a request.

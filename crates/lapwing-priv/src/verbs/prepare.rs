@@ -28,8 +28,12 @@ use crate::{
 /// How many passwords the host's rules are asked about before they are believed to accept none.
 const ATTEMPTS_MAX: usize = 5;
 
-impl<R: CryptoRng> Work<'_, R> {
-    pub(super) fn prepare(&mut self, request: &Prepare) -> Result<Prepared, VerbError> {
+impl Work<'_> {
+    pub(super) fn prepare(
+        &mut self,
+        request: &Prepare,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Prepared, VerbError> {
         self.file.journal.check_nothing_recorded()?;
         let directory_id: DirectoryId = parse(&request.directory)?;
         let expiry: FileTime = parse(&request.expiry)?;
@@ -39,15 +43,15 @@ impl<R: CryptoRng> Work<'_, R> {
         let (account, uid) = self.check_change(&managed, request.account.as_deref(), expiry)?;
 
         process::lock_memory().map_err(|source| VerbError::NotLocked { source })?;
-        let (password, warning) = self.draw(&account, &rules)?;
-        let version = PasswordVersion::random(self.rng);
-        let hash = crypt::hash(self.root, &password, self.rng)?;
+        let (password, warning) = self.draw(&account, &rules, rng)?;
+        let version = PasswordVersion::random(rng);
+        let hash = crypt::hash(self.root, &password, rng)?;
         let sealed = match &directory.protection {
             Protection::ClearText => None,
             Protection::Pinned(pins) => {
                 let binding =
                     SealBinding { tenant: pins.tenant, device: pins.device, version, account: &account };
-                Some(seal::seal(&password, &binding, &pins.seal_key, self.rng)?)
+                Some(seal::seal(&password, &binding, &pins.seal_key, rng)?)
             }
         };
         let entry = Entry {
@@ -96,14 +100,15 @@ impl<R: CryptoRng> Work<'_, R> {
     /// Draws passwords until the host's rules accept one. A complaint that every one draws alike is not about the
     /// password (a dictionary that is missing, say), and must not stop rotation for ever: it is passed on.
     fn draw(
-        &mut self,
+        &self,
         account: &AccountName,
         rules: &Rules,
+        rng: &mut impl CryptoRng,
     ) -> Result<(Password, Option<String>), VerbError> {
         let mut complaints: Vec<String> = Vec::with_capacity(ATTEMPTS_MAX);
         let mut only_warned = true;
         loop {
-            let password = generate::generate(rules, self.rng)?;
+            let password = generate::generate(rules, rng)?;
             let complaint = match dry_run::try_password(self.root, account, &password) {
                 Verdict::Accepted => return Ok((password, None)),
                 Verdict::Unavailable(why) => {

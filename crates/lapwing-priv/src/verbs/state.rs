@@ -5,10 +5,7 @@ use lapwing_core::local::root_half::{Entry as ToldEntry, Fault, Field, Journal a
 use super::{VerbError, Work};
 use crate::{account, journal::Entry};
 
-impl<R> Work<'_, R>
-where
-    R: rand_core::CryptoRng,
-{
+impl Work<'_> {
     pub(super) fn state(&self) -> Result<Told, VerbError> {
         let journal = &self.file.journal;
         let recorded = journal.recorded().map(|entry| entry.version);
