@@ -5,8 +5,11 @@ use core::time::Duration;
 /// Why an attempt failed decides how soon the next one is worth making.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Patience {
-    /// The directory could not be reached: it must be noticed within a minute that it can (invariant 4).
+    /// Something waits for a directory that could not be reached: that it can be must be noticed within a minute
+    /// (invariant 4).
     Unreachable,
+    /// Nothing waits for the directory that could not be reached, so the schedule is soon enough.
+    NothingDue,
     /// An answer was lost: ask again soon, for the two sides may differ.
     Unanswered,
     /// The root half could not do it now: a lock, a full disk, a read-only file system.
@@ -20,14 +23,14 @@ impl Patience {
         match self {
             Self::Unreachable | Self::Unanswered => Duration::from_secs(2),
             Self::Local => Duration::from_secs(5),
-            Self::Refused => Duration::from_secs(60),
+            Self::NothingDue | Self::Refused => Duration::from_secs(60),
         }
     }
 
     const fn max(self) -> Duration {
         match self {
             Self::Unreachable | Self::Unanswered | Self::Local => Duration::from_secs(50),
-            Self::Refused => Duration::from_secs(3600),
+            Self::NothingDue | Self::Refused => Duration::from_secs(3600),
         }
     }
 }

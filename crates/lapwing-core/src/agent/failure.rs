@@ -85,8 +85,7 @@ impl Machine {
         aim: &Aim,
         failure: DirectoryFailure,
     ) {
-        // Unless something waits for the directory, the next cycle of the schedule is soon enough.
-        let away = if self.is_waiting(now, aim) { Patience::Unreachable } else { Patience::Refused };
+        let away = if self.is_waiting(now, aim) { Patience::Unreachable } else { Patience::NothingDue };
         self.on_directory_failed(now, cycle, &aim.journal, away, failure);
     }
 

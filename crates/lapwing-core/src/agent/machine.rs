@@ -330,7 +330,7 @@ impl Machine {
         }
         let (activity, result) = match failure.patience {
             Patience::Refused => (Activity::Failing, AnswerResult::Refused),
-            Patience::Unreachable | Patience::Unanswered | Patience::Local => {
+            Patience::Unreachable | Patience::NothingDue | Patience::Unanswered | Patience::Local => {
                 (Activity::Waiting, AnswerResult::Waiting)
             }
         };

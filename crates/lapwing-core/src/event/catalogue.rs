@@ -354,7 +354,7 @@ events! {
         "The server's receipt for the password is missing or not valid; the password is not set"
         { version: Version, reason: Text };
     30016 Warning Lapwing WaitingForDirectory
-        "The password is due, and changed as soon as the directory can be reached" { reason: Text };
+        "The directory cannot be reached; a password that is due is changed as soon as it can" { reason: Text };
     30017 Warning Lapwing PasswordRuleWarned
         "This host's password rules gave the same warning for every password" { text: Text };
     30018 Error Lapwing RootHalfUnreachable "The root half cannot be reached" { reason: Text };

@@ -57,3 +57,16 @@ fn a_rotation_that_joined_a_cycle_under_way_outlives_that_cycles_failure() {
     world.pass(MINUTE);
     assert_eq!(world.in_force(), Some(version(2)));
 }
+
+#[test]
+fn a_directory_that_is_away_while_nothing_is_due_is_nobodys_task() {
+    let mut world = World::settled();
+    world.reachable = false;
+    world.input(Input::Request(RequestId(1), Request::ProcessPolicy));
+    assert_eq!(world.answers[0].1.result, AnswerResult::Waiting);
+    assert_eq!(world.machine.report().activity, Activity::Waiting);
+    // Nor is it asked as often as if something were due.
+    world.done.clear();
+    world.pass(DAY);
+    assert!(world.done.len() < 48, "asked {} times", world.done.len());
+}
