@@ -19,6 +19,7 @@ use crate::{
     app::record,
     config::Origin,
     data::{Data, DataError, Opened},
+    http::tls::TlsError,
     keys::envelope::Kek,
     os,
     rules::audit::{Activity, Actor},
@@ -142,7 +143,10 @@ pub fn main() -> ExitCode {
 /// What, why, and what next.
 fn report(error: &anyhow::Error) {
     let mut err = std::io::stderr().lock();
-    let next_step = error.downcast_ref::<DataError>().map(DataError::next_step);
+    let next_step = error
+        .downcast_ref::<DataError>()
+        .map(DataError::next_step)
+        .or_else(|| error.downcast_ref::<TlsError>().map(TlsError::next_step));
     let next_step = next_step.map(|text| format!("\nnext step: {text}")).unwrap_or_default();
     // If standard error is closed there is no one to tell.
     drop(writeln!(err, "lapwing-server: {error:#}{next_step}"));

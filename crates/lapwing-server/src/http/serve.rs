@@ -20,7 +20,7 @@ use super::{
     request::{Peer, answer},
     tls::Identity,
 };
-use crate::{app::App, keys::authority::TLS_LIFE, os};
+use crate::{app::App, os};
 
 const HANDSHAKE_TIME_MAX: Duration = Duration::from_secs(10);
 const HEADER_TIME_MAX: Duration = Duration::from_secs(15);
@@ -49,7 +49,10 @@ impl Server {
         let graceful = GracefulShutdown::new();
         let mut tasks = JoinSet::new();
         if let Some(identity) = self.identity {
-            tasks.spawn(renew(Arc::clone(&self.app), identity));
+            let (app, issued) = (Arc::clone(&self.app), os::now());
+            tasks.spawn(async move {
+                identity.renew(&app.keys.authority, &app.origin.host, issued).await;
+            });
         }
         let mut stop = core::pin::pin!(stop);
         loop {
@@ -131,19 +134,6 @@ impl Connection {
         let watched = self.watcher.watch(connection);
         if let Err(error) = watched.await {
             tracing::debug!(%error, "A connection ended with an error");
-        }
-    }
-}
-
-/// Replaces our own certificate after two thirds of its life.
-async fn renew(app: Arc<App>, identity: Arc<Identity>) {
-    loop {
-        tokio::time::sleep(TLS_LIFE / 3 * 2).await;
-        let renewed = app.keys.authority.issue_tls(&app.origin.host, os::now(), &mut os::rng());
-        match renewed.map(|renewed| identity.replace(renewed)) {
-            Ok(Ok(())) => tracing::info!("Renewed the TLS certificate"),
-            Ok(Err(error)) => tracing::error!(%error, "Could not use the renewed TLS certificate"),
-            Err(error) => tracing::error!(%error, "Could not renew the TLS certificate"),
         }
     }
 }

@@ -1,10 +1,12 @@
 //! The server's TLS identity: of its own authority, renewed while running, or the operator's.
 
+use core::time::Duration;
 use std::{
     path::{Path, PathBuf},
     sync::{Arc, PoisonError, RwLock},
 };
 
+use lapwing_core::types::FileTime;
 use tokio_rustls::rustls::{
     self, RootCertStore, ServerConfig,
     crypto::aws_lc_rs,
@@ -13,7 +15,17 @@ use tokio_rustls::rustls::{
     sign::CertifiedKey,
 };
 
-use crate::keys::authority::{Authority, TlsIdentity};
+use crate::{
+    keys::{
+        KeyError,
+        authority::{Authority, TLS_LIFE, TlsIdentity},
+    },
+    os,
+};
+
+/// How often to see whether our own certificate is old. The wall clock tells, not a long timer: a timer stands still
+/// while the host is suspended, and what fails once is tried again.
+const AGE_CHECK: Duration = Duration::from_secs(3600);
 
 /// Why there is no TLS.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +36,19 @@ pub(crate) enum TlsError {
     Identity(#[from] rustls::Error),
     #[error("the authority's certificate cannot be used for devices")]
     Devices(#[from] rustls::server::VerifierBuilderError),
+    #[error("a certificate cannot be issued")]
+    Issue(#[from] KeyError),
+}
+
+impl TlsError {
+    pub(crate) const fn next_step(&self) -> &'static str {
+        match self {
+            Self::Pem { .. } | Self::Identity(_) => {
+                "let server.toml name a certificate chain in PEM, its leaf first, and the leaf's private key"
+            }
+            Self::Devices(_) | Self::Issue(_) => "restore database and kek.toml from the same backup",
+        }
+    }
 }
 
 /// The identity in use; it may be replaced while connections go on.
@@ -35,9 +60,27 @@ impl Identity {
         Ok(Self(RwLock::new(certified(identity)?)))
     }
 
-    /// From here on new connections see this one.
-    pub(crate) fn replace(&self, identity: TlsIdentity) -> Result<(), TlsError> {
-        let certified = certified(identity)?;
+    /// Replaces a certificate of our own authority, last issued at `issued`, after two thirds of its life, for ever.
+    pub(crate) async fn renew(&self, authority: &Authority, host: &str, mut issued: FileTime) {
+        loop {
+            tokio::time::sleep(AGE_CHECK).await;
+            let now = os::now();
+            if now < issued.saturating_add(TLS_LIFE / 3 * 2) {
+                continue;
+            }
+            match self.reissue(authority, host, now) {
+                Ok(()) => {
+                    issued = now;
+                    tracing::info!("Renewed the TLS certificate");
+                }
+                Err(error) => tracing::error!(%error, "Could not renew the TLS certificate"),
+            }
+        }
+    }
+
+    /// From here on new connections see another certificate.
+    fn reissue(&self, authority: &Authority, host: &str, now: FileTime) -> Result<(), TlsError> {
+        let certified = certified(authority.issue_tls(host, now, &mut os::rng())?)?;
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = certified;
         Ok(())
     }
@@ -85,4 +128,61 @@ pub(crate) fn server_config(
         .with_cert_resolver(identity);
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(config)
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio_rustls::rustls::{ClientConfig, ClientConnection, ServerConnection};
+
+    use super::*;
+
+    const HOST: &str = "laps.example";
+    const DAY: Duration = Duration::from_secs(86_400);
+
+    /// The certificate that a client of today accepts in a handshake.
+    fn presented(server: &Arc<ServerConfig>, authority: &Authority) -> CertificateDer<'static> {
+        let mut roots = RootCertStore::empty();
+        roots.add(authority.certificate().clone()).unwrap();
+        let client = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let mut client = ClientConnection::new(Arc::new(client), HOST.try_into().unwrap()).unwrap();
+        let mut server = ServerConnection::new(Arc::clone(server)).unwrap();
+        while client.is_handshaking() {
+            let mut bytes = Vec::new();
+            client.write_tls(&mut bytes).unwrap();
+            server.read_tls(&mut bytes.as_slice()).unwrap();
+            server.process_new_packets().unwrap();
+            bytes.clear();
+            server.write_tls(&mut bytes).unwrap();
+            client.read_tls(&mut bytes.as_slice()).unwrap();
+            client.process_new_packets().unwrap();
+        }
+        client.peer_certificates().unwrap()[0].clone().into_owned()
+    }
+
+    /// Before and after a day of checks, the certificate having been issued that long ago.
+    async fn certificates_after(age: Duration) -> [CertificateDer<'static>; 2] {
+        let now = os::now();
+        let (certificate, key) = Authority::generate("Example", now, &mut os::rng()).unwrap();
+        let authority = Authority::open(&certificate, &key).unwrap();
+        let issued = FileTime::from_unix(now.since_unix().saturating_sub(age)).unwrap();
+        let identity = authority.issue_tls(HOST, issued, &mut os::rng()).unwrap();
+        let identity = Arc::new(Identity::new(identity).unwrap());
+        let server = Arc::new(server_config(Arc::clone(&identity), &authority).unwrap());
+        let before = presented(&server, &authority);
+        tokio::time::timeout(DAY, identity.renew(&authority, HOST, issued)).await.unwrap_err();
+        [before, presented(&server, &authority)]
+    }
+
+    // Paused, the runtime's clock jumps to its next timer.
+    #[tokio::test(start_paused = true)]
+    async fn a_certificate_is_renewed_after_two_thirds_of_its_life_and_not_before() {
+        let [before, after] = certificates_after(DAY * 61).await;
+        assert_ne!(before, after);
+        let [before, after] = certificates_after(DAY * 59).await;
+        assert_eq!(before, after);
+    }
 }
