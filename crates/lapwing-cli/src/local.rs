@@ -68,10 +68,10 @@ impl From<LocalError> for Failure {
     }
 }
 
-/// What the name of a Varlink error says, its interface aside.
+/// What the name of a Varlink error says.
 fn of_error(name: &str) -> Code {
-    match name.rsplit('.').next() {
-        Some("NotAuthorized" | "PermissionDenied" | "Refused") => Code::Refused,
+    match name.strip_prefix(INTERFACE) {
+        Some(".NotAuthorized") => Code::Refused,
         _ => Code::Failed,
     }
 }

@@ -1,41 +1,18 @@
 //! The only file that reads the random source and the environment.
 
-use core::convert::Infallible;
 use std::path::PathBuf;
 
 use lapwing_core::types::Guid;
-use rand_core::{TryCryptoRng, TryRng};
+use rand_core::UnwrapErr;
 
-/// The system's random source.
-pub(crate) struct OsRng;
-
-impl TryRng for OsRng {
-    type Error = Infallible;
-
-    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
-        let mut bytes = [0; 4];
-        self.try_fill_bytes(&mut bytes)?;
-        Ok(u32::from_ne_bytes(bytes))
-    }
-
-    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
-        let mut bytes = [0; 8];
-        self.try_fill_bytes(&mut bytes)?;
-        Ok(u64::from_ne_bytes(bytes))
-    }
-
-    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
-        // A host without randomness must not generate passwords: stop at once.
-        getrandom::fill(bytes).expect("the system's random source failed");
-        Ok(())
-    }
+/// The system's random source. It ends the program if the system has none, as no password could be drawn then.
+pub(crate) const fn rng() -> UnwrapErr<getrandom::SysRng> {
+    UnwrapErr(getrandom::SysRng)
 }
-
-impl TryCryptoRng for OsRng {}
 
 /// A fresh GUID, to find a request in the server's log.
 pub(crate) fn request_id() -> Guid {
-    Guid::random(&mut OsRng)
+    Guid::random(&mut rng())
 }
 
 /// Where the caller's own configuration is: `$XDG_CONFIG_HOME`, else `~/.config`.

@@ -73,6 +73,17 @@ impl From<ReadError> for Failure {
 }
 
 impl ProfileArgs {
+    /// Does `work` as the profile's client.
+    pub(crate) fn ask<T, E>(
+        &self,
+        work: impl AsyncFnOnce(&mut Administrator) -> Result<T, E>,
+    ) -> Result<T, Failure>
+    where
+        Failure: From<E>,
+    {
+        as_client_of(&self.load()?, work)
+    }
+
     pub(crate) fn load(&self) -> Result<Profile, Failure> {
         let path = match &self.profile {
             Some(path) => path.clone(),
@@ -105,14 +116,16 @@ fn read(path: &Path) -> Result<Zeroizing<String>, ReadError> {
 }
 
 /// Does `work` as the profile's client.
-pub(crate) fn as_administrator<T>(
-    profile: &ProfileArgs,
-    work: impl AsyncFnOnce(&mut Administrator, &Profile) -> Result<T, Failure>,
-) -> Result<T, Failure> {
-    let profile = profile.load()?;
+pub(crate) fn as_client_of<T, E>(
+    profile: &Profile,
+    work: impl AsyncFnOnce(&mut Administrator) -> Result<T, E>,
+) -> Result<T, Failure>
+where
+    Failure: From<E>,
+{
     run_async(async {
-        let mut administrator = Administrator::open(&profile, Limits::default()).await?;
-        work(&mut administrator, &profile).await
+        let mut administrator = Administrator::open(profile, Limits::default()).await?;
+        Ok(work(&mut administrator).await?)
     })
 }
 

@@ -6,7 +6,7 @@ use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr
 use zeroize::Zeroizing;
 
 /// The longest secret that is read, in bytes.
-pub(crate) const SECRET_LEN_MAX: usize = 8 * 1024;
+const SECRET_LEN_MAX: usize = 8 * 1024;
 
 /// Reads one secret from standard input: from a terminal one line, asked for by `prompt` and not echoed; else everything.
 ///

@@ -67,7 +67,7 @@ fn number(text: &str) -> Result<i64, String> {
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let rules = Rules::new(args.complexity, args.length, args.passphrase_length);
     for _ in 0..args.count {
-        let password = generate::generate(&rules, &mut os::OsRng)
+        let password = generate::generate(&rules, &mut os::rng())
             .map_err(|error| Failure::new(Code::Failed, error, error.next_step()))?;
         output::print(password.expose_secret())?;
     }

@@ -12,7 +12,7 @@ use serde::{Serialize, Serializer};
 use crate::{
     failure::{Code, Failure},
     os, output,
-    profile::{self, ProfileArgs},
+    profile::ProfileArgs,
 };
 
 /// Shows what the directory has stored for devices, and their passwords if asked for
@@ -80,21 +80,21 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
             "add --as-plain-text to write passwords there",
         ));
     }
-    let (rows, failed) = profile::as_administrator(&args.profile, async |administrator, _| {
+    let (rows, failed) = args.profile.ask(async |administrator| {
         let mut rows = Vec::new();
         let mut failed = None;
         for device in &args.devices {
             match rows_of(administrator, device, args).await {
                 Ok(found) => rows.extend(found),
-                // The others are still asked for; the first failure decides the exit code.
+                // The others are still asked for; the last failure decides the exit code.
                 Err(failure) => {
                     if let Some(earlier) = failed.replace(failure) {
-                        output::complain(&Failure::report(&earlier));
+                        output::complain(&earlier.report());
                     }
                 }
             }
         }
-        Ok((rows, failed))
+        Ok::<_, Failure>((rows, failed))
     })?;
     if args.json {
         output::print_json(&rows)?

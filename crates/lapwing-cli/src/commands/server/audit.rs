@@ -1,13 +1,13 @@
 //! `lapwing server audit`.
 
 use clap::Subcommand;
+use lapwing_client::graph::Administrator;
 use lapwing_proto::admin::{AUDIT_PAGE_LEN, AuditEntry};
 
-use super::{Common, print_list};
+use super::Common;
 use crate::{
     failure::{Code, Failure},
     output,
-    profile::as_administrator,
 };
 
 /// How many requests one listing makes at most; what is left is told.
@@ -58,11 +58,11 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
 }
 
 fn list(common: &Common, after: u64) -> Result<(), Failure> {
-    let entries = as_administrator(&common.profile, async |administrator, _| {
+    let entries = common.profile.ask(async |server| {
         let mut all: Vec<AuditEntry> = Vec::new();
         for _ in 0..REQUESTS_MAX {
             let last = all.last().map_or(after, |entry| entry.sequence);
-            let page = administrator.audit_after(last).await?;
+            let page = server.audit_after(last).await?;
             // A page that does not advance would be asked for without end.
             if page.last().is_none_or(|entry| entry.sequence <= last) {
                 return Ok(all);
@@ -74,29 +74,23 @@ fn list(common: &Common, after: u64) -> Result<(), Failure> {
             }
         }
         output::complain("There are more entries: go on with --after");
-        Ok(all)
+        Ok::<_, Failure>(all)
     })?;
-    print_list(
-        common.json,
-        &entries,
-        ["Sequence", "Time", "Actor", "Activity", "Target", "Result", "Detail"],
-        |entry| {
-            [
-                entry.sequence.to_string(),
-                entry.time.clone(),
-                entry.actor.clone(),
-                entry.activity.clone(),
-                entry.target.clone(),
-                entry.result.clone(),
-                entry.detail.clone(),
-            ]
-        },
-    )
+    common.print(&entries, ["Sequence", "Time", "Actor", "Activity", "Target", "Result", "Detail"], |entry| {
+        [
+            entry.sequence.to_string(),
+            entry.time.clone(),
+            entry.actor.clone(),
+            entry.activity.clone(),
+            entry.target.clone(),
+            entry.result.clone(),
+            entry.detail.clone(),
+        ]
+    })
 }
 
 fn verify(common: &Common) -> Result<(), Failure> {
-    let verified =
-        as_administrator(&common.profile, async |administrator, _| Ok(administrator.verify_audit().await?))?;
+    let verified = common.profile.ask(Administrator::verify_audit)?;
     if common.json {
         output::print_json(&verified)?;
     } else {

@@ -1,19 +1,19 @@
 //! `lapwing server client`: who may use the server's interfaces, and for what.
 
 use clap::Subcommand;
-use lapwing_client::{graph::Profile, transport::Trust};
-use lapwing_core::types::Guid;
-use lapwing_proto::{
-    admin::{ClientCreated, ClientInfo, ClientPatch, ClientRequest, Credentials},
-    secret_text::SecretText,
+use lapwing_client::{
+    graph::{Administrator, Profile},
+    transport::Trust,
 };
+use lapwing_core::types::Guid;
+use lapwing_proto::admin::{ClientCreated, ClientInfo, ClientPatch, ClientRequest, Credentials};
 use zeroize::Zeroizing;
 
-use super::{Common, parse_id, print_list};
+use super::{Common, parse_id};
 use crate::{
     failure::{Code, Failure},
     output,
-    profile::{ProfileArgs, as_administrator},
+    profile::{self, ProfileArgs},
 };
 
 /// Makes and changes the clients that may read passwords or administer the server
@@ -113,12 +113,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
         Action::Create { name, roles, common } => {
             create(&common, &ClientRequest { display_name: name, roles })
         }
-        Action::List { common } => {
-            let clients = as_administrator(&common.profile, async |administrator, _| {
-                Ok(administrator.clients().await?)
-            })?;
-            print_clients(&common, &clients)
-        }
+        Action::List { common } => print(&common, &common.profile.ask(Administrator::clients)?),
         Action::SetRoles { id, roles, common } => {
             patch(&common, id, &ClientPatch { roles: Some(roles), enabled: None })
         }
@@ -128,22 +123,17 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
         Action::Disable { id, common } => {
             patch(&common, id, &ClientPatch { roles: None, enabled: Some(false) })
         }
-        Action::Delete { id, profile } => {
-            as_administrator(&profile, async |administrator, _| Ok(administrator.delete_client(id).await?))
-        }
+        Action::Delete { id, profile } => profile.ask(async |server| server.delete_client(id).await),
     }
 }
 
 fn create(common: &Common, request: &ClientRequest) -> Result<(), Failure> {
-    let (created, profile) = as_administrator(&common.profile, async |administrator, profile| {
-        let created = administrator.create_client(request).await?;
-        Ok(if common.json { (Some(created), None) } else { (None, Some(as_profile(created, profile)?)) })
-    })?;
-    match (created, profile) {
-        (Some(created), _) => output::print_json(&created),
-        (None, Some(profile)) => output::print(profile.trim_end()),
-        (None, None) => Ok(()),
+    let own = common.profile.load()?;
+    let created = profile::as_client_of(&own, async |server| server.create_client(request).await)?;
+    if common.json {
+        return output::print_json(&created);
     }
+    output::print(as_profile(created, &own)?.trim_end())
 }
 
 /// The new client's profile, as `--profile` takes it.
@@ -156,7 +146,7 @@ fn as_profile(created: ClientCreated, own: &Profile) -> Result<Zeroizing<String>
             Trust::Authority(_) | Trust::System => None,
         },
         client_id: created.client_id,
-        client_secret: SecretText::new(created.client_secret.expose_secret().to_owned()),
+        client_secret: created.client_secret,
     };
     toml::to_string(&credentials)
         .map(Zeroizing::new)
@@ -164,14 +154,12 @@ fn as_profile(created: ClientCreated, own: &Profile) -> Result<Zeroizing<String>
 }
 
 fn patch(common: &Common, id: Guid, patch: &ClientPatch) -> Result<(), Failure> {
-    let client = as_administrator(&common.profile, async |administrator, _| {
-        Ok(administrator.patch_client(id, patch).await?)
-    })?;
-    print_clients(common, &[client])
+    let client = common.profile.ask(async |server| server.patch_client(id, patch).await)?;
+    print(common, &[client])
 }
 
-fn print_clients(common: &Common, clients: &[ClientInfo]) -> Result<(), Failure> {
-    print_list(common.json, clients, ["ClientId", "Name", "Enabled", "Created", "Roles"], |client| {
+fn print(common: &Common, clients: &[ClientInfo]) -> Result<(), Failure> {
+    common.print(clients, ["ClientId", "Name", "Enabled", "Created", "Roles"], |client| {
         [
             client.client_id.clone(),
             client.display_name.clone(),

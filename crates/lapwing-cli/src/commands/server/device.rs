@@ -1,14 +1,12 @@
 //! `lapwing server device`.
 
 use clap::Subcommand;
+use lapwing_client::graph::Administrator;
 use lapwing_core::types::Guid;
 use lapwing_proto::admin::{DeviceInfo, DevicePatch};
 
-use super::{Common, parse_id, print_list};
-use crate::{
-    failure::Failure,
-    profile::{ProfileArgs, as_administrator},
-};
+use super::{Common, parse_id};
+use crate::{failure::Failure, profile::ProfileArgs};
 
 /// Lists devices, keeps them out, deletes them
 #[derive(Debug, clap::Args)]
@@ -69,41 +67,27 @@ Example:
 
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
     match args.action {
-        Action::List { common } => {
-            let devices = as_administrator(&common.profile, async |administrator, _| {
-                Ok(administrator.devices().await?)
-            })?;
-            print_devices(&common, &devices)
-        }
+        Action::List { common } => print(&common, &common.profile.ask(Administrator::devices)?),
         Action::Enable { id, common } => patch(&common, id, &DevicePatch { enabled: true }),
         Action::Disable { id, common } => patch(&common, id, &DevicePatch { enabled: false }),
-        Action::Delete { id, profile } => {
-            as_administrator(&profile, async |administrator, _| Ok(administrator.delete_device(id).await?))
-        }
+        Action::Delete { id, profile } => profile.ask(async |server| server.delete_device(id).await),
     }
 }
 
 fn patch(common: &Common, id: Guid, patch: &DevicePatch) -> Result<(), Failure> {
-    let device = as_administrator(&common.profile, async |administrator, _| {
-        Ok(administrator.patch_device(id, patch).await?)
-    })?;
-    print_devices(common, &[device])
+    let device = common.profile.ask(async |server| server.patch_device(id, patch).await)?;
+    print(common, &[device])
 }
 
-fn print_devices(common: &Common, devices: &[DeviceInfo]) -> Result<(), Failure> {
-    print_list(
-        common.json,
-        devices,
-        ["DeviceId", "Name", "Enabled", "LastBackup", "Expiry", "Created"],
-        |device| {
-            [
-                device.device_id.clone(),
-                device.display_name.clone(),
-                device.enabled.to_string(),
-                device.last_backup.clone().unwrap_or_default(),
-                device.expiry.clone().unwrap_or_default(),
-                device.created.clone(),
-            ]
-        },
-    )
+fn print(common: &Common, devices: &[DeviceInfo]) -> Result<(), Failure> {
+    common.print(devices, ["DeviceId", "Name", "Enabled", "LastBackup", "Expiry", "Created"], |device| {
+        [
+            device.device_id.clone(),
+            device.display_name.clone(),
+            device.enabled.to_string(),
+            device.last_backup.clone().unwrap_or_default(),
+            device.expiry.clone().unwrap_or_default(),
+            device.created.clone(),
+        ]
+    })
 }

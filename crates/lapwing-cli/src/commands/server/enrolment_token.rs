@@ -1,15 +1,12 @@
 //! `lapwing server enrolment-token`.
 
 use clap::Subcommand;
+use lapwing_client::graph::Administrator;
 use lapwing_core::types::Guid;
 use lapwing_proto::admin::EnrolmentTokenRequest;
 
-use super::{Common, parse_id, print_list};
-use crate::{
-    failure::Failure,
-    output,
-    profile::{ProfileArgs, as_administrator},
-};
+use super::{Common, parse_id};
+use crate::{failure::Failure, output, profile::ProfileArgs};
 
 /// Makes, lists and revokes the tokens by which hosts join
 #[derive(Debug, clap::Args)]
@@ -69,16 +66,12 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
             create(&common, &EnrolmentTokenRequest { description, uses, hours })
         }
         Action::List { common } => list(&common),
-        Action::Revoke { id, profile } => as_administrator(&profile, async |administrator, _| {
-            Ok(administrator.revoke_enrolment_token(id).await?)
-        }),
+        Action::Revoke { id, profile } => profile.ask(async |server| server.revoke_enrolment_token(id).await),
     }
 }
 
 fn create(common: &Common, request: &EnrolmentTokenRequest) -> Result<(), Failure> {
-    let created = as_administrator(&common.profile, async |administrator, _| {
-        Ok(administrator.create_enrolment_token(request).await?)
-    })?;
+    let created = common.profile.ask(async |server| server.create_enrolment_token(request).await)?;
     if common.json {
         return output::print_json(&created);
     }
@@ -90,10 +83,8 @@ fn create(common: &Common, request: &EnrolmentTokenRequest) -> Result<(), Failur
 }
 
 fn list(common: &Common) -> Result<(), Failure> {
-    let tokens = as_administrator(&common.profile, async |administrator, _| {
-        Ok(administrator.enrolment_tokens().await?)
-    })?;
-    print_list(common.json, &tokens, ["Id", "Created", "Expires", "UsesLeft", "Description"], |token| {
+    let tokens = common.profile.ask(Administrator::enrolment_tokens)?;
+    common.print(&tokens, ["Id", "Created", "Expires", "UsesLeft", "Description"], |token| {
         [
             token.id.clone(),
             token.created.clone(),

@@ -7,6 +7,7 @@ mod enrolment_token;
 
 use clap::Subcommand;
 use lapwing_core::types::Guid;
+use serde::Serialize;
 
 use crate::{failure::Failure, output, profile::ProfileArgs};
 
@@ -41,6 +42,25 @@ struct Common {
     json: bool,
 }
 
+impl Common {
+    /// Prints values as JSON or as a table.
+    fn print<T: Serialize, const N: usize>(
+        &self,
+        values: &[T],
+        head: [&str; N],
+        cells: impl Fn(&T) -> [String; N],
+    ) -> Result<(), Failure> {
+        if self.json {
+            return output::print_json(&values);
+        }
+        let mut table = output::Table::new(&head);
+        for value in values {
+            table.row(cells(value).iter().map(String::as_str));
+        }
+        table.print()
+    }
+}
+
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
     match args.topic {
         Topic::EnrolmentToken(args) => enrolment_token::run(args),
@@ -52,21 +72,4 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
 
 fn parse_id(text: &str) -> Result<Guid, String> {
     text.parse().map_err(|error: lapwing_core::types::GuidError| error.to_string())
-}
-
-/// Prints values as JSON or as a table.
-fn print_list<T: serde::Serialize, const N: usize>(
-    json: bool,
-    values: &[T],
-    head: [&str; N],
-    cells: impl Fn(&T) -> [String; N],
-) -> Result<(), Failure> {
-    if json {
-        return output::print_json(&values);
-    }
-    let mut table = output::Table::new(&head);
-    for value in values {
-        table.row(cells(value).iter().map(String::as_str));
-    }
-    table.print()
 }
