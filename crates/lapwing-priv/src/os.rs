@@ -1,13 +1,18 @@
-//! The only file that reads the clock and the random source, waits, and starts processes.
+//! The only file that reads the clock and the random source, waits for locks, and starts processes.
 
 use std::{
-    path::PathBuf,
+    fs::File,
+    io,
+    os::unix::fs::OpenOptionsExt as _,
+    path::{Path, PathBuf},
     process::Command,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use lapwing_core::types::{FileTime, WallTime};
 use rand_core::UnwrapErr;
+
+use crate::sys;
 
 /// What the wall clock shows; 1970 for a clock before that.
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the wall clock")]
@@ -52,6 +57,23 @@ pub(crate) fn poll<T, E>(
         let Some(left) = deadline.left() else { return Ok(None) };
         pause(left.min(POLL_EVERY));
     }
+}
+
+/// Opens the lock file at `path`, made for root alone if there is none, and takes its lock; `None` if somebody else
+/// keeps it for as long as `wait`.
+///
+/// # Errors
+/// What the system says, but for a lock held by another.
+pub(crate) fn lock_file(path: &Path, wait: Duration) -> io::Result<Option<File>> {
+    let file = File::options()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .custom_flags(libc::O_NOFOLLOW)
+        .open(path)?;
+    let held = poll(wait, || sys::try_lock_description(&file).map(|held| held.then_some(())))?;
+    Ok(held.map(|()| file))
 }
 
 #[expect(clippy::disallowed_methods, reason = "file locks of others can only be polled")]

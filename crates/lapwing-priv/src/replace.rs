@@ -9,10 +9,7 @@ use std::{
     path::Path,
 };
 
-use rustix::{
-    fs::{self, AtFlags, Mode, OFlags, XattrFlags},
-    io::Errno,
-};
+use rustix::fs::{self, Mode, OFlags, XattrFlags};
 
 use crate::failpoint;
 
@@ -44,14 +41,15 @@ impl Replacement<'_> {
     /// Whatever the system says; the old file is then still there, whole.
     pub(crate) fn write(&self, content: &[u8]) -> io::Result<()> {
         let folder = File::open(self.folder)?;
-        remove_stale(&folder, self.temp)?;
+        let temp = self.folder.join(self.temp);
+        remove_if_there(&temp)?;
         let written = self.write_temp(&folder, content).and_then(|()| {
             failpoint::hit(self.points.before_rename);
             Ok(fs::renameat(&folder, self.temp, &folder, self.name)?)
         });
         if let Err(error) = written {
             // The first error says more than one about the clean-up, and the next writer cleans up too.
-            drop(remove_stale(&folder, self.temp));
+            drop(remove_if_there(&temp));
             return Err(error);
         }
         failpoint::hit(self.points.after_rename);
@@ -72,11 +70,11 @@ impl Replacement<'_> {
     }
 }
 
-/// Removes what a crash left under `temp`.
-pub(crate) fn remove_stale(folder: &File, temp: &str) -> io::Result<()> {
-    match fs::unlinkat(folder, temp, AtFlags::empty()) {
-        Ok(()) | Err(Errno::NOENT) => Ok(()),
-        Err(error) => Err(error.into()),
+/// Removes a file that a crash may have left.
+pub(crate) fn remove_if_there(path: &Path) -> io::Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        Ok(()) | Err(_) => Ok(()),
     }
 }
 

@@ -51,7 +51,6 @@ impl AccountError {
             Self::Missing { .. } | Self::NoAdministrator { .. } | Self::OtherUid { .. } => {
                 Fault::AccountMissing
             }
-            Self::Line { source: LineError::None, .. } => Fault::AccountMissing,
             Self::Line { .. } | Self::Unsuitable { .. } => Fault::AccountUnsuitable,
             Self::AgeingTooShort { .. } => Fault::AgeingTooShort,
             Self::Locked { .. } => Fault::FileLocked,

@@ -14,7 +14,7 @@ use std::{
 use rustix::process::{Pid, getpid, test_kill_process};
 
 use super::AccountError;
-use crate::{os, sys};
+use crate::{os, replace::remove_if_there};
 
 /// How long each lock is waited for, as `lckpwdf()` waits.
 pub(crate) const LOCK_WAIT_MAX: Duration = Duration::from_secs(15);
@@ -32,15 +32,7 @@ impl AccountLock {
     /// [`AccountError::Locked`] after that; [`AccountError::Io`] if a lock cannot be made at all.
     pub(crate) fn acquire(etc: &Path, wait: Duration) -> Result<Self, AccountError> {
         let path = etc.join(".pwd.lock");
-        let file = File::options()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .custom_flags(libc::O_NOFOLLOW)
-            .open(&path)
-            .map_err(AccountError::io(&path))?;
-        os::poll(wait, || sys::try_lock_description(&file).map(|held| held.then_some(())))
+        let file = os::lock_file(&path, wait)
             .map_err(AccountError::io(&path))?
             .ok_or(AccountError::Locked { path })?;
 
@@ -105,13 +97,6 @@ fn is_stale(link: &Path) -> io::Result<bool> {
         Some(pid) => test_kill_process(pid) == Err(rustix::io::Errno::SRCH),
         None => false,
     })
-}
-
-fn remove_if_there(path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
 }
 
 #[cfg(test)]

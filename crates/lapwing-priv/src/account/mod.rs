@@ -24,34 +24,38 @@ pub(crate) struct Account {
     pub(crate) name: AccountName,
     pub(crate) uid: Uid,
     field: Zeroizing<Vec<u8>>,
-    last_day: Option<u64>,
+    /// The longest its password may be used; `None` for ever.
+    age_days_max: Option<u32>,
+    /// From when on nobody may log on, in days since 1970. shadow(5).
+    expires_day: Option<u32>,
 }
 
 /// Finds an account: one line in each file, the password in `/etc/shadow` alone, a uid of its own.
 ///
 /// # Errors
 /// Whatever of that is not so.
-pub(crate) fn find(root: &Root, name: &AccountName, today: u32) -> Result<Account, AccountError> {
+pub(crate) fn find(root: &Root, name: &AccountName) -> Result<Account, AccountError> {
     let etc = root.etc();
     let uid = find_uid(&etc, name)?;
     let path = etc.join("shadow");
     let file = read(&path)?;
     let line = ShadowLine::find(&file, name.as_str()).map_err(|source| line_error(source, name, &path))?;
     let field = Zeroizing::new(line.field::<1>().to_vec());
-    Ok(Account { name: name.clone(), uid, field, last_day: last_day(&line, today) })
+    Ok(Account {
+        name: name.clone(),
+        uid,
+        field,
+        age_days_max: line.number::<4>().filter(|max| *max < AGE_NEVER_DAYS),
+        expires_day: line.number::<7>(),
+    })
 }
 
 /// Finds the account if it is still the one with that uid.
 ///
 /// # Errors
 /// [`AccountError::OtherUid`], or as [`find`].
-pub(crate) fn find_same(
-    root: &Root,
-    name: &AccountName,
-    uid: Uid,
-    today: u32,
-) -> Result<Account, AccountError> {
-    let account = find(root, name, today)?;
+pub(crate) fn find_same(root: &Root, name: &AccountName, uid: Uid) -> Result<Account, AccountError> {
+    let account = find(root, name)?;
     if account.uid == uid {
         Ok(account)
     } else {
@@ -92,17 +96,24 @@ impl Account {
         &self.field
     }
 
-    /// Checks that the account's own ageing lets the password live until `expiry`.
+    /// Checks that the account's own ageing lets a password set `today`, in days since 1970, live until `expiry`.
     ///
     /// # Errors
     /// [`AccountError::AgeingTooShort`].
-    pub(crate) fn check_outlives(&self, expiry: FileTime) -> Result<(), AccountError> {
-        match self.last_day {
+    pub(crate) fn check_outlives(&self, today: u32, expiry: FileTime) -> Result<(), AccountError> {
+        match self.last_day(today) {
             Some(last_day) if last_day < day(expiry) => {
                 Err(AccountError::AgeingTooShort { name: self.name.clone(), last_day, expiry })
             }
             _ => Ok(()),
         }
+    }
+
+    /// The last day on which a password set today works without any question asked. shadow(5).
+    fn last_day(&self, today: u32) -> Option<u64> {
+        let aged = self.age_days_max.map(|max| u64::from(today) + u64::from(max));
+        let expired = self.expires_day.map(|day| u64::from(day).saturating_sub(1));
+        aged.into_iter().chain(expired).min()
     }
 }
 
@@ -113,14 +124,6 @@ pub(crate) fn day(time: FileTime) -> u64 {
 
 /// From this maximum age on, shadow-utils holds that a password never ages.
 const AGE_NEVER_DAYS: u32 = 10_000;
-
-/// The last day on which a password set today works without any question asked. shadow(5).
-fn last_day(line: &ShadowLine<'_>, today: u32) -> Option<u64> {
-    let aged =
-        line.number::<4>().filter(|max| *max < AGE_NEVER_DAYS).map(|max| u64::from(today) + u64::from(max));
-    let expired = line.number::<7>().map(|day| u64::from(day).saturating_sub(1));
-    aged.into_iter().chain(expired).min()
-}
 
 fn find_uid(etc: &Path, name: &AccountName) -> Result<Uid, AccountError> {
     let unsuitable = |why| AccountError::Unsuitable { name: name.clone(), why };
@@ -170,7 +173,7 @@ mod tests {
         let dir = TestDir::new();
         dir.write("etc/passwd", passwd.as_bytes());
         dir.write("etc/shadow", shadow.as_bytes());
-        find(&Root::new(dir.path()), &"ann".parse().unwrap(), TODAY)
+        find(&Root::new(dir.path()), &"ann".parse().unwrap())
     }
 
     #[test]
@@ -206,7 +209,7 @@ mod tests {
         ];
         for (shadow, outlives) in table {
             let account = find_in("ann:x:1000:1000::/:/bin/sh\n", shadow).unwrap();
-            assert_eq!(account.check_outlives(expiry).is_ok(), outlives, "{shadow}");
+            assert_eq!(account.check_outlives(TODAY, expiry).is_ok(), outlives, "{shadow}");
         }
     }
 }

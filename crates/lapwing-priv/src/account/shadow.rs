@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     hash::{PasswordHash, without_lock},
-    replace::{Points, Replacement, remove_stale},
+    replace::{Points, Replacement, remove_if_there},
     root::Root,
 };
 
@@ -45,7 +45,7 @@ pub(crate) fn put(root: &Root, target: &Target<'_>, hash: &PasswordHash) -> Resu
     let etc = root.etc();
     let path = etc.join("shadow");
     let _lock = AccountLock::acquire(&etc, LOCK_WAIT_MAX)?;
-    let account = find_same(root, target.name, target.uid, target.today)?;
+    let account = find_same(root, target.name, target.uid)?;
     if hash.stands_in(account.field()) {
         // An earlier attempt may have died between rename and fsync.
         return sync(&etc, &path).map_err(AccountError::io(&path));
@@ -62,7 +62,7 @@ pub(crate) fn put(root: &Root, target: &Target<'_>, hash: &PasswordHash) -> Resu
         .write(&new)
         .map_err(AccountError::io(&path))?;
 
-    let kept = find_same(root, target.name, target.uid, target.today)?;
+    let kept = find_same(root, target.name, target.uid)?;
     if kept.field() == *field { Ok(()) } else { Err(AccountError::NotKept { path }) }
 }
 
@@ -76,7 +76,7 @@ const TEMP: &str = ".shadow.lapwing";
 pub(crate) fn clean_up(root: &Root) -> Result<(), AccountError> {
     let etc = root.etc();
     let _lock = AccountLock::acquire(&etc, LOCK_WAIT_MAX)?;
-    File::open(&etc).and_then(|folder| remove_stale(&folder, TEMP)).map_err(AccountError::io(etc))
+    remove_if_there(&etc.join(TEMP)).map_err(AccountError::io(etc))
 }
 
 fn new_field(old: &[u8], managed_before: bool, hash: &PasswordHash) -> zeroize::Zeroizing<Vec<u8>> {

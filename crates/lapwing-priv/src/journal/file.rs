@@ -4,7 +4,7 @@
 
 use std::{
     borrow::Cow,
-    fs::{DirBuilder, File, TryLockError},
+    fs::{DirBuilder, File},
     io::{self, Read as _},
     os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
@@ -88,21 +88,9 @@ impl JournalFile {
         };
         DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(io_error(&folder))?;
         let path = folder.join("lock");
-        let lock = File::options()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .custom_flags(libc::O_NOFOLLOW)
-            .open(&path)
-            .map_err(io_error(&path))?;
-        os::poll(LOCK_WAIT_MAX, || match lock.try_lock() {
-            Ok(()) => Ok(Some(())),
-            Err(TryLockError::WouldBlock) => Ok(None),
-            Err(TryLockError::Error(error)) => Err(error),
-        })
-        .map_err(io_error(&path))?
-        .ok_or(JournalError::Busy { path })?;
+        let lock = os::lock_file(&path, LOCK_WAIT_MAX)
+            .map_err(io_error(&path))?
+            .ok_or(JournalError::Busy { path })?;
 
         let path = folder.join(NAME);
         let journal = match read(&path).map_err(io_error(&path))? {

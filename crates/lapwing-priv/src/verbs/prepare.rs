@@ -88,10 +88,10 @@ impl Work<'_> {
             Some(name) => parse(name)?,
             None => account::built_in_administrator(self.root)?,
         };
-        let account = account::find(self.root, &name, self.today())?;
+        let account = account::find(self.root, &name)?;
         managed.check_account(self.root, &name, account.uid)?;
         self.file.journal.check_budget(self.now, managed.changes_per_day)?;
-        account.check_outlives(expiry)?;
+        account.check_outlives(self.today(), expiry)?;
         account::check_room(&self.root.state())?;
         account::check_replaceable(self.root)?;
         Ok((name, account.uid))

@@ -27,7 +27,7 @@ impl Work<'_> {
         else {
             return Ok(Field::Unmanaged);
         };
-        let account = match account::find_same(self.root, &entry.account, entry.uid, self.today()) {
+        let account = match account::find_same(self.root, &entry.account, entry.uid) {
             Ok(account) => account,
             Err(error) if error.fault() == Fault::AccountMissing => return Ok(Field::Missing),
             Err(error) => return Err(error.into()),
