@@ -50,6 +50,7 @@ pub(crate) fn hash_and_verify(account: &str) -> Result<Duration> {
     ensure!(said.next().transpose()?.as_deref() == Some("ready"), "perl does not start");
     let begun = os::now();
     stdin.write_all(PASSWORD)?;
+    // The end of the password.
     drop(stdin);
     let outcome = said.next().transpose()?;
     let time = begun.elapsed();

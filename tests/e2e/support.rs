@@ -24,15 +24,7 @@ pub(crate) struct Status {
 /// A scene in which the first password is in force and opens the account.
 pub(crate) fn settled() -> Scene {
     let programs = scene::build(Build::WithFailPoints).unwrap();
-    let scene = Scene::set(Lab::new().unwrap(), &programs).unwrap();
-    scene.install_agent().unwrap();
-    scene.enrol().unwrap();
-    // Tests rotate more often than a day of any real host.
-    let managed = scene.host.run(&["cat", "/etc/lapwing/managed.toml"]).unwrap();
-    let generous = format!("changes_per_day = 100\n{managed}");
-    scene.host.write("/etc/lapwing/managed.toml", 0o644, generous.as_bytes()).unwrap();
-    scene.start_agent().unwrap();
-    scene.host.run(&["lapwing", "invoke-policy-processing"]).unwrap();
+    let scene = Scene::settled(Lab::new().unwrap(), &programs).unwrap();
     scene.must_open(&scene.password().unwrap()).unwrap();
     scene
 }

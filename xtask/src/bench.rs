@@ -8,7 +8,7 @@ mod host;
 mod programs;
 mod report;
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 use clap::{Args, ValueEnum};
 
 use self::{
@@ -104,7 +104,8 @@ pub(crate) fn run(bench: &Bench) -> Result<()> {
     for name in
         Name::value_variants().iter().filter(|name| bench.names.is_empty() || bench.names.contains(name))
     {
-        let title = name.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
+        let value = name.to_possible_value().context("a benchmark has no name")?;
+        let title = value.get_name();
         eprintln!("▸ {title}");
         let rows = match name {
             Name::Rotation => host::rotation(&programs, size.rotations)?,
@@ -114,7 +115,7 @@ pub(crate) fn run(bench: &Bench) -> Result<()> {
                 directory::scale(&programs, size.devices, size.scale_rounds, size.scale_requests)?
             }
         };
-        report.add(&title, rows);
+        report.add(title, rows);
     }
     print!("{}", if bench.json { report.to_json()? } else { report.to_table() });
     if report.is_broken() && !bench.smoke {

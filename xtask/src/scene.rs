@@ -53,7 +53,7 @@ pub enum Build {
 }
 
 /// The packages of the four programs, each with the name of its program.
-const PACKAGES: [(&str, &str); 4] = [
+pub const PACKAGES: [(&str, &str); 4] = [
     ("lapwing-agent", "lapwingd"),
     ("lapwing-priv", "lapwingd-priv"),
     ("lapwing-server", "lapwing-server"),
@@ -138,6 +138,22 @@ impl Scene {
         Ok(scene)
     }
 
+    /// A scene in which the first password is in force, and which may rotate more often than a day of any real host.
+    ///
+    /// # Errors
+    /// When any part of that fails.
+    pub fn settled(lab: Lab, programs: &Path) -> Result<Self> {
+        let scene = Self::set(lab, programs)?;
+        scene.install_agent()?;
+        scene.enrol()?;
+        let managed = scene.host.run(&["cat", "/etc/lapwing/managed.toml"])?;
+        let generous = format!("changes_per_day = 100\n{managed}");
+        scene.host.write("/etc/lapwing/managed.toml", 0o644, generous.as_bytes())?;
+        scene.start_agent()?;
+        scene.host.run(&["lapwing", "invoke-policy-processing"])?;
+        Ok(scene)
+    }
+
     /// The server's data folder.
     #[must_use]
     pub fn data(&self) -> &Path {
@@ -209,7 +225,7 @@ impl Scene {
     /// When it cannot be waited for.
     pub fn kill_server(&mut self) -> Result<()> {
         if let Some(mut server) = self.server.take() {
-            server.kill().ok();
+            server.kill()?;
             server.wait()?;
         }
         Ok(())
@@ -339,9 +355,7 @@ impl Scene {
         ensure!(login == Login::Refused, "a password that was replaced is not refused: {login:?}");
         Ok(())
     }
-}
 
-impl Scene {
     /// Lets the host and the server live on after this process, in a kept lab.
     pub fn leave_running(mut self) {
         // A server that is forgotten is not killed; the lab's end is its end.
@@ -351,7 +365,8 @@ impl Scene {
 
 impl Drop for Scene {
     fn drop(&mut self) {
-        // The lab would end it too; this one asks for no root.
-        self.kill_server().ok();
+        if let Err(error) = self.kill_server() {
+            eprintln!("The server is not ended before its lab: {error:#}");
+        }
     }
 }

@@ -5,14 +5,14 @@ use xtask::sys;
 
 use super::{
     Row,
-    programs::{Programs, series, take, text},
+    programs::{Programs, series, take},
     report::{Bound, Measured},
 };
 
 /// Stores over kept connections.
 pub(super) fn store(programs: &Programs, rounds: u32, stores_each: u32) -> Result<Vec<Row>> {
     let mut command = sys::command(&programs.directory);
-    command.args(["store", text(&programs.shipped)?, text(&programs.folder)?]);
+    command.arg("store").args([&programs.shipped, &programs.folder]);
     command.args([rounds.to_string(), stores_each.to_string()]);
     let mut found = series(&mut command, b"")?;
     let stores = take(&mut found, "stores")?;
@@ -33,7 +33,7 @@ pub(super) fn store(programs: &Programs, rounds: u32, stores_each: u32) -> Resul
 /// A large tenant beside a small one.
 pub(super) fn scale(programs: &Programs, devices: u32, rounds: u32, requests: u32) -> Result<Vec<Row>> {
     let mut command = sys::command(&programs.directory);
-    command.args(["scale", text(&programs.shipped)?, text(&programs.folder)?]);
+    command.arg("scale").args([&programs.shipped, &programs.folder]);
     command.args([rounds.to_string(), requests.to_string(), devices.to_string()]);
     let mut found = series(&mut command, b"")?;
     let mut row = |kind: &str, what: &str| -> Result<Row> {

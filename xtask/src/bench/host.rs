@@ -26,19 +26,7 @@ const RESIDENT_KIB_MAX: f64 = 12.0 * 1024.0;
 /// A managed host whose first password is stored.
 fn settled(programs: &Programs) -> Result<Scene> {
     eprintln!("  a host boots and joins");
-    let scene = Scene::set(Lab::new()?, &programs.shipped)?;
-    scene.install_agent()?;
-    scene.enrol()?;
-    // More rotations than in a day of any real host.
-    let managed = scene.host.run(&["cat", "/etc/lapwing/managed.toml"])?;
-    scene.host.write(
-        "/etc/lapwing/managed.toml",
-        0o644,
-        format!("changes_per_day = 100\n{managed}").as_bytes(),
-    )?;
-    scene.start_agent()?;
-    scene.host.run(&["lapwing", "invoke-policy-processing"])?;
-    Ok(scene)
+    Scene::settled(Lab::new()?, &programs.shipped)
 }
 
 /// Rotations, and their parts alone.
@@ -144,12 +132,17 @@ fn usage(host: &Host) -> Result<Usage> {
         cat "/proc/$pid/status"
         for task in "/proc/$pid"/task/*; do [ "${task##*/}" = "$pid" ] || cat "$task/status"; done"#;
     let text = host.run(&["sh", "-euc", SCRIPT])?;
-    let numbers = |name: &str| -> Vec<u64> {
+    let numbers = |name: &str| -> Result<Vec<u64>> {
         let values = text.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
-        values.filter_map(|value| value.split_whitespace().next()?.parse().ok()).collect()
+        Ok(values
+            .filter_map(|value| value.split_whitespace().next())
+            .map(str::parse)
+            .collect::<Result<_, _>>()?)
     };
+    let sum = numbers("voluntary_ctxt_switches")?.into_iter().reduce(|sum, number| sum + number);
+    let resident = numbers("VmRSS")?.into_iter().next();
     Ok(Usage {
-        wake_ups: numbers("voluntary_ctxt_switches").iter().sum(),
-        resident_kib: *numbers("VmRSS").first().context("the kernel tells no VmRSS of lapwingd")?,
+        wake_ups: sum.context("the kernel tells no context switches of lapwingd")?,
+        resident_kib: resident.context("the kernel tells no VmRSS of lapwingd")?,
     })
 }

@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{Command, Stdio},
 };
 
@@ -55,8 +55,7 @@ impl Programs {
             build.args(["--features", "lapwing-server/bench"]);
         }
         eprintln!("▸ {}", sys::shown(&build));
-        sys::run(build.arg("--quiet"))?;
-        let messages = sys::text(build.arg("--message-format=json"))?;
+        let messages = sys::text(build.args(["--quiet", "--message-format=json-render-diagnostics"]))?;
         let (device, directory) = (executable(&messages, "device")?, executable(&messages, "directory")?);
         // Last, because the others leave their packages' programs in the same place, with the benchmarks' features.
         let shipped = if smoke { scene::build(Build::WithFailPoints)? } else { shipped()? };
@@ -70,7 +69,7 @@ const OPTIMISED: [&str; 3] = ["--release", "--target-dir", "target/bench"];
 fn shipped() -> Result<PathBuf> {
     let mut build = sys::rust("cargo");
     build.arg("build").args(OPTIMISED).arg("--bins");
-    for package in ["lapwing-agent", "lapwing-priv", "lapwing-server", "lapwing-cli"] {
+    for (package, _) in scene::PACKAGES {
         build.args(["--package", package]);
     }
     eprintln!("▸ {}", sys::shown(&build));
@@ -81,6 +80,7 @@ fn shipped() -> Result<PathBuf> {
 fn executable(messages: &str, bench: &str) -> Result<PathBuf> {
     messages
         .lines()
+        // A line of another form tells of something else.
         .filter_map(|line| serde_json::from_str::<Message>(line).ok())
         .filter(|message| {
             message.target.as_ref().is_some_and(|target| target.name == bench && target.kind == ["bench"])
@@ -103,9 +103,4 @@ pub(super) fn series(command: &mut Command, input: &[u8]) -> Result<Series> {
 /// One of the series.
 pub(super) fn take(series: &mut Series, name: &str) -> Result<Vec<f64>> {
     series.remove(name).with_context(|| format!("the measuring program printed no {name}"))
-}
-
-/// `path` as an argument.
-pub(super) fn text(path: &Path) -> Result<&str> {
-    path.to_str().context("a path is not UTF-8")
 }
