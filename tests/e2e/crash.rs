@@ -93,17 +93,12 @@ const AND_NOBODY_GOES_ON: &str = r#"ExecStopPost=+/bin/sh -c 'if [ "$SERVICE_RES
 
 /// Arms a unit's fail point, asks for a rotation, and returns once a process of the unit has been killed.
 fn die_at(scene: &Scene, unit: &str, point: &str) {
-    let drop_in = |unit: &str, lines: &str| {
-        let path = format!("/etc/systemd/system/{unit}.d/fail.conf");
+    let drop_in = |unit: &str, name: &str, lines: &str| {
+        let path = format!("/etc/systemd/system/{unit}.d/{name}.conf");
         scene.host.write(&path, 0o644, format!("[Service]\n{lines}\n").as_bytes()).unwrap();
     };
-    drop_in("lapwingd.service", "Restart=no");
-    let armed = format!("Environment=LAPWING_FAILPOINT={point}\n{AND_NOBODY_GOES_ON}");
-    if unit == "lapwingd.service" {
-        drop_in(unit, &format!("Restart=no\n{armed}"));
-    } else {
-        drop_in(unit, &armed);
-    }
+    drop_in("lapwingd.service", "stay", "Restart=no");
+    drop_in(unit, "fail", &format!("Environment=LAPWING_FAILPOINT={point}\n{AND_NOBODY_GOES_ON}"));
     scene.host.run(&["systemctl", "daemon-reload"]).unwrap();
     if unit == "lapwingd.service" {
         scene.host.run(&["systemctl", "restart", unit]).unwrap();

@@ -15,7 +15,7 @@ const SEARCH: &str = include_str!("search.pl");
 /// Known, and planted wherever a search is to find something.
 const CANARY: &str = "Canary-7hT#pQ!x2";
 
-/// Keeps what every process shows of itself, until told to stop.
+/// Keeps what every process shows of itself, until told to stop; one that ends meanwhile shows nothing more.
 const WATCH: &str = r#"while [ ! -e /run/stop ]; do
     cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ
 done >/run/samples 2>/dev/null"#;

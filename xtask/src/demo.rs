@@ -35,11 +35,9 @@ pub(crate) fn run(demo: &Demo) -> Result<()> {
     let shown = Steps::begin();
     let scene = play(&shown, demo.check, &programs)?;
     println!("\nEvery step held, in {}.", shown.elapsed());
-    if demo.check {
-        drop(scene);
-        return Ok(());
+    if !demo.check {
+        leave(scene);
     }
-    leave(scene);
     Ok(())
 }
 

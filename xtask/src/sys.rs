@@ -56,9 +56,13 @@ const BUILD: [&str; 20] = [
 pub fn command(program: impl AsRef<OsStr>) -> Command {
     #[expect(clippy::disallowed_methods, reason = "this is the helper that the lint asks for")]
     let mut command = Command::new(program);
-    let path = env::var("PATH").unwrap_or_default();
-    command.env_clear().env("LC_ALL", "C.UTF-8").env("PATH", format!("{path}:/usr/sbin:/usr/bin:/sbin:/bin"));
+    command.env_clear().env("LC_ALL", "C.UTF-8").env("PATH", search_path());
     command
+}
+
+/// This process's own `PATH`, if it has one, and the folders of the system's programs.
+fn search_path() -> String {
+    env::var("PATH").unwrap_or_default() + ":/usr/sbin:/usr/bin:/sbin:/bin"
 }
 
 /// A command that may use the network: [`command`] and this machine's proxies and trust anchors.
@@ -88,8 +92,7 @@ pub fn workspace() -> &'static Path {
 /// Whether a program of this name is on `PATH` or among the system's own.
 #[must_use]
 pub fn has_program(name: &str) -> bool {
-    let path = env::var("PATH").unwrap_or_default() + ":/usr/sbin:/usr/bin:/sbin:/bin";
-    env::split_paths(&path).any(|folder| folder.join(name).is_file())
+    env::split_paths(&search_path()).any(|folder| folder.join(name).is_file())
 }
 
 /// Runs to the end with this process's own input and output.

@@ -55,7 +55,8 @@ impl Cgroup {
         self.0.join("cgroup.procs")
     }
 
-    /// PID 1 of a booted host, as this machine counts: systemd keeps a group for itself alone.
+    /// PID 1 of a booted host, as this machine counts: systemd keeps a group for itself alone. None of a host that is off,
+    /// for it has no such group, or an empty one.
     pub(super) fn init(&self) -> Option<u32> {
         let members = fs::read_to_string(self.0.join("init.scope/cgroup.procs")).ok()?;
         members.lines().next()?.parse().ok()
@@ -89,7 +90,8 @@ impl Cgroup {
         if !self.0.exists() {
             return Ok(());
         }
-        for entry in fs::read_dir(&self.0)?.flatten() {
+        for entry in fs::read_dir(&self.0)? {
+            let entry = entry?;
             if entry.file_type()?.is_dir() {
                 Self(entry.path()).remove()?;
             }

@@ -253,6 +253,7 @@ impl Host {
             Err(error) => {
                 self.cgroup.kill()?;
                 parent.wait()?;
+                // Without its words the error still says why.
                 let said = fs::read_to_string(&console).unwrap_or_default();
                 Err(error.context(format!("{} does not boot\n{}", self.name(), said.trim_end())))
             }

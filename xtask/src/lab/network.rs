@@ -3,9 +3,10 @@
 //! INVARIANT: both ends of every cable lie in the lab's namespaces; the machine's own network is never touched.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::net::Ipv4Addr;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 
 use crate::sys;
 
@@ -72,8 +73,15 @@ impl Network {
 
     /// Removes every namespace of this lab, and with them all cables.
     pub(super) fn remove(&self) -> Result<()> {
-        let Ok(folder) = fs::read_dir("/run/netns") else { return Ok(()) };
-        for name in folder.flatten().filter_map(|entry| entry.file_name().into_string().ok()) {
+        let namespaces = match fs::read_dir("/run/netns") {
+            // This machine never had one.
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            namespaces => namespaces.context("cannot list the network namespaces")?,
+        };
+        for entry in namespaces {
+            let name = entry?.file_name();
+            // A name that is no text is none of ours.
+            let Some(name) = name.to_str() else { continue };
             let ours =
                 name.strip_prefix(&self.lab).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
             if ours {

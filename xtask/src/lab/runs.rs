@@ -3,6 +3,7 @@
 //! INVARIANT: a lab whose lock is free belongs to nobody, and the next one that begins removes it.
 
 use std::fs::{self, File};
+use std::io::ErrorKind;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{self, Command};
@@ -158,10 +159,16 @@ fn labs() -> Result<PathBuf> {
 
 /// The names of the folders in a folder. One that begins with a dot is not a host's: see [`super::Lab::folder`].
 fn names(folder: &Path) -> Result<Vec<String>> {
-    let Ok(entries) = fs::read_dir(folder) else { return Ok(Vec::new()) };
+    let entries = match fs::read_dir(folder) {
+        // It is not there yet, or its lab has just ended.
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.with_context(|| format!("cannot read {}", folder.display()))?,
+    };
     let mut names = Vec::new();
-    for entry in entries.flatten() {
+    for entry in entries {
+        let entry = entry?;
         if entry.file_type()?.is_dir() {
+            // A name that is no text is none of ours.
             names.extend(entry.file_name().into_string().ok().filter(|name| !name.starts_with('.')));
         }
     }

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::ErrorKind;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use xtask::sys;
 
 /// Path from the top of the workspace, and content; none for files that are not text.
@@ -19,9 +20,13 @@ impl Tree {
         let list = sys::text(git.current_dir(sys::workspace()))?;
         let mut files = BTreeMap::new();
         for path in list.split_terminator('\0') {
-            // Listed and not there: deleted, and not yet committed as such.
-            if let Ok(content) = fs::read(sys::workspace().join(path)) {
-                files.insert(path.to_owned(), String::from_utf8(content).ok());
+            match fs::read(sys::workspace().join(path)) {
+                Ok(content) => {
+                    files.insert(path.to_owned(), String::from_utf8(content).ok());
+                }
+                // Listed and not there: deleted, and not yet committed as such.
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                Err(error) => return Err(error).with_context(|| format!("cannot read {path}")),
             }
         }
         Ok(Self(files))
