@@ -28,5 +28,6 @@ pub mod generate;
 #[cfg(feature = "wire")]
 pub mod local;
 pub mod policy;
+pub mod root_half;
 pub mod secret;
 pub mod types;

@@ -188,6 +188,7 @@ async fn rekey(data: &Path) -> anyhow::Result<ExitCode> {
     let new = Kek::generate(&mut os::rng());
     // Durable before the database names it; if we end in between, the old one is still named and still there.
     data.write(&data.next_kek(), &new.expose_file())?;
+    crate::failpoint::reach("rekey-before-commit");
     let writer = writer.spawn();
     let record = record(os::now(), Actor::Local, Activity::ReplaceKey, &new.id().to_string());
     let rekey = Rekey { tenant: meta.tenant, old: keys.kek, new, record };

@@ -62,6 +62,16 @@ impl fmt::Display for Uid {
     }
 }
 
+/// One of several servers that hold the same directory and tell one another late: a domain controller, by its name.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Replica(pub String);
+
+impl fmt::Display for Replica {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 /// Which directory a password is stored in. Printed as `lapwing:TENANT`, `entra:TENANT` or `ad:DOMAIN`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum DirectoryId {

@@ -1,10 +1,13 @@
 //! The program is killed at the worst moments of a store, and a handler panics.
 
+use std::os::unix::process::ExitStatusExt as _;
+
 use lapwing_proto::register::{Condition, LapwingUpload};
+use tempfile::TempDir;
 
 use crate::{
     device::{Device, account, version},
-    harness::{Request, Server, run},
+    harness::{Request, Server, run, run_with},
     life::passwords,
 };
 
@@ -25,7 +28,7 @@ fn crash_at(point: &str) -> (Server, Device, bool) {
         Request { method: "POST", path: &path, bearer: Some(&device.token), body: &body, identity: None };
     assert!(server.try_send(&request).is_err(), "{point}: no answer");
     let (status, folder) = server.wait();
-    assert_eq!(std::os::unix::process::ExitStatusExt::signal(&status), Some(9));
+    assert_eq!(status.signal(), Some(9));
     let server = Server::open(folder, None);
     let device = device.renewed(&server);
     let landed = device.state(&server).version == Some(upload.version);
@@ -50,6 +53,29 @@ fn a_crash_after_the_commit_keeps_what_was_not_answered() {
         let (_, folder) = server.stop();
         assert_eq!(run(&["audit", "verify"], folder.path()).status.code(), Some(0));
     }
+}
+
+#[test]
+fn a_crash_while_the_key_encryption_key_is_replaced_leaves_one_that_opens_everything() {
+    let server = Server::start();
+    let mut device = Device::join(&server, "host");
+    device.store_and_check(&server, &device.seal("kept", version(), Condition::Absent, None));
+    let (_, mut folder) = server.stop();
+    for (point, is_new) in [("rekey-before-commit", false), ("rekey-before-rename", true)] {
+        let key = |folder: &TempDir| std::fs::read_to_string(folder.path().join("kek.toml")).unwrap();
+        let before = key(&folder);
+        let killed = run_with(&["rekey"], folder.path(), &[("LAPWING_FAILPOINT", point)]);
+        assert_eq!(killed.status.signal(), Some(9), "{point}");
+        assert_eq!(key(&folder), before, "{point}");
+        let server = Server::open(folder, None);
+        device = device.renewed(&server);
+        assert_eq!(passwords(&server, &device), ["kept"], "{point}");
+        (_, folder) = server.stop();
+        assert_eq!(key(&folder) != before, is_new, "{point}");
+        assert!(run(&["rekey"], folder.path()).status.success(), "{point}: again, to its end");
+    }
+    let server = Server::open(folder, None);
+    assert_eq!(passwords(&server, &device.renewed(&server)), ["kept"]);
 }
 
 #[test]

@@ -70,7 +70,14 @@ fn program() -> Command {
 
 /// Runs a subcommand to its end.
 pub(crate) fn run(arguments: &[&str], folder: &Path) -> Output {
-    program().args(arguments).arg("--data").arg(folder).output().unwrap()
+    run_with(arguments, folder, &[])
+}
+
+/// As [`run`], with these variables in its environment.
+pub(crate) fn run_with(arguments: &[&str], folder: &Path, variables: &[(&str, &str)]) -> Output {
+    let mut command = program();
+    command.args(arguments).arg("--data").arg(folder).envs(variables.iter().copied());
+    command.output().unwrap()
 }
 
 pub(crate) fn set_up(folder: &Path) {
