@@ -5,7 +5,7 @@ use std::{io, os::fd::OwnedFd, time::SystemTime};
 
 use lapwing_core::{
     agent::Deadline,
-    types::{BootTime, FileTime, Guid, Now, RunId, WallTime},
+    types::{BootId, BootTime, FileTime, Guid, Now, RunId, WallTime},
 };
 use rustix::{
     io::Errno,
@@ -100,6 +100,14 @@ async fn fired(timer: &AsyncFd<OwnedFd>) -> io::Result<()> {
 /// Draws the name of this run.
 pub(crate) fn run_id() -> RunId {
     RunId(Guid::from_random_bytes(random()))
+}
+
+/// Names this boot. A kernel that names none gives each run of this program one of its own, so that what must outlast a
+/// restart is counted by the wall clock.
+pub(crate) fn boot_id() -> BootId {
+    let told = std::fs::read_to_string("/proc/sys/kernel/random/boot_id");
+    let parsed = told.ok().and_then(|text| text.trim().parse().ok());
+    BootId(parsed.unwrap_or_else(|| Guid::from_random_bytes(random())))
 }
 
 /// Draws the name of a request.

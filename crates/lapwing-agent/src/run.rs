@@ -43,7 +43,7 @@ pub(crate) async fn run(root: Root) -> anyhow::Result<()> {
     tasks.spawn(perform(Executor::new(root.clone(), os::run_id()), to_do, done));
     tasks.spawn(rpc::serve(listener, root.clone(), calls_in));
 
-    let mut machine = Machine::new(os::now(), os::seed(), memory::load(&root));
+    let mut machine = Machine::new(os::now(), os::boot_id(), os::seed(), memory::load(&root));
     let mut waiting = Waiting::default();
     log::raise(&Event::Loaded);
     machine.handle(os::now(), Input::Timer);
@@ -56,16 +56,17 @@ pub(crate) async fn run(root: Root) -> anyhow::Result<()> {
                 Action::Answer(id, answer) => waiting.answer(id, answer),
                 Action::ReadJournal { .. }
                 | Action::ReadPolicy { .. }
-                | Action::Connect
+                | Action::Connect { .. }
                 | Action::ReadState
                 | Action::Prepare { .. }
                 | Action::FetchSeal(_)
-                | Action::CountSend(_)
+                | Action::CountSend { .. }
                 | Action::UncountSend(_)
                 | Action::Store(_)
                 | Action::Commit { .. }
                 | Action::Reinstate(_)
                 | Action::Forget
+                | Action::Disconnect
                 | Action::Remember(_) => {
                     orders.send(action).await.context("the performer of actions has ended")?
                 }

@@ -12,6 +12,7 @@ mod crypt;
 mod dry_run;
 mod failpoint;
 mod hash;
+mod host;
 mod journal;
 mod listen;
 mod log;

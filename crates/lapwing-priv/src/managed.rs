@@ -16,10 +16,11 @@ use ed25519_dalek::VerifyingKey;
 use hpke::Deserializable as _;
 use lapwing_core::{
     local::root_half::Fault,
+    root_half::COMMITS_MAX,
     types::{AccountName, DeviceId, DirectoryId, RecordId, TenantId, Uid},
 };
 
-use crate::{journal::COMMITS_MAX, root::Root, seal::SealKey};
+use crate::{root::Root, seal::SealKey};
 
 /// The longest file that is read, in bytes.
 pub(crate) const FILE_LEN_MAX: u64 = 64 * 1024;

@@ -54,6 +54,7 @@ impl Directory {
                 DirectoryId::LapwingServer(_) => Guarantees::ComparesAndTells,
                 DirectoryId::EntraId(_) | DirectoryId::ActiveDirectory(_) => Guarantees::None,
             },
+            replica: None,
             age_days_min: announced.and_then(|announced| u16::try_from(announced.password_age_days_min).ok()),
         };
         self.session = Some(session);

@@ -3,6 +3,7 @@
 //! It is no second truth: losing it costs at most the rotation that is owed after drift was healed. So a file that cannot
 //! be read starts anew, and one that cannot be written is reported.
 
+use core::time::Duration;
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, Write as _},
@@ -14,7 +15,7 @@ use lapwing_client::identity::Root;
 use lapwing_core::{
     agent::Memory,
     event::{Event, Hresult},
-    types::{FileTime, WallTime},
+    types::{Age, BootId, BootTime, FileTime, Now, WallTime},
 };
 use serde::{Deserialize, Serialize};
 
@@ -31,6 +32,36 @@ struct OnDisk {
     policy_source: Option<String>,
     age_days_min: Option<u16>,
     drift_healed: bool,
+    last_send: Option<AgeOnDisk>,
+    activated: Option<AgeOnDisk>,
+    behind: Vec<(String, AgeOnDisk)>,
+}
+
+/// An age, in both clocks.
+#[derive(Debug, Serialize, Deserialize)]
+struct AgeOnDisk {
+    carried: Duration,
+    boot_id: String,
+    boot: Duration,
+    wall: String,
+}
+
+impl From<&Age> for AgeOnDisk {
+    fn from(age: &Age) -> Self {
+        Self {
+            carried: age.carried,
+            boot_id: age.boot_id.0.to_string(),
+            boot: age.since.boot.0,
+            wall: age.since.wall.0.to_string(),
+        }
+    }
+}
+
+impl AgeOnDisk {
+    fn parse(self) -> Option<Age> {
+        let since = Now { wall: WallTime(self.wall.parse().ok()?), boot: BootTime(self.boot) };
+        Some(Age { carried: self.carried, boot_id: BootId(self.boot_id.parse().ok()?), since })
+    }
 }
 
 /// Reads it; a new one if there is none or it is damaged.
@@ -49,6 +80,13 @@ pub(crate) fn load(root: &Root) -> Memory {
         policy_source: on_disk.policy_source,
         age_days_min: on_disk.age_days_min,
         drift_healed: on_disk.drift_healed,
+        last_send: on_disk.last_send.and_then(AgeOnDisk::parse),
+        activated: on_disk.activated.and_then(AgeOnDisk::parse),
+        behind: on_disk
+            .behind
+            .into_iter()
+            .filter_map(|(replica, age)| Some((replica.parse().ok()?, age.parse()?)))
+            .collect(),
     }
 }
 
@@ -60,6 +98,9 @@ pub(crate) fn save(root: &Root, memory: &Memory) {
         policy_source: memory.policy_source.clone(),
         age_days_min: memory.age_days_min,
         drift_healed: memory.drift_healed,
+        last_send: memory.last_send.as_ref().map(AgeOnDisk::from),
+        activated: memory.activated.as_ref().map(AgeOnDisk::from),
+        behind: memory.behind.iter().map(|(replica, age)| (replica.to_string(), age.into())).collect(),
     };
     let written = serde_json::to_vec_pretty(&on_disk)
         .map_err(io::Error::from)
@@ -84,6 +125,8 @@ fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use lapwing_core::types::Guid;
+
     use super::*;
 
     fn root() -> (tempfile::TempDir, Root) {
@@ -91,6 +134,14 @@ mod tests {
         fs::create_dir_all(dir.path().join("var/lib/lapwing")).unwrap();
         let root = Root::at(dir.path().to_path_buf());
         (dir, root)
+    }
+
+    fn age() -> Age {
+        let now = Now {
+            wall: WallTime("2026-01-02T03:04:05Z".parse().unwrap()),
+            boot: BootTime(Duration::new(77, 5)),
+        };
+        Age { carried: Duration::from_secs(3), ..Age::new(now, BootId(Guid::from_bytes([9; 16]))) }
     }
 
     #[test]
@@ -102,6 +153,9 @@ mod tests {
             policy_source: Some("Local".to_owned()),
             age_days_min: Some(1),
             drift_healed: true,
+            last_send: Some(age()),
+            activated: None,
+            behind: vec![("dc1.corp.example".parse().unwrap(), age())],
         };
         save(&root, &memory);
         assert_eq!(load(&root), memory);

@@ -45,7 +45,8 @@ impl Executor {
         match action {
             Action::ReadJournal { begin } => Some(Outcome::Journal(self.root_half.journal(begin).await)),
             Action::ReadPolicy { age_days_min } => Some(Outcome::Policy(self.read_policy(age_days_min))),
-            Action::Connect => Some(Outcome::Connected(self.directory.connect().await)),
+            // One server, whatever is preferred or avoided.
+            Action::Connect { .. } => Some(Outcome::Connected(self.directory.connect().await)),
             Action::ReadState => Some(Outcome::State(self.directory.state().await)),
             Action::Prepare { plan, directory, record, expiry } => {
                 failpoint::hit("agent.before_prepare");
@@ -62,7 +63,9 @@ impl Executor {
                     prepared
                 }),
             )),
-            Action::CountSend(version) => Some(Outcome::Counted(self.root_half.count_send(version).await)),
+            Action::CountSend { version, to } => {
+                Some(Outcome::Counted(self.root_half.count_send(version, to.as_ref()).await))
+            }
             Action::UncountSend(version) => {
                 Some(Outcome::Counted(self.root_half.uncount_send(version).await))
             }
@@ -75,15 +78,18 @@ impl Executor {
                 failpoint::hit("agent.after_store");
                 Some(Outcome::Stored(stored))
             }
-            Action::Commit { version, receipt } => {
+            Action::Commit { version, receipt, by } => {
                 failpoint::hit("agent.before_commit");
-                let committed = self.root_half.commit(version, receipt.as_ref()).await;
+                let committed = self.root_half.commit(version, receipt.as_ref(), by.as_ref()).await;
                 failpoint::hit("agent.after_commit");
                 Some(Outcome::Committed(committed))
             }
             Action::Reinstate(version) => Some(Outcome::Committed(self.root_half.reinstate(version).await)),
             Action::Forget => {
                 self.material = None;
+                None
+            }
+            Action::Disconnect => {
                 self.directory.disconnect();
                 None
             }

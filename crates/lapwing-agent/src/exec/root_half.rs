@@ -14,7 +14,7 @@ use lapwing_core::{
     secret::Password,
     types::{
         AccountNameError, DirectoryId, DirectoryIdError, FileTimeError, GuidError, PasswordVersion, RecordId,
-        RunId, Uid, WallTime,
+        Replica, ReplicaError, RunId, Uid, WallTime,
     },
 };
 use serde::{Deserialize, de::DeserializeOwned};
@@ -72,6 +72,8 @@ enum AnswerError {
     Time(#[from] FileTimeError),
     #[error("a directory in the root half's answer is malformed")]
     Directory(#[from] DirectoryIdError),
+    #[error("a replica in the root half's answer is malformed")]
+    Replica(#[from] ReplicaError),
     #[error("a seal in the root half's answer is malformed")]
     Seal(#[from] base64::DecodeError),
 }
@@ -87,6 +89,7 @@ impl AnswerError {
             | Self::Account(_)
             | Self::Time(_)
             | Self::Directory(_)
+            | Self::Replica(_)
             | Self::Seal(_) => "install lapwingd and lapwingd-priv of the same version",
         }
     }
@@ -149,11 +152,17 @@ impl RootHalf {
         self.ask(&Request::Ciphertext(self.of_version(version)), prepared).await
     }
 
-    pub(super) async fn count_send(&self, version: PasswordVersion) -> Result<u32, RootHalfFailure> {
-        self.ask(&Request::CountSend(self.of_version(version)), |counted: wire::Counted| {
-            Ok(counted.unanswered)
-        })
-        .await
+    pub(super) async fn count_send(
+        &self,
+        version: PasswordVersion,
+        to: Option<&Replica>,
+    ) -> Result<u32, RootHalfFailure> {
+        let request = Request::CountSend(wire::CountSend {
+            run: self.run.to_string(),
+            version: version.to_string(),
+            to: to.map(ToString::to_string),
+        });
+        self.ask(&request, |counted: wire::Counted| Ok(counted.unanswered)).await
     }
 
     pub(super) async fn uncount_send(&self, version: PasswordVersion) -> Result<u32, RootHalfFailure> {
@@ -168,11 +177,13 @@ impl RootHalf {
         &self,
         version: PasswordVersion,
         receipt: Option<&Receipt>,
+        by: Option<&Replica>,
     ) -> Result<Committed, RootHalfFailure> {
         let request = Request::Commit(wire::Commit {
             run: self.run.to_string(),
             version: version.to_string(),
             receipt: receipt.map(|receipt| STANDARD.encode(&receipt.0)),
+            by: by.map(ToString::to_string),
         });
         self.ask(&request, committed).await
     }
@@ -241,6 +252,7 @@ fn entry(entry: wire::Entry) -> Result<Entry, AnswerError> {
         prepared: WallTime(entry.prepared.parse()?),
         recorded: entry.recorded,
         sealed: entry.sealed,
+        acknowledged_by: entry.acknowledged_by.map(|replica| replica.parse()).transpose()?,
     })
 }
 
@@ -271,6 +283,7 @@ fn prepared(prepared: wire::Prepared) -> Result<(Prepared, Material), AnswerErro
         account: prepared.account.parse()?,
         uid: Uid(prepared.uid),
         expiry: WallTime(prepared.expiry.parse()?),
+        sealed: matches!(material, Material::Sealed(_)),
         warning: prepared.warning,
     };
     Ok((prepared, material))

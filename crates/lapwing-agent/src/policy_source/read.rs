@@ -62,6 +62,7 @@ fn managed(policy: &ManagedPolicy) -> Verdict {
             passphrase_length: policy.passphrase_length,
             word_list: policy.word_list.clone(),
         },
+        activation_grace: policy.activation_grace,
         expiry_protected: policy.expiry_protected,
     })
 }

@@ -9,20 +9,21 @@ use super::{
     },
     failure::Failure,
     journal::Entry,
-    machine::Machine,
+    machine::{CLEAR_TEXT_KEPT_MAX, Machine},
     resolve::Held,
 };
 use crate::{
     event::{Event, EventId},
-    types::{Now, PasswordVersion},
+    types::{Now, PasswordVersion, Replica},
 };
 
 /// How often one cycle starts over because the directory held something else than it had just said.
-const ROUNDS_MAX: u8 = 3;
+pub(super) const ROUNDS_MAX: u8 = 3;
 
 impl Machine {
     pub(super) fn on_prepared(
         &mut self,
+        now: Now,
         mut cycle: Box<Cycle>,
         facts: Facts,
         held: Held,
@@ -32,16 +33,29 @@ impl Machine {
         if let Some(warning) = &prepared.warning {
             self.raise(&mut cycle, Event::PasswordRuleWarned { text: warning.clone() });
         }
-        match facts.session.guarantees {
-            Guarantees::ComparesAndTells => self.store(cycle, facts, held, prepared),
-            Guarantees::None => {
-                let count = Action::CountSend(prepared.version);
-                self.go(cycle, Step::Counting(facts, held, prepared), count);
-            }
-        }
+        self.send(now, cycle, facts, held, prepared);
     }
 
-    pub(super) fn store(&mut self, mut cycle: Box<Cycle>, facts: Facts, held: Held, prepared: Prepared) {
+    /// Sends what is prepared, noted first where the directory cannot tell later what became of it.
+    pub(super) fn send(&mut self, now: Now, cycle: Box<Cycle>, facts: Facts, held: Held, prepared: Prepared) {
+        match facts.session.guarantees {
+            Guarantees::ComparesAndTells => return self.store(cycle, facts, held, prepared, 0),
+            Guarantees::EachReplica => {}
+            Guarantees::None => self.note_send(now),
+        }
+        let count = Action::CountSend { version: prepared.version, to: facts.session.replica.clone() };
+        self.go(cycle, Step::Counting(facts, held, prepared), count);
+    }
+
+    /// Sends it; so many sends, this one included, have no answer where they are counted.
+    pub(super) fn store(
+        &mut self,
+        mut cycle: Box<Cycle>,
+        facts: Facts,
+        held: Held,
+        prepared: Prepared,
+        unanswered: u32,
+    ) {
         self.raise(&mut cycle, Event::EntraRequestSent { url: facts.session.endpoint.clone() });
         let store = Store {
             version: prepared.version,
@@ -51,7 +65,7 @@ impl Machine {
             in_force: facts.aim.journal.current.as_ref().map(|current| current.version),
             expiry: prepared.expiry,
         };
-        self.go(cycle, Step::Storing(facts, prepared), Action::Store(store));
+        self.go(cycle, Step::Storing(facts, prepared, unanswered), Action::Store(store));
     }
 
     pub(super) fn on_stored(
@@ -60,6 +74,7 @@ impl Machine {
         mut cycle: Box<Cycle>,
         facts: Facts,
         prepared: Prepared,
+        unanswered: u32,
         stored: StoreOutcome,
     ) {
         match stored {
@@ -67,9 +82,10 @@ impl Machine {
                 self.raise(&mut cycle, Event::EntraUpdated);
                 self.raise(&mut cycle, events::acknowledged(&facts.session, prepared.version));
                 let Prepared { version, account, uid, expiry, .. } = prepared;
-                let Session { directory, record, .. } = facts.session;
+                let Session { directory, record, replica, .. } = facts.session;
                 let prepared_now = Some(PreparedNow { source: facts.aim.source, directory, record });
-                self.commit(cycle, Committing { version, account, uid, expiry, prepared_now }, receipt);
+                let committing = Committing { version, account, uid, expiry, prepared_now };
+                self.commit(cycle, committing, receipt, replica);
             }
             StoreOutcome::VersionMismatch(_) if cycle.rounds < ROUNDS_MAX => {
                 // An earlier send of ours may have landed in between: start over from the journal and ask.
@@ -92,11 +108,13 @@ impl Machine {
                 self.uncount(now, cycle, facts, prepared.version, failure);
             }
             StoreOutcome::Unanswered(failure) => {
-                let unanswered = facts.aim.journal.unanswered.saturating_add(1);
-                self.raise(&mut cycle, events::unanswered(&facts.session, prepared.version, unanswered));
+                self.raise(
+                    &mut cycle,
+                    events::unanswered(&facts.session, prepared.version, unanswered.max(1)),
+                );
                 match facts.session.guarantees {
-                    Guarantees::ComparesAndTells => {}
-                    Guarantees::None => self.hold_sends(now, unanswered),
+                    Guarantees::ComparesAndTells | Guarantees::EachReplica => self.keep(now, prepared),
+                    Guarantees::None => self.note_send(now),
                 }
                 self.fail(now, cycle, Failure::unanswered(failure));
             }
@@ -114,16 +132,30 @@ impl Machine {
     ) {
         match facts.session.guarantees {
             Guarantees::ComparesAndTells => self.on_send_failed(now, cycle, &facts, failure),
-            Guarantees::None => {
+            Guarantees::EachReplica | Guarantees::None => {
                 let action = Action::UncountSend(version);
                 self.go(cycle, Step::Uncounting(facts, Box::new(failure)), action);
             }
         }
     }
 
-    pub(super) fn commit(&mut self, cycle: Box<Cycle>, committing: Committing, receipt: Option<Receipt>) {
+    /// Has the shell keep clear text whose send may not have landed, so that the same bytes can be sent again. What is
+    /// sealed can be had again at any time.
+    fn keep(&mut self, now: Now, prepared: Prepared) {
+        if !prepared.sealed && self.kept.is_none() {
+            self.kept = Some((prepared, now.boot.saturating_add(CLEAR_TEXT_KEPT_MAX)));
+        }
+    }
+
+    pub(super) fn commit(
+        &mut self,
+        cycle: Box<Cycle>,
+        committing: Committing,
+        receipt: Option<Receipt>,
+        by: Option<Replica>,
+    ) {
         let version = committing.version;
-        self.go(cycle, Step::Committing(committing), Action::Commit { version, receipt });
+        self.go(cycle, Step::Committing(committing), Action::Commit { version, receipt, by });
     }
 
     pub(super) fn on_committed(
@@ -136,7 +168,10 @@ impl Machine {
         self.raise(&mut cycle, events::updated(committed));
         self.memory.last_rotation = Some(now.wall);
         self.report.last_rotation = Some(now.wall);
-        self.timers.hold_sends = None;
+        self.kept = None;
+        self.memory.last_send = None;
+        self.memory.activated = None;
+        self.memory.behind.clear();
         self.timers.expiry = Some(committing.expiry);
         if core::mem::take(&mut self.foreign_met) {
             self.memory.last_foreign = Some(now.wall);
@@ -164,6 +199,7 @@ impl Machine {
             prepared: now.wall,
             recorded: true,
             sealed: false,
+            acknowledged_by: None,
         });
         self.report.candidates = 0;
         self.report.unanswered = 0;

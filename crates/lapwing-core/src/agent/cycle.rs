@@ -49,8 +49,8 @@ pub(super) enum Step {
     Preparing(Facts, Held),
     /// A send is counted.
     Counting(Facts, Held, Prepared),
-    /// The directory is sent the password.
-    Storing(Facts, Prepared),
+    /// The directory is sent the password; so many sends, this one included, have no answer.
+    Storing(Facts, Prepared, u32),
     /// A send that was answered or never made is uncounted, before the failure is dealt with.
     Uncounting(Facts, Box<DirectoryFailure>),
     /// The root half records and commits.

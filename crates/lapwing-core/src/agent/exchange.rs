@@ -12,7 +12,7 @@ use super::{
 use crate::{
     event::{Event, Hresult},
     fault::Fault,
-    types::{AccountName, DirectoryId, PasswordVersion, RecordId, Uid, WallTime},
+    types::{AccountName, Age, DirectoryId, PasswordVersion, RecordId, Replica, Uid, WallTime},
 };
 
 /// What the machine is told.
@@ -26,6 +26,8 @@ pub enum Input {
     PolicyChanged,
     /// The network changed, or the host woke: the directory may be reachable again.
     NetworkChanged,
+    /// Somebody has replaced or changed the account's file.
+    AccountChanged,
     /// An action has ended.
     Outcome(Outcome),
 }
@@ -57,7 +59,12 @@ pub enum Action {
         age_days_min: Option<u16>,
     },
     /// Discover the directory and authenticate to it. Ends in [`Outcome::Connected`].
-    Connect,
+    Connect {
+        /// The replica to go to if it answers, where the directory has several.
+        prefer: Option<Replica>,
+        /// Replicas that are behind this host.
+        avoid: Vec<Replica>,
+    },
     /// Ask the directory what it holds. Ends in [`Outcome::State`].
     ReadState,
     /// Have the root half prepare a change; the shell keeps what it answers to store. Ends in [`Outcome::Prepared`].
@@ -74,7 +81,12 @@ pub enum Action {
     /// Fetch a candidate's seal from the root half again. Ends in [`Outcome::Prepared`].
     FetchSeal(PasswordVersion),
     /// Have the root half count a send before it is made. Ends in [`Outcome::Counted`].
-    CountSend(PasswordVersion),
+    CountSend {
+        /// What is sent.
+        version: PasswordVersion,
+        /// To which replica, where the directory has several.
+        to: Option<Replica>,
+    },
     /// Take the last counted send back: it has been answered or was never made. Ends in [`Outcome::Counted`].
     UncountSend(PasswordVersion),
     /// Send the password of this version to the directory, once. Ends in [`Outcome::Stored`].
@@ -85,11 +97,15 @@ pub enum Action {
         version: PasswordVersion,
         /// How it proved that, where it does.
         receipt: Option<Receipt>,
+        /// Which replica did, where the directory has several.
+        by: Option<Replica>,
     },
     /// Have the root half put the hash in force back into the account. Ends in [`Outcome::Committed`].
     Reinstate(PasswordVersion),
     /// Wipe whatever password or seal is held. Has no outcome.
     Forget,
+    /// Close the connection to the directory. Has no outcome.
+    Disconnect,
     /// Write an event. Has no outcome.
     Raise(Event),
     /// Answer a request. Has no outcome.
@@ -151,6 +167,8 @@ pub struct Session {
     pub endpoint: String,
     /// What the directory can do.
     pub guarantees: Guarantees,
+    /// Which of the directory's replicas this is, where it has several.
+    pub replica: Option<Replica>,
     /// The lowest age in days that it announces, if it does.
     pub age_days_min: Option<u16>,
 }
@@ -160,6 +178,8 @@ pub struct Session {
 pub enum Guarantees {
     /// It compares versions, tells the one it holds, and answers a repeat alike: `lapwing-server`.
     ComparesAndTells,
+    /// Each of its replicas does, for itself; what one holds the others learn later: Active Directory.
+    EachReplica,
     /// Neither: Entra ID. Sends are counted and spaced out.
     None,
 }
@@ -188,6 +208,8 @@ pub struct Prepared {
     pub uid: Uid,
     /// When it will expire.
     pub expiry: WallTime,
+    /// Whether what is sent is ciphertext, to be had from the root half again.
+    pub sealed: bool,
     /// A warning of the host's password rules that every candidate drew alike.
     pub warning: Option<String>,
 }
@@ -312,4 +334,10 @@ pub struct Memory {
     pub age_days_min: Option<u16>,
     /// Whether drift was healed and the rotation that has to follow it has not come about yet.
     pub drift_healed: bool,
+    /// When a directory that neither compares nor tells was last sent something that it has not answered.
+    pub last_send: Option<Age>,
+    /// When a policy was first seen that manages an account here, until the first rotation.
+    pub activated: Option<Age>,
+    /// When a replica was first seen to be behind this host.
+    pub behind: Vec<(Replica, Age)>,
 }

@@ -1,6 +1,6 @@
 //! What the machine knows of the root half's journal: everything but the hashes.
 
-use crate::types::{AccountName, DirectoryId, PasswordVersion, RecordId, Uid, WallTime};
+use crate::types::{AccountName, DirectoryId, PasswordVersion, RecordId, Replica, Uid, WallTime};
 
 /// One password of the journal.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +23,8 @@ pub struct Entry {
     pub recorded: bool,
     /// Whether its ciphertext can be had again.
     pub sealed: bool,
+    /// The replica that acknowledged it, where the directory has several.
+    pub acknowledged_by: Option<Replica>,
 }
 
 impl Entry {

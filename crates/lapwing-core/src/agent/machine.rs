@@ -6,14 +6,14 @@ use std::collections::{BTreeSet, VecDeque};
 use super::{
     backoff::{Backoff, Jitter, Patience},
     cycle::{Cycle, Step},
-    exchange::{Action, Answer, AnswerResult, Input, Memory, Request, RequestId},
+    exchange::{Action, Answer, AnswerResult, Input, Memory, Prepared, Request, RequestId},
     failure::Failure,
     journal::Entry,
     plan::Cause,
 };
 use crate::{
     event::{Event, EventId},
-    types::{BootTime, Now, WallTime},
+    types::{Age, BootId, BootTime, Now, WallTime},
 };
 
 /// The time between two cycles, in seconds; Windows' is hard-coded to the same.
@@ -22,6 +22,8 @@ pub const CYCLE_SECONDS: u64 = 3600;
 pub const REQUESTS_MAX: usize = 64;
 /// A directory that neither compares nor tells is sent nothing for this long after an unanswered send.
 const HOLD_AFTER_UNANSWERED: Duration = Duration::from_secs(600);
+/// How long a password in clear text is kept for the same bytes to be sent again.
+pub(super) const CLEAR_TEXT_KEPT_MAX: Duration = Duration::from_secs(600);
 /// From this many unanswered sends in a row on, such a directory is sent at most one an hour.
 pub(super) const UNANSWERED_MANY: u32 = 3;
 /// The wait then.
@@ -32,6 +34,7 @@ const HOLD_AFTER_MANY: Duration = Duration::from_secs(3600);
 pub struct Machine {
     jitter: Jitter,
     backoff: Backoff,
+    pub(super) boot_id: BootId,
     pub(super) memory: Memory,
     /// Whether the root half knows this run.
     pub(super) begun: bool,
@@ -42,6 +45,8 @@ pub struct Machine {
     pub(super) rotation_owed: bool,
     /// A version that was never ours has been met, and no change has been finished since.
     pub(super) foreign_met: bool,
+    /// A password in clear text that may still land, and until when the shell keeps it.
+    pub(super) kept: Option<(Prepared, BootTime)>,
     pub(super) timers: Timers,
     last_failure: Option<EventId>,
     pub(super) report: Report,
@@ -56,8 +61,6 @@ pub(super) struct Timers {
     retry: Option<BootTime>,
     /// When the password in force expires.
     pub(super) expiry: Option<WallTime>,
-    /// Until when a directory without guarantees is sent nothing.
-    pub(super) hold_sends: Option<BootTime>,
 }
 
 /// When the machine wants to be called with [`Input::Timer`]: at the earlier of the two.
@@ -110,8 +113,13 @@ pub enum Activity {
 impl Machine {
     /// A machine that starts its first cycle at once.
     #[must_use]
-    pub fn new(now: Now, seed: u64, memory: Memory) -> Self {
+    pub fn new(now: Now, boot_id: BootId, seed: u64, mut memory: Memory) -> Self {
+        let behind = memory.behind.iter_mut().map(|(_, age)| age);
+        for age in memory.last_send.iter_mut().chain(&mut memory.activated).chain(behind) {
+            *age = age.resumed(now, boot_id);
+        }
         Self {
+            boot_id,
             jitter: Jitter::new(seed),
             backoff: Backoff::default(),
             begun: false,
@@ -120,7 +128,8 @@ impl Machine {
             waiting: VecDeque::new(),
             rotation_owed: false,
             foreign_met: false,
-            timers: Timers { cycle: now.boot, retry: None, expiry: None, hold_sends: None },
+            kept: None,
+            timers: Timers { cycle: now.boot, retry: None, expiry: None },
             last_failure: None,
             report: Report {
                 activity: Activity::Idle,
@@ -141,10 +150,13 @@ impl Machine {
     /// Takes in what has happened.
     pub fn handle(&mut self, now: Now, input: Input) {
         match input {
-            Input::Timer => {}
+            Input::Timer => self.forget_if_due(now),
             Input::Request(id, request) => self.take_request(id, request),
             Input::PolicyChanged => {
                 self.causes.insert(Cause::PolicyChange);
+            }
+            Input::AccountChanged => {
+                self.causes.insert(Cause::AccountChange);
             }
             Input::NetworkChanged => {
                 if let Some(retry) = &mut self.timers.retry {
@@ -165,11 +177,11 @@ impl Machine {
     /// When to call [`Self::handle`] with [`Input::Timer`].
     #[must_use]
     pub fn poll_timeout(&self) -> Deadline {
-        match self.timers.retry {
-            // What is waited for then has expired or failed already.
-            Some(retry) => Deadline { boot: retry.min(self.timers.cycle), wall: None },
-            None => Deadline { boot: self.timers.cycle, wall: self.timers.expiry },
-        }
+        let kept = self.kept.as_ref().map(|(_, until)| *until);
+        let boot = self.timers.retry.into_iter().chain(kept).fold(self.timers.cycle, BootTime::min);
+        // What is waited for before a retry has expired or failed already.
+        let wall = self.timers.expiry.filter(|_| self.timers.retry.is_none());
+        Deadline { boot, wall }
     }
 
     /// What to tell people.
@@ -284,19 +296,38 @@ impl Machine {
         self.actions.extend(held.into_iter().map(Action::Raise));
     }
 
+    /// Runs a cycle then, whatever the schedule says.
+    pub(super) const fn retry_at(&mut self, at: BootTime) {
+        self.timers.retry = Some(at);
+    }
+
     pub(super) fn remember(&mut self) {
         self.actions.push_back(Action::Remember(self.memory.clone()));
     }
 
-    /// Leaves a directory without guarantees alone after its `unanswered`-th send in a row had no answer.
-    pub(super) fn hold_sends(&mut self, now: Now, unanswered: u32) {
-        let wait = if unanswered >= UNANSWERED_MANY { HOLD_AFTER_MANY } else { HOLD_AFTER_UNANSWERED };
-        self.timers.hold_sends = Some(now.boot.saturating_add(wait));
+    /// Notes, durably, that a directory without guarantees is sent something now.
+    pub(super) fn note_send(&mut self, now: Now) {
+        self.memory.last_send = Some(Age::new(now, self.boot_id));
+        self.remember();
     }
 
-    /// How long such a directory is still to be left alone.
-    pub(super) fn send_is_held(&self, now: Now) -> Option<Duration> {
-        self.timers.hold_sends.map(|until| until.saturating_since(now.boot)).filter(|wait| !wait.is_zero())
+    /// How long such a directory is still to be left alone after its `unanswered`-th send in a row had no answer.
+    pub(super) fn send_is_held(&self, now: Now, unanswered: u32) -> Option<Duration> {
+        let wait = match unanswered {
+            0 => return None,
+            UNANSWERED_MANY.. => HOLD_AFTER_MANY,
+            _ => HOLD_AFTER_UNANSWERED,
+        };
+        let left = wait.saturating_sub(self.memory.last_send?.at(now.boot));
+        Some(left).filter(|left| !left.is_zero())
+    }
+
+    /// Wipes clear text that has been kept for as long as it may be.
+    fn forget_if_due(&mut self, now: Now) {
+        if self.cycle.is_none() && self.kept.as_ref().is_some_and(|(_, until)| *until <= now.boot) {
+            self.kept = None;
+            self.actions.push_back(Action::Forget);
+        }
     }
 
     pub(super) fn succeed(
@@ -370,7 +401,10 @@ impl Machine {
         self.report.next_step.clone_from(&answer.next_step);
         self.report.last_cycle = Some(now.wall);
         self.report.last_event = Some(event);
-        self.actions.push_back(Action::Forget);
+        if self.kept.is_none() {
+            self.actions.push_back(Action::Forget);
+        }
+        self.actions.push_back(Action::Disconnect);
         self.actions.extend(cycle.requests.into_iter().map(|id| Action::Answer(id, answer.clone())));
     }
 }

@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     event::{Event, EventId, Hresult},
+    root_half::REPLICATION_MAX,
     types::Now,
 };
 
@@ -54,13 +55,13 @@ impl Machine {
                 self.weigh(now, cycle, facts, held, expiry);
             }
             (Step::Preparing(facts, held), Outcome::Prepared(Ok(prepared))) => {
-                self.on_prepared(cycle, facts, held, prepared);
+                self.on_prepared(now, cycle, facts, held, prepared);
             }
-            (Step::Counting(facts, held, prepared), Outcome::Counted(Ok(_))) => {
-                self.store(cycle, facts, held, prepared);
+            (Step::Counting(facts, held, prepared), Outcome::Counted(Ok(unanswered))) => {
+                self.store(cycle, facts, held, prepared, unanswered);
             }
-            (Step::Storing(facts, prepared), Outcome::Stored(stored)) => {
-                self.on_stored(now, cycle, facts, prepared, stored);
+            (Step::Storing(facts, prepared, unanswered), Outcome::Stored(stored)) => {
+                self.on_stored(now, cycle, facts, prepared, unanswered, stored);
             }
             // Whether or not the count could be taken back, the failure is what the cycle ends with: a count too
             // high only makes us more careful.
@@ -91,14 +92,14 @@ impl Machine {
         self.report.current.clone_from(&journal.current);
         self.report.candidates = journal.candidates.len();
         self.report.unanswered = journal.unanswered;
-        if journal.unanswered > 0 && self.timers.hold_sends.is_none() {
-            // A restart has forgotten when the last send was; the longest it can ask for counts from now.
-            self.hold_sends(now, journal.unanswered);
+        if journal.unanswered > 0 && self.memory.last_send.is_none() {
+            // What was remembered is lost: the longest wait counts from now.
+            self.note_send(now);
         }
         if let Some(recorded) = journal.recorded() {
             let committing = Committing::earlier(recorded);
             self.raise(&mut cycle, Event::CandidateResolved { version: committing.version });
-            return self.commit(cycle, committing, None);
+            return self.commit(cycle, committing, None, None);
         }
         match (journal.field, &journal.current) {
             (Field::Emptied, Some(current)) => {
@@ -125,7 +126,7 @@ impl Machine {
 
     fn on_policy(&mut self, now: Now, cycle: Box<Cycle>, journal: Journal, read: PolicyRead) {
         if let Some((cycle, plan, source)) = self.plan_of(now, cycle, read) {
-            self.go(cycle, Step::Connecting(Aim { journal, plan, source }), Action::Connect);
+            self.connect(now, cycle, Aim { journal, plan, source });
         }
     }
 
@@ -199,6 +200,18 @@ impl Machine {
         );
     }
 
+    pub(super) fn connect(&mut self, now: Now, cycle: Box<Cycle>, aim: Aim) {
+        let prefer = aim.journal.current.as_ref().and_then(|current| current.acknowledged_by.clone());
+        let avoid = self
+            .memory
+            .behind
+            .iter()
+            .filter(|(_, age)| age.at(now.boot) < REPLICATION_MAX)
+            .map(|(replica, _)| replica.clone())
+            .collect();
+        self.go(cycle, Step::Connecting(aim), Action::Connect { prefer, avoid });
+    }
+
     fn on_connected(&mut self, now: Now, mut cycle: Box<Cycle>, aim: Aim, session: Session) {
         self.speak_up(&mut cycle);
         if session.age_days_min == self.memory.age_days_min {
@@ -225,7 +238,9 @@ impl Machine {
 
     fn ask_state(&mut self, now: Now, cycle: Box<Cycle>, facts: Facts) {
         match facts.session.guarantees {
-            Guarantees::ComparesAndTells => self.go(cycle, Step::ReadingState(facts), Action::ReadState),
+            Guarantees::ComparesAndTells | Guarantees::EachReplica => {
+                self.go(cycle, Step::ReadingState(facts), Action::ReadState);
+            }
             Guarantees::None => {
                 let state = DirectoryState {
                     // Nothing can be asked, so the journal's own version stands for what is there.

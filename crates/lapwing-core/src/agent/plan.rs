@@ -50,6 +50,8 @@ pub struct Plan {
     pub rules: PlanRules,
     /// Whether an expiry later than the age allows counts as overdue.
     pub expiry_protected: bool,
+    /// How long the first rotation is put off after the policy was first seen.
+    pub activation_grace: Duration,
 }
 
 impl Plan {
@@ -84,6 +86,8 @@ pub enum Cause {
     PolicyChange,
     /// An earlier attempt did not finish.
     Retry,
+    /// The account's file was changed.
+    AccountChange,
 }
 
 /// Why the password has to be changed.

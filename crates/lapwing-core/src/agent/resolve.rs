@@ -10,13 +10,15 @@ pub enum Held {
     Candidate(PasswordVersion),
     /// The version in force: nothing has landed since.
     Current(PasswordVersion),
-    /// A version that was in force before: the directory was restored. Rotate at once.
+    /// A version that was in force before: the directory was restored, or this replica of it is behind. Rotate at once,
+    /// unless it is behind.
     Replaced(PasswordVersion),
     /// A version that this journal does not know: the host was restored, or somebody else writes. Rotate at once.
     Foreign(PasswordVersion),
     /// Nothing, as expected: Lapwing has never stored here.
     Nothing,
-    /// Nothing, although a version is in force: the record was emptied or made anew. Rotate at once.
+    /// Nothing, although a version is in force: the record was emptied or made anew, or this replica has not heard of it
+    /// yet. Rotate at once, unless it is behind.
     Vanished,
 }
 

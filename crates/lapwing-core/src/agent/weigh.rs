@@ -3,18 +3,21 @@
 use core::time::Duration;
 
 use super::{
-    cycle::{Committing, Cycle, Facts, Step},
+    change::ROUNDS_MAX,
+    cycle::{Aim, Committing, Cycle, Facts, Step},
     events,
     exchange::{Action, AnswerResult, DirectoryState, Guarantees},
     failure::Failure,
     journal::{Entry, Field},
     machine::Machine,
+    plan::Reason,
     reasons::{Circumstances, reasons},
     resolve::Held,
 };
 use crate::{
     event::{Event, EventId},
-    types::{Now, WallTime},
+    root_half::REPLICATION_MAX,
+    types::{Age, Now, WallTime},
 };
 
 /// A foreign version met again within this time is a conflict between writers, not a restored host.
@@ -41,12 +44,15 @@ impl Machine {
         state: DirectoryState,
     ) {
         let held = Held::resolve(&facts.aim.journal, state.version);
+        if self.is_behind(now, &facts, held) {
+            return self.turn_elsewhere(now, cycle, facts);
+        }
         match held {
             Held::Candidate(version) => {
                 if let Some(candidate) = facts.aim.journal.candidate(version) {
                     let committing = Committing::earlier(candidate);
                     self.raise(&mut cycle, Event::CandidateResolved { version });
-                    return self.commit(cycle, committing, state.receipt);
+                    return self.commit(cycle, committing, state.receipt, facts.session.replica);
                 }
             }
             Held::Replaced(version) => self.raise(
@@ -116,16 +122,85 @@ impl Machine {
                 "no change was due",
             );
         }
+        if let Some(wait) = self.activation_wait(now, &facts.aim, &reasons) {
+            return self.put_off(now, cycle, wait);
+        }
         self.raise(&mut cycle, events::due(&reasons));
         match facts.session.guarantees {
-            Guarantees::ComparesAndTells => {}
+            Guarantees::ComparesAndTells | Guarantees::EachReplica => {}
             Guarantees::None => {
-                if let Some(wait) = self.send_is_held(now) {
-                    return self.fail(now, cycle, Failure::held(wait, facts.aim.journal.unanswered));
+                let unanswered = facts.aim.journal.unanswered;
+                if let Some(wait) = self.send_is_held(now, unanswered) {
+                    return self.fail(now, cycle, Failure::held(wait, unanswered));
                 }
             }
         }
         self.prepare(now, cycle, facts, held);
+    }
+
+    /// Whether this replica only has not heard yet of what another one has acknowledged. One that still has not after
+    /// [`REPLICATION_MAX`] is believed: the other was lost before it could tell.
+    fn is_behind(&mut self, now: Now, facts: &Facts, held: Held) -> bool {
+        let Some(here) = &facts.session.replica else { return false };
+        let acknowledged_by =
+            facts.aim.journal.current.as_ref().and_then(|current| current.acknowledged_by.as_ref());
+        match held {
+            Held::Replaced(_) | Held::Vanished if acknowledged_by.is_some_and(|by| by != here) => {}
+            Held::Candidate(_)
+            | Held::Current(_)
+            | Held::Replaced(_)
+            | Held::Foreign(_)
+            | Held::Nothing
+            | Held::Vanished => return false,
+        }
+        if let Some((_, age)) = self.memory.behind.iter().find(|(replica, _)| replica == here) {
+            return age.at(now.boot) < REPLICATION_MAX;
+        }
+        self.memory.behind.push((here.clone(), Age::new(now, self.boot_id)));
+        self.remember();
+        true
+    }
+
+    /// Asks another replica in the place of one that is behind.
+    fn turn_elsewhere(&mut self, now: Now, mut cycle: Box<Cycle>, facts: Facts) {
+        if let Some(replica) = &facts.session.replica {
+            self.raise(&mut cycle, Event::ReplicaBehind { replica: replica.to_string() });
+        }
+        cycle.rounds += 1;
+        if cycle.rounds > ROUNDS_MAX {
+            return self.fail(now, cycle, Failure::contended());
+        }
+        self.connect(now, cycle, facts.aim);
+    }
+
+    /// How long the first rotation is still to be put off, if nothing but the policy asks for it.
+    fn activation_wait(&mut self, now: Now, aim: &Aim, reasons: &[Reason]) -> Option<Duration> {
+        if aim.journal.current.is_some() || reasons != [Reason::NotInJournal] {
+            return None;
+        }
+        let grace = aim.plan.activation_grace;
+        let activated = match self.memory.activated {
+            Some(activated) => activated,
+            None if grace.is_zero() => return None,
+            None => {
+                let activated = Age::new(now, self.boot_id);
+                self.memory.activated = Some(activated);
+                self.remember();
+                activated
+            }
+        };
+        Some(grace.saturating_sub(activated.at(now.boot))).filter(|wait| !wait.is_zero())
+    }
+
+    /// Ends the cycle for now: the policy gives whoever sets this host up some time.
+    fn put_off(&mut self, now: Now, mut cycle: Box<Cycle>, wait: Duration) {
+        self.raise(&mut cycle, Event::NoUpdateNeeded);
+        let message = format!(
+            "the first change waits for {} minutes more, as ActivationGraceMinutes says",
+            wait.as_secs().div_ceil(60)
+        );
+        self.succeed(now, cycle, EventId::NoUpdateNeeded, AnswerResult::NotDue, &message);
+        self.retry_at(now.boot.saturating_add(wait));
     }
 
     /// Tells whether a version that was never ours stands there within a day of the last one that we replaced: then two
@@ -154,18 +229,29 @@ impl Machine {
     /// The very bytes of a candidate that has not landed, if they exist and are still wanted; else one more candidate.
     fn prepare(&mut self, now: Now, cycle: Box<Cycle>, facts: Facts, held: Held) {
         let plan = &facts.aim.plan;
+        let replaced_at = facts.aim.journal.current.as_ref().map(|current| current.prepared);
         let usable = |candidate: &&Entry| {
-            candidate.sealed
+            // One that outlived a commit may still land elsewhere, but is not sent again.
+            replaced_at.is_none_or(|replaced| candidate.prepared >= replaced)
                 && candidate.is_for(&facts.session.directory, &facts.session.record)
                 && plan.account.as_ref().is_none_or(|name| candidate.account == *name)
                 && candidate.expiry > now.wall.saturating_add(plan.age() / 2)
                 && candidate.expiry <= now.wall.saturating_add(plan.age())
         };
-        let action = match facts.aim.journal.candidates.iter().rfind(usable) {
-            Some(candidate) if facts.session.guarantees == Guarantees::ComparesAndTells => {
-                Action::FetchSeal(candidate.version)
+        let again = match facts.session.guarantees {
+            Guarantees::ComparesAndTells | Guarantees::EachReplica => {
+                facts.aim.journal.candidates.iter().rfind(usable)
             }
-            Some(_) | None => Action::Prepare {
+            Guarantees::None => None,
+        };
+        let kept = self.kept.take().filter(|(_, until)| *until > now.boot);
+        let action = match (again, kept) {
+            (Some(candidate), Some((kept, until))) if kept.version == candidate.version => {
+                self.kept = Some((kept.clone(), until));
+                return self.send(now, cycle, facts, held, kept);
+            }
+            (Some(candidate), _) if candidate.sealed => Action::FetchSeal(candidate.version),
+            (Some(_) | None, _) => Action::Prepare {
                 plan: plan.clone(),
                 directory: facts.session.directory.clone(),
                 record: facts.session.record.clone(),

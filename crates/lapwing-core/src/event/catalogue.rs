@@ -367,4 +367,6 @@ events! {
     30022 Warning Lapwing Throttled "The directory asked this host to wait" { until: Time };
     30023 Error Lapwing NotEnrolled
         "The policy wants Entra ID or lapwing-server, but this host is enrolled nowhere";
+    30024 Information Lapwing ReplicaBehind
+        "A domain controller has not heard yet of the password in force; another one is asked" { replica: Text };
 }

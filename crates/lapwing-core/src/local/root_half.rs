@@ -30,9 +30,9 @@ pub enum Request {
     #[serde(rename = "org.lapwing.Priv.Ciphertext")]
     Ciphertext(OfVersion),
     /// Counts a send in the journal before it is made, to a directory that neither compares nor tells, such as Entra
-    /// ID. Answered by [`Counted`].
+    /// ID, or that has several replicas. Answered by [`Counted`].
     #[serde(rename = "org.lapwing.Priv.CountSend")]
-    CountSend(OfVersion),
+    CountSend(CountSend),
     /// Takes the last counted send back: the directory itself has answered, with a refusal. Answered by [`Counted`].
     #[serde(rename = "org.lapwing.Priv.Answered")]
     Answered(OfVersion),
@@ -60,6 +60,19 @@ pub struct OfVersion {
     pub run: String,
     /// The password version.
     pub version: String,
+}
+
+/// A send to count.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CountSend {
+    /// The run of `lapwingd` that asks.
+    pub run: String,
+    /// The password version.
+    pub version: String,
+    /// The replica it is sent to, where the directory has several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
 }
 
 /// What to prepare.
@@ -108,6 +121,9 @@ pub struct Commit {
     /// The directory's signed receipt, Base64; required where root's file pins a receipt key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub receipt: Option<String>,
+    /// The replica that acknowledged it, where the directory has several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
 }
 
 /// A prepared change, with what to store.
@@ -218,6 +234,9 @@ pub struct Entry {
     pub recorded: bool,
     /// Whether its ciphertext can be had again.
     pub sealed: bool,
+    /// The replica that acknowledged it, where the directory has several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acknowledged_by: Option<String>,
 }
 
 /// What stands in the account's field. A lock prefix (`!`) is left aside.
@@ -268,7 +287,7 @@ mod tests {
 
     #[test]
     fn a_call_has_the_form_of_varlink() {
-        let call = Request::Commit(Commit { run: "r".into(), version: "v".into(), receipt: None });
+        let call = Request::Commit(Commit { run: "r".into(), version: "v".into(), receipt: None, by: None });
         let text = serde_json::to_string(&call).unwrap();
         assert_eq!(text, r#"{"method":"org.lapwing.Priv.Commit","parameters":{"run":"r","version":"v"}}"#);
         assert!(matches!(serde_json::from_str(&text), Ok(Request::Commit(_))));

@@ -146,9 +146,7 @@ impl<H> Default for Journal<H> {
 impl<H> Entry<H> {
     /// Whether a send of it may still land elsewhere than where `acknowledged_by` answers for.
     fn may_land_elsewhere(&self, now: WallTime, acknowledged_by: Option<&Replica>) -> bool {
-        self.sends
-            .iter()
-            .any(|(to, at)| Some(to) != acknowledged_by && is_within(now, *at, REPLICATION_MAX))
+        self.sends.iter().any(|(to, at)| Some(to) != acknowledged_by && is_within(now, *at, REPLICATION_MAX))
     }
 }
 

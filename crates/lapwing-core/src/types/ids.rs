@@ -62,15 +62,33 @@ impl fmt::Display for Uid {
     }
 }
 
-/// One of several servers that hold the same directory and tell one another late: a domain controller, by its name.
+/// One of several servers that hold the same directory and tell one another late: a domain controller, by its DNS name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Replica(pub String);
+pub struct Replica(String);
+
+/// Why a text names no replica.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} names no replica: expected a DNS name")]
+pub struct ReplicaError(String);
+
+impl FromStr for Replica {
+    type Err = ReplicaError;
+
+    fn from_str(text: &str) -> Result<Self, ReplicaError> {
+        let valid = (1..=DNS_NAME_LEN_MAX).contains(&text.len())
+            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte));
+        if valid { Ok(Self(text.to_ascii_lowercase())) } else { Err(ReplicaError(text.to_owned())) }
+    }
+}
 
 impl fmt::Display for Replica {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        f.write_str(&self.0)
     }
 }
+
+/// The longest DNS name in text form. RFC 1035 §2.3.4.
+const DNS_NAME_LEN_MAX: usize = 253;
 
 /// Which directory a password is stored in. Printed as `lapwing:TENANT`, `entra:TENANT` or `ad:DOMAIN`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

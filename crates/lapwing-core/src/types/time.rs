@@ -3,7 +3,7 @@
 
 use core::time::Duration;
 
-use super::FileTime;
+use super::{FileTime, Guid};
 
 /// An instant of the wall clock, which may jump either way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -48,4 +48,65 @@ pub struct Now {
     pub wall: WallTime,
     /// How long this boot has lasted.
     pub boot: BootTime,
+}
+
+/// Names one boot of the host: Linux' `/proc/sys/kernel/random/boot_id`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BootId(pub Guid);
+
+/// How long ago something was, across restarts and reboots: within a boot by the boot clock, from one boot to the next
+/// by the wall clock. A wall clock that was set back makes it younger, and never older than it is by more than the jump.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Age {
+    /// What earlier boots have counted.
+    pub carried: Duration,
+    /// The boot that counts now.
+    pub boot_id: BootId,
+    /// When that began to count, by both clocks.
+    pub since: Now,
+}
+
+impl Age {
+    /// Of something that happens now.
+    #[must_use]
+    pub const fn new(now: Now, boot_id: BootId) -> Self {
+        Self { carried: Duration::ZERO, boot_id, since: now }
+    }
+
+    /// Goes on counting in the boot of now.
+    #[must_use]
+    pub fn resumed(self, now: Now, boot_id: BootId) -> Self {
+        if self.boot_id == boot_id {
+            return self;
+        }
+        let between = now.wall.saturating_since(self.since.wall);
+        Self { carried: self.carried.saturating_add(between), boot_id, since: now }
+    }
+
+    /// How long ago it was, in the boot that counts.
+    #[must_use]
+    pub const fn at(self, now: BootTime) -> Duration {
+        self.carried.saturating_add(now.saturating_since(self.since.boot))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn now(wall: u64, boot: u64) -> Now {
+        let time = FileTime::from_unix(Duration::from_secs(1_800_000_000 + wall)).unwrap();
+        Now { wall: WallTime(time), boot: BootTime(Duration::from_secs(boot)) }
+    }
+
+    #[test]
+    fn an_age_counts_by_the_boot_clock_and_between_boots_by_the_wall_clock() {
+        let [first, second] = [1, 2].map(|number| BootId(Guid::from_bytes([number; 16])));
+        let age = Age::new(now(1000, 50), first);
+        assert_eq!(age.resumed(now(0, 60), first).at(BootTime(Duration::from_secs(60))).as_secs(), 10);
+        let rebooted = age.resumed(now(1300, 5), second);
+        assert_eq!(rebooted.at(BootTime(Duration::from_secs(25))).as_secs(), 320);
+        let set_back = age.resumed(now(0, 5), second);
+        assert_eq!(set_back.at(BootTime(Duration::from_secs(25))).as_secs(), 20);
+    }
 }

@@ -96,6 +96,11 @@ impl Account {
         &self.field
     }
 
+    /// The same, kept beyond the account.
+    pub(crate) fn into_field(self) -> Zeroizing<Vec<u8>> {
+        self.field
+    }
+
     /// Checks that the account's own ageing lets a password set `today`, in days since 1970, live until `expiry`.
     ///
     /// # Errors

@@ -5,8 +5,10 @@ use lapwing_core::types::{FileTime, RecordId};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::{CANDIDATES_MAX, COMMITS_MAX, Entry, Journal, REPLACED_MAX};
-use crate::seal::sha256;
+use crate::{
+    host::{Entry, Journal},
+    seal::sha256,
+};
 
 /// The form this program writes and the only one it reads.
 const SCHEMA: u32 = 1;
@@ -37,6 +39,10 @@ struct DiskEntry {
     expiry: String,
     prepared: String,
     sealed: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    sends: Vec<(String, String)>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    acknowledged_by: Option<String>,
 }
 
 /// The journal's bytes.
@@ -88,11 +94,7 @@ fn parse(disk: Disk) -> Option<Journal> {
         send_open: disk.send_open,
         commits: disk.commits.iter().map(|time| time.parse().ok()).collect::<Option<_>>()?,
     };
-    let within_limits = journal.candidates.len() <= CANDIDATES_MAX
-        && journal.replaced.len() <= REPLACED_MAX
-        && journal.commits.len() <= COMMITS_MAX
-        && journal.recorded.is_some() == journal.recorded().is_some();
-    within_limits.then_some(journal)
+    journal.is_sound().then_some(journal)
 }
 
 /// A value that is absent, or present and valid.
@@ -112,6 +114,8 @@ impl From<&Entry> for DiskEntry {
             expiry: entry.expiry.to_string(),
             prepared: entry.prepared.to_string(),
             sealed: entry.sealed.as_ref().map(|sealed| BASE64_STANDARD.encode(sealed)),
+            sends: entry.sends.iter().map(|(to, at)| (to.to_string(), at.to_string())).collect(),
+            acknowledged_by: entry.acknowledged_by.as_ref().map(ToString::to_string),
         }
     }
 }
@@ -129,6 +133,12 @@ impl DiskEntry {
             expiry: time(&self.expiry)?,
             prepared: time(&self.prepared)?,
             sealed: option(self.sealed.map(|sealed| BASE64_STANDARD.decode(sealed).ok()))?,
+            sends: self
+                .sends
+                .iter()
+                .map(|(to, at)| Some((to.parse().ok()?, time(at)?)))
+                .collect::<Option<_>>()?,
+            acknowledged_by: option(self.acknowledged_by.map(|replica| replica.parse().ok()))?,
         })
     }
 }

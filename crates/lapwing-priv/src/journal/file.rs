@@ -14,9 +14,10 @@ use std::{
 use lapwing_core::local::root_half::Fault;
 use zeroize::Zeroizing;
 
-use super::{Journal, disk};
+use super::disk;
 use crate::{
     account::{io_fault, io_next_step},
+    host::Journal,
     os,
     replace::{Points, Replacement},
     root::Root,
@@ -67,12 +68,10 @@ impl JournalError {
     }
 }
 
-/// The open journal; nobody else has it until this is dropped.
+/// The journal's file; nobody else has it until this is dropped.
 pub(crate) struct JournalFile {
     folder: PathBuf,
     _lock: File,
-    /// What the file holds, but for what [`JournalFile::save`] has not written yet.
-    pub(crate) journal: Journal,
 }
 
 impl JournalFile {
@@ -80,7 +79,7 @@ impl JournalFile {
     ///
     /// # Errors
     /// [`JournalError`]; a damaged file stays as it is.
-    pub(crate) fn open(root: &Root) -> Result<Self, JournalError> {
+    pub(crate) fn open(root: &Root) -> Result<(Self, Journal), JournalError> {
         let folder = root.state();
         let io_error = |path: &Path| {
             let path = path.to_owned();
@@ -97,16 +96,16 @@ impl JournalFile {
             Some(bytes) => disk::decode(&bytes).map_err(|why| JournalError::Damaged { path, why })?,
             None => Journal::default(),
         };
-        Ok(Self { folder, _lock: lock, journal })
+        Ok((Self { folder, _lock: lock }, journal))
     }
 
-    /// Replaces the file by what [`JournalFile::journal`] holds now, durably.
+    /// Replaces the file, durably.
     ///
     /// # Errors
     /// [`JournalError::Io`]; the file then holds what it held before.
-    pub(crate) fn save(&self) -> Result<(), JournalError> {
+    pub(crate) fn save(&self, journal: &Journal) -> Result<(), JournalError> {
         Replacement { folder: &self.folder, name: NAME, temp: ".journal.new", like: None, points: POINTS }
-            .write(&disk::encode(&self.journal))
+            .write(&disk::encode(journal))
             .map_err(|source| JournalError::Io { path: self.folder.join(NAME), source })
     }
 }
@@ -130,9 +129,8 @@ mod tests {
 
     fn saved(dir: &TestDir) -> (Root, PathBuf) {
         let root = Root::new(dir.path());
-        let mut file = JournalFile::open(&root).unwrap();
-        file.journal = super::super::tests::full_journal();
-        file.save().unwrap();
+        let (file, _) = JournalFile::open(&root).unwrap();
+        file.save(&super::super::tests::full_journal()).unwrap();
         (root, dir.path().join("var/lib/lapwing-priv/journal"))
     }
 
@@ -141,7 +139,7 @@ mod tests {
         use std::os::unix::fs::PermissionsExt as _;
         let dir = TestDir::new();
         let (root, path) = saved(&dir);
-        let read = JournalFile::open(&root).unwrap().journal;
+        let (_, read) = JournalFile::open(&root).unwrap();
         assert_eq!(format!("{read:?}"), format!("{:?}", super::super::tests::full_journal()));
         assert_eq!(fs::metadata(path).unwrap().permissions().mode() & 0o777, 0o600);
     }

@@ -5,14 +5,11 @@ use std::{borrow::Cow, error::Error, io, path::PathBuf};
 use lapwing_core::{
     generate::{GenerateError, WordListError},
     local::root_half::{Fault, Refusal},
+    root_half::ProtocolError,
 };
 
 use crate::{
-    account::AccountError,
-    crypt::CryptError,
-    journal::{ProtocolError, file::JournalError},
-    managed::ManagedError,
-    seal::SealError,
+    account::AccountError, crypt::CryptError, journal::JournalError, managed::ManagedError, seal::SealError,
 };
 
 /// Why a verb is refused.
@@ -42,8 +39,6 @@ pub(crate) enum VerbError {
     NoAcceptablePassword { attempts: usize, why: String },
     #[error("the directory's receipt for this version is missing or not valid")]
     ReceiptInvalid,
-    #[error("the account's field stands as it should")]
-    NoDrift,
     #[error("the password could not be kept out of swap")]
     NotLocked { source: io::Error },
 }
@@ -61,7 +56,6 @@ impl VerbError {
             Self::NotAuthorized(_) => Fault::NotAuthorized,
             Self::NoAcceptablePassword { .. } => Fault::NoAcceptablePassword,
             Self::ReceiptInvalid => Fault::ReceiptInvalid,
-            Self::NoDrift => Fault::NoDrift,
             Self::Generate(_) | Self::NotLocked { .. } => Fault::Internal,
         }
     }
@@ -85,7 +79,6 @@ impl VerbError {
             Self::ReceiptInvalid => {
                 "see whether the server is the one this host enrolled with; if it is, enrol anew".into()
             }
-            Self::NoDrift => "nothing".into(),
             Self::NotLocked { .. } => "give the service LimitMEMLOCK=infinity or CAP_IPC_LOCK".into(),
         }
     }

@@ -8,18 +8,14 @@ mod state;
 use lapwing_core::{
     event::EventId,
     local::root_half::{Committed, Counted, Fault, Journal as Told, OfVersion, Prepared, Request},
+    root_half::RootHalf,
     types::{PasswordVersion, WallTime},
 };
 use rand_core::CryptoRng;
 use serde::Serialize;
 
 pub(crate) use self::error::VerbError;
-use crate::{
-    account::{self, day},
-    journal::file::JournalFile,
-    log,
-    root::Root,
-};
+use crate::{account, host::LinuxHost, journal::JournalFile, log, root::Root};
 
 /// What a verb is answered by.
 #[derive(Serialize)]
@@ -32,10 +28,9 @@ pub(crate) enum Answer {
 }
 
 /// One request's work: the journal is locked from its start to its end.
-struct Work<'a> {
-    root: &'a Root,
+struct Work {
     now: WallTime,
-    file: JournalFile,
+    half: RootHalf<LinuxHost>,
 }
 
 /// Answers a request and logs it.
@@ -48,9 +43,7 @@ pub(crate) fn answer(
     rng: &mut impl CryptoRng,
     request: &Request,
 ) -> Result<Answer, VerbError> {
-    let answer = JournalFile::open(root)
-        .map_err(VerbError::from)
-        .and_then(|file| Work { root, now, file }.answer(request, rng));
+    let answer = Work::begin(root, now).and_then(|work| work.answer(request, rng));
     log_verb(request, &answer);
     answer
 }
@@ -60,15 +53,23 @@ pub(crate) fn answer(
 /// # Errors
 /// Why that was not possible; `lapwingd` tries again.
 pub(crate) fn recover(root: &Root, now: WallTime) -> Result<(), VerbError> {
-    Work { root, now, file: JournalFile::open(root)? }.recover()
+    Work::begin(root, now)?.recover()
 }
 
-impl Work<'_> {
+impl Work {
+    fn begin(root: &Root, now: WallTime) -> Result<Self, VerbError> {
+        let (file, journal) = JournalFile::open(root)?;
+        Ok(Self { now, half: RootHalf { journal, host: LinuxHost { root: root.clone(), now, file } } })
+    }
+
+    const fn root(&self) -> &Root {
+        &self.half.host.root
+    }
+
     fn answer(mut self, request: &Request, rng: &mut impl CryptoRng) -> Result<Answer, VerbError> {
         match request {
             Request::Begin(request) => {
-                self.file.journal.begin(parse(&request.run)?);
-                self.file.save()?;
+                self.half.begin(parse(&request.run)?)?;
                 self.state().map(Answer::Journal)
             }
             Request::State(request) => {
@@ -84,21 +85,19 @@ impl Work<'_> {
                 self.ciphertext(version).map(Answer::Prepared)
             }
             Request::CountSend(request) => {
-                let version = self.check_version(request)?;
-                let unanswered = self.file.journal.count_send(version)?;
-                self.file.save()?;
+                self.check_run(&request.run)?;
+                let to = request.to.as_deref().map(parse).transpose()?;
+                let unanswered = self.half.count_send(parse(&request.version)?, to, self.now)?;
                 Ok(Answer::Counted(Counted { unanswered }))
             }
             Request::Answered(request) => {
                 let version = self.check_version(request)?;
-                let unanswered = self.file.journal.answered(version)?;
-                self.file.save()?;
+                let unanswered = self.half.answered(version)?;
                 Ok(Answer::Counted(Counted { unanswered }))
             }
             Request::Commit(request) => {
                 self.check_run(&request.run)?;
-                let version = parse(&request.version)?;
-                self.commit(version, request.receipt.as_deref()).map(Answer::Committed)
+                self.commit(request).map(Answer::Committed)
             }
             Request::Reinstate(request) => {
                 let version = self.check_version(request)?;
@@ -108,17 +107,12 @@ impl Work<'_> {
     }
 
     fn check_run(&self, run: &str) -> Result<(), VerbError> {
-        Ok(self.file.journal.check_run(parse(run)?)?)
+        Ok(self.half.journal.check_run(parse(run)?)?)
     }
 
     fn check_version(&self, request: &OfVersion) -> Result<PasswordVersion, VerbError> {
         self.check_run(&request.run)?;
         parse(&request.version)
-    }
-
-    /// Days since 1970.
-    fn today(&self) -> u32 {
-        u32::try_from(day(self.now.0)).unwrap_or(u32::MAX)
     }
 }
 

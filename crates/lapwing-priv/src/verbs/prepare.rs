@@ -7,6 +7,7 @@ use lapwing_core::{
     generate::{self, Rules, WORD_LIST_BYTES_MAX, WordList},
     local::root_half::{Material, Prepare, Prepared, Rules as AskedRules},
     policy::{PassphraseLength, PasswordComplexity, PasswordLength, WordListName},
+    root_half::ProtocolError,
     secret::Password,
     types::{AccountName, DirectoryId, FileTime, PasswordVersion, RecordId, Uid},
 };
@@ -17,7 +18,7 @@ use crate::{
     account, crypt,
     dry_run::{self, Verdict},
     failpoint,
-    journal::{self, Entry},
+    host::Entry,
     log,
     managed::{self, Managed, Protection},
     process,
@@ -28,24 +29,24 @@ use crate::{
 /// How many passwords the host's rules are asked about before they are believed to accept none.
 const ATTEMPTS_MAX: usize = 5;
 
-impl Work<'_> {
+impl Work {
     pub(super) fn prepare(
         &mut self,
         request: &Prepare,
         rng: &mut impl CryptoRng,
     ) -> Result<Prepared, VerbError> {
-        self.file.journal.check_nothing_recorded()?;
+        self.half.journal.check_nothing_recorded()?;
         let directory_id: DirectoryId = parse(&request.directory)?;
         let expiry: FileTime = parse(&request.expiry)?;
-        let rules = parse_rules(self.root, &request.rules)?;
-        let managed = Managed::read(self.root)?;
-        let directory = managed.directory(self.root, &directory_id, &RecordId(request.record.clone()))?;
+        let rules = parse_rules(self.root(), &request.rules)?;
+        let managed = Managed::read(self.root())?;
+        let directory = managed.directory(self.root(), &directory_id, &RecordId(request.record.clone()))?;
         let (account, uid) = self.check_change(&managed, request.account.as_deref(), expiry)?;
 
         process::lock_memory().map_err(|source| VerbError::NotLocked { source })?;
         let (password, warning) = self.draw(&account, &rules, rng)?;
         let version = PasswordVersion::random(rng);
-        let hash = crypt::hash(self.root, &password, rng)?;
+        let hash = crypt::hash(self.root(), &password, rng)?;
         let sealed = match &directory.protection {
             Protection::ClearText => None,
             Protection::Pinned(pins) => {
@@ -64,6 +65,8 @@ impl Work<'_> {
             expiry,
             prepared: self.now.0,
             sealed,
+            sends: Vec::new(),
+            acknowledged_by: None,
         };
         let material = entry
             .sealed
@@ -71,8 +74,7 @@ impl Work<'_> {
             .map_or_else(|| Material::Clear(password.expose_secret().to_owned()), told_sealed);
         let prepared = Prepared { warning, ..tell(&entry, material) };
         failpoint::hit("prepare.before_journal");
-        self.file.journal.add(entry)?;
-        self.file.save()?;
+        self.half.prepare(entry)?;
         failpoint::hit("prepare.after_journal");
         Ok(prepared)
     }
@@ -86,14 +88,14 @@ impl Work<'_> {
     ) -> Result<(AccountName, Uid), VerbError> {
         let name = match asked {
             Some(name) => parse(name)?,
-            None => account::built_in_administrator(self.root)?,
+            None => account::built_in_administrator(self.root())?,
         };
-        let account = account::find(self.root, &name)?;
-        managed.check_account(self.root, &name, account.uid)?;
-        self.file.journal.check_budget(self.now, managed.changes_per_day)?;
-        account.check_outlives(self.today(), expiry)?;
-        account::check_room(&self.root.state())?;
-        account::check_replaceable(self.root)?;
+        let account = account::find(self.root(), &name)?;
+        managed.check_account(self.root(), &name, account.uid)?;
+        self.half.journal.check_budget(self.now, managed.changes_per_day)?;
+        account.check_outlives(self.half.host.today(), expiry)?;
+        account::check_room(&self.root().state())?;
+        account::check_replaceable(self.root())?;
         Ok((name, account.uid))
     }
 
@@ -109,7 +111,7 @@ impl Work<'_> {
         let mut only_warned = true;
         loop {
             let password = generate::generate(rules, rng)?;
-            let complaint = match dry_run::try_password(self.root, account, &password) {
+            let complaint = match dry_run::try_password(self.root(), account, &password) {
                 Verdict::Accepted => return Ok((password, None)),
                 Verdict::Unavailable(why) => {
                     warn_of_rules(&why);
@@ -136,8 +138,8 @@ impl Work<'_> {
 
     /// Hands out a candidate's ciphertext again.
     pub(super) fn ciphertext(&self, version: PasswordVersion) -> Result<Prepared, VerbError> {
-        let entry = self.file.journal.candidate(version)?;
-        let sealed = entry.sealed.as_deref().ok_or(journal::ProtocolError::UnknownVersion)?;
+        let entry = self.half.journal.candidate(version)?;
+        let sealed = entry.sealed.as_deref().ok_or(ProtocolError::UnknownVersion)?;
         Ok(tell(entry, told_sealed(sealed)))
     }
 }

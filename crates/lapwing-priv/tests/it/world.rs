@@ -15,8 +15,8 @@ use std::{
 };
 
 use lapwing_core::local::root_half::{
-    Commit, Committed, Counted, Fault, InRun, Journal, Material, OfVersion, Prepare, Prepared, Refusal,
-    Reply, Request, Rules,
+    Commit, Committed, CountSend, Counted, Fault, InRun, Journal, Material, OfVersion, Prepare, Prepared,
+    Refusal, Reply, Request, Rules,
 };
 use serde::de::DeserializeOwned;
 use tempfile::TempDir;
@@ -198,7 +198,8 @@ impl World {
     }
 
     pub(crate) fn count_send(&self, version: &str) -> Result<u32, Fault> {
-        self.call(&Request::CountSend(of_version(version))).map(|counted: Counted| counted.unanswered)
+        let request = CountSend { run: RUN.to_owned(), version: version.to_owned(), to: None };
+        self.call(&Request::CountSend(request)).map(|counted: Counted| counted.unanswered)
     }
 
     /// Prepares and commits; the version and the password now in force.
@@ -240,7 +241,7 @@ pub(crate) fn prepare() -> Prepare {
 }
 
 pub(crate) fn commit_request(version: &str, receipt: Option<String>) -> Request {
-    Request::Commit(Commit { run: RUN.to_owned(), version: version.to_owned(), receipt })
+    Request::Commit(Commit { run: RUN.to_owned(), version: version.to_owned(), receipt, by: None })
 }
 
 pub(crate) fn of_version(version: &str) -> OfVersion {

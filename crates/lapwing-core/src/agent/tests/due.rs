@@ -15,6 +15,23 @@ fn the_first_cycle_sets_a_password() {
 }
 
 #[test]
+fn the_first_change_waits_for_the_grace_that_the_policy_gives_and_a_person_does_not() {
+    let mut world = World::new();
+    world.verdict = Verdict::Cloud(Plan { activation_grace: 30 * MINUTE, ..plan() });
+    world.run();
+    world.pass(29 * MINUTE);
+    assert_eq!(world.in_force(), None);
+    world.pass(2 * MINUTE);
+    assert_eq!(world.in_force(), Some(version(1)));
+
+    let mut world = World::new();
+    world.verdict = Verdict::Cloud(Plan { activation_grace: 30 * MINUTE, ..plan() });
+    world.run();
+    world.input(Input::Request(RequestId(1), Request::ResetPassword));
+    assert_eq!(world.in_force(), Some(version(1)));
+}
+
+#[test]
 fn a_password_that_is_not_due_stays() {
     let mut world = World::settled();
     world.pass(29 * DAY);

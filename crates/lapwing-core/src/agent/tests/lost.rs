@@ -27,6 +27,31 @@ fn a_request_that_did_not_arrive_is_repeated_with_the_very_same_bytes() {
 }
 
 #[test]
+fn clear_text_that_may_not_have_landed_is_sent_again_and_kept_for_ten_minutes_at_most() {
+    let mut world = World::settled();
+    world.sealed = false;
+    world.fates.extend([Fate::RequestLost; 3]);
+    world.input(Input::Request(RequestId(1), Request::ResetPassword));
+    let forgotten = world.forgotten;
+    world.pass(MINUTE);
+    assert_eq!(world.done, ["prepare", "store", "store", "store", "store", "commit"]);
+    assert_eq!((world.in_force(), world.forgotten), (Some(version(2)), forgotten + 1));
+
+    let mut world = world.forget_the_past();
+    world.fates.push_back(Fate::RequestLost);
+    world.input(Input::Request(RequestId(2), Request::ResetPassword));
+    world.reachable = false;
+    let forgotten = world.forgotten;
+    world.pass(9 * MINUTE);
+    assert_eq!(world.forgotten, forgotten);
+    world.pass(2 * MINUTE);
+    assert!(world.forgotten > forgotten);
+    world.reachable = true;
+    world.pass(MINUTE);
+    assert!(world.done.ends_with(&["prepare", "store", "commit"]), "{:?}", world.done);
+}
+
+#[test]
 fn a_crash_between_any_two_actions_leaves_both_sides_with_one_password() {
     let mut crashes = 0;
     for at in 0..40 {

@@ -14,11 +14,15 @@ use crate::{
     event::{Event, EventId, Hresult},
     fault::Fault,
     policy::{PassphraseLength, PasswordAgeDays, PasswordComplexity, PasswordLength},
-    types::{BootTime, DirectoryId, FileTime, Guid, Now, PasswordVersion, RecordId, TenantId, Uid, WallTime},
+    types::{
+        BootId, BootTime, DirectoryId, FileTime, Guid, Now, PasswordVersion, RecordId, TenantId, Uid,
+        WallTime,
+    },
 };
 
 const DAY: Duration = Duration::from_secs(86_400);
 const MINUTE: Duration = Duration::from_secs(60);
+const BOOT: BootId = BootId(Guid::from_bytes([0xb0; 16]));
 
 fn version(number: u8) -> PasswordVersion {
     PasswordVersion(Guid::from_bytes([number; 16]))
@@ -41,6 +45,8 @@ struct World {
     held: Option<PasswordVersion>,
     held_expiry: Option<WallTime>,
     guarantees: Guarantees,
+    /// Whether the directory takes ciphertext, which the root half keeps.
+    sealed: bool,
     reachable: bool,
     fates: VecDeque<Fate>,
     retry_after: Option<Duration>,
@@ -51,6 +57,8 @@ struct World {
     done: Vec<&'static str>,
     events: Vec<Event>,
     answers: Vec<(RequestId, Answer)>,
+    /// How often the shell was told to wipe what it holds.
+    forgotten: usize,
     /// The world dies before it performs the action of this number, counted from now.
     crash_in: Option<usize>,
 }
@@ -66,6 +74,7 @@ fn plan() -> Plan {
             word_list: None,
         },
         expiry_protected: true,
+        activation_grace: Duration::ZERO,
     }
 }
 
@@ -76,7 +85,7 @@ impl World {
             boot: BootTime(Duration::from_secs(10)),
         };
         Self {
-            machine: Machine::new(now, 7, Memory::default()),
+            machine: Machine::new(now, BOOT, 7, Memory::default()),
             now,
             journal: Journal {
                 current: None,
@@ -88,6 +97,7 @@ impl World {
             held: None,
             held_expiry: None,
             guarantees: Guarantees::ComparesAndTells,
+            sealed: true,
             reachable: true,
             fates: VecDeque::new(),
             retry_after: None,
@@ -98,6 +108,7 @@ impl World {
             done: Vec::new(),
             events: Vec::new(),
             answers: Vec::new(),
+            forgotten: 0,
             crash_in: None,
         }
     }
@@ -168,7 +179,7 @@ impl World {
 
     /// The agent dies and starts again; the journal and the directory stay as they are.
     fn restart(&mut self) {
-        self.machine = Machine::new(self.now, 8, Memory::default());
+        self.machine = Machine::new(self.now, BOOT, 8, Memory::default());
         self.run();
     }
 
@@ -194,13 +205,14 @@ impl World {
             expiry,
             prepared: self.now.wall,
             recorded: false,
-            sealed: self.guarantees == Guarantees::ComparesAndTells,
+            sealed: self.sealed,
+            acknowledged_by: None,
         }
     }
 
     fn prepared(&self, version: PasswordVersion, expiry: WallTime) -> Outcome {
-        let Entry { account, uid, .. } = self.entry(version, expiry);
-        Outcome::Prepared(Ok(Prepared { version, account, uid, expiry, warning: None }))
+        let Entry { account, uid, sealed, .. } = self.entry(version, expiry);
+        Outcome::Prepared(Ok(Prepared { version, account, uid, expiry, sealed, warning: None }))
     }
 
     fn state(&self) -> DirectoryState {
@@ -244,15 +256,16 @@ impl World {
                 verdict: self.verdict.clone(),
                 events: Vec::new(),
             })),
-            Action::Connect if !self.reachable => {
+            Action::Connect { .. } if !self.reachable => {
                 self.done.push("connect failed");
                 Some(Outcome::Connected(Err(self.failure(DirectoryFault::Unreachable))))
             }
-            Action::Connect => Some(Outcome::Connected(Ok(Session {
+            Action::Connect { .. } => Some(Outcome::Connected(Ok(Session {
                 directory: DirectoryId::LapwingServer(TenantId(Guid::from_bytes([7; 16]))),
                 record: RecordId("device".to_owned()),
                 endpoint: "https://laps.example/manage".to_owned(),
                 guarantees: self.guarantees,
+                replica: None,
                 age_days_min: self.age_days_min,
             }))),
             Action::ReadState => Some(Outcome::State(Ok(self.state()))),
@@ -268,7 +281,7 @@ impl World {
                 let expiry = self.journal.candidate(version).unwrap().expiry;
                 Some(self.prepared(version, expiry))
             }
-            Action::CountSend(_) => {
+            Action::CountSend { .. } => {
                 self.done.push("count");
                 self.journal.unanswered += 1;
                 Some(Outcome::Counted(Ok(self.journal.unanswered)))
@@ -287,7 +300,11 @@ impl World {
                 self.done.push("reinstate");
                 Some(self.commit(version))
             }
-            Action::Forget | Action::Remember(_) => None,
+            Action::Forget => {
+                self.forgotten += 1;
+                None
+            }
+            Action::Disconnect | Action::Remember(_) => None,
             Action::Raise(event) => {
                 self.events.push(event);
                 None
