@@ -75,6 +75,11 @@ impl Backoff {
         self.failures = 0;
     }
 
+    /// How many there were.
+    pub(super) const fn failures(&self) -> u32 {
+        self.failures
+    }
+
     /// The wait after one more failure: doubled each time up to the patience's bound, then shortened by jitter.
     pub(super) fn next(&mut self, patience: Patience, jitter: &mut Jitter) -> Duration {
         let wait =

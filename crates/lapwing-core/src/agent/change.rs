@@ -1,6 +1,7 @@
 //! One change: prepared, stored, committed.
 
 use super::{
+    backoff::Patience,
     cycle::{Committing, Cycle, Facts, PreparedNow, Step},
     events,
     exchange::{
@@ -14,6 +15,7 @@ use super::{
 };
 use crate::{
     event::{Event, EventId},
+    mutant::{self, Mutant},
     types::{Now, PasswordVersion, Replica},
 };
 
@@ -38,7 +40,15 @@ impl Machine {
 
     /// Sends what is prepared, noted first where the directory cannot tell later what became of it.
     pub(super) fn send(&mut self, now: Now, cycle: Box<Cycle>, facts: Facts, held: Held, prepared: Prepared) {
+        if mutant::is(Mutant::SetBeforeStore) {
+            let Prepared { version, account, uid, expiry, .. } = prepared;
+            let committing = Committing { version, account, uid, expiry, prepared_now: None };
+            return self.commit(cycle, committing, None, None);
+        }
         match facts.session.guarantees {
+            Guarantees::None if mutant::is(Mutant::SendsNotCounted) => {
+                return self.store(cycle, facts, held, prepared, 0);
+            }
             Guarantees::ComparesAndTells => return self.store(cycle, facts, held, prepared, 0),
             Guarantees::EachReplica => {}
             Guarantees::None => self.note_send(now),
@@ -87,6 +97,10 @@ impl Machine {
                 let committing = Committing { version, account, uid, expiry, prepared_now };
                 self.commit(cycle, committing, receipt, replica);
             }
+            StoreOutcome::VersionMismatch(_) if mutant::is(Mutant::MismatchIsRefusal) => {
+                let failure = Failure { patience: Patience::Refused, ..Failure::contended() };
+                self.fail(now, cycle, failure);
+            }
             StoreOutcome::VersionMismatch(_) if cycle.rounds < ROUNDS_MAX => {
                 // An earlier send of ours may have landed in between: start over from the journal and ask.
                 cycle.rounds += 1;
@@ -114,6 +128,7 @@ impl Machine {
                 );
                 match facts.session.guarantees {
                     Guarantees::ComparesAndTells | Guarantees::EachReplica => self.keep(now, prepared),
+                    Guarantees::None if mutant::is(Mutant::SendsNotCounted) => {}
                     Guarantees::None => self.note_send(now),
                 }
                 self.fail(now, cycle, Failure::unanswered(failure));

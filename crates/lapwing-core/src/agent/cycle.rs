@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     event::Event,
+    mutant::{self, Mutant},
     types::{AccountName, DirectoryId, PasswordVersion, RecordId, Uid, WallTime},
 };
 
@@ -116,7 +117,7 @@ pub(super) struct PreparedNow {
 impl Step {
     /// Whether a request that comes now can still be served by this cycle: it joins a running change only before its
     /// store.
-    pub(super) const fn can_join(&self, request: Request) -> bool {
+    pub(super) fn can_join(&self, request: Request) -> bool {
         match request {
             Request::ResetPassword => match self {
                 Self::ReadingJournal
@@ -127,7 +128,9 @@ impl Step {
                 | Self::ReadingState(_)
                 | Self::Reinstating(..)
                 | Self::Preparing(..) => true,
-                Self::Counting(..) | Self::Storing(..) | Self::Uncounting(..) | Self::Committing(_) => false,
+                Self::Counting(..) | Self::Storing(..) | Self::Uncounting(..) | Self::Committing(_) => {
+                    mutant::is(Mutant::JoinsAfterStore)
+                }
             },
             // A cycle asked for now must see the policy as it is now.
             Request::ProcessPolicy => matches!(self, Self::ReadingJournal | Self::Refilling(_)),

@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     event::{Event, EventId},
+    mutant::{self, Mutant},
     types::{Age, BootId, BootTime, Now, WallTime},
 };
 
@@ -180,7 +181,10 @@ impl Machine {
         let kept = self.kept.as_ref().map(|(_, until)| *until);
         let boot = self.timers.retry.into_iter().chain(kept).fold(self.timers.cycle, BootTime::min);
         // What is waited for before a retry has expired or failed already.
-        let wall = self.timers.expiry.filter(|_| self.timers.retry.is_none());
+        let wall = self
+            .timers
+            .expiry
+            .filter(|_| self.timers.retry.is_none() && !mutant::is(Mutant::ExpiryByBootClock));
         Deadline { boot, wall }
     }
 
@@ -246,6 +250,7 @@ impl Machine {
         self.timers.retry = None;
         let period = self.jitter.shorten(Duration::from_secs(CYCLE_SECONDS));
         self.timers.cycle = now.boot.saturating_add(period);
+        let waiting = if mutant::is(Mutant::RequestForgotten) { VecDeque::new() } else { waiting };
         let mut cycle = Box::new(Cycle {
             causes,
             requests: waiting.into_iter().map(|(id, _)| id).collect(),
@@ -354,7 +359,7 @@ impl Machine {
         let wait =
             self.backoff.next(failure.patience, &mut self.jitter).max(failure.not_before.unwrap_or_default());
         let retry = now.boot.saturating_add(wait);
-        self.timers.retry = Some(retry);
+        self.timers.retry = Some(retry).filter(|_| !self.gives_up());
         if failure.not_before.is_some() {
             // Whoever asked to wait means the schedule too; only a person may ask earlier.
             self.timers.cycle = self.timers.cycle.max(retry);
@@ -380,6 +385,11 @@ impl Machine {
         );
     }
 
+    /// Whether nothing is tried again before the schedule: never, but for [`Mutant::RetryGivesUp`].
+    fn gives_up(&self) -> bool {
+        mutant::is(Mutant::RetryGivesUp) && self.backoff.failures() > 10
+    }
+
     /// Ends a cycle that did all there was to do.
     pub(super) fn finish(
         &mut self,
@@ -401,7 +411,7 @@ impl Machine {
         self.report.next_step.clone_from(&answer.next_step);
         self.report.last_cycle = Some(now.wall);
         self.report.last_event = Some(event);
-        if self.kept.is_none() {
+        if self.kept.is_none() && !mutant::is(Mutant::ClearTextKept) {
             self.actions.push_back(Action::Forget);
         }
         self.actions.push_back(Action::Disconnect);

@@ -16,6 +16,7 @@ use super::{
 };
 use crate::{
     event::{Event, EventId},
+    mutant::{self, Mutant},
     root_half::REPLICATION_MAX,
     types::{Age, Now, WallTime},
 };
@@ -141,7 +142,9 @@ impl Machine {
     /// Whether this replica only has not heard yet of what another one has acknowledged. One that still has not after
     /// [`REPLICATION_MAX`] is believed: the other was lost before it could tell.
     fn is_behind(&mut self, now: Now, facts: &Facts, held: Held) -> bool {
-        let Some(here) = &facts.session.replica else { return false };
+        let Some(here) = facts.session.replica.as_ref().filter(|_| !mutant::is(Mutant::BehindBelieved)) else {
+            return false;
+        };
         let acknowledged_by =
             facts.aim.journal.current.as_ref().and_then(|current| current.acknowledged_by.as_ref());
         match held {

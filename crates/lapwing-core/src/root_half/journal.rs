@@ -10,6 +10,7 @@ use core::time::Duration;
 
 use crate::{
     fault::Fault,
+    mutant::{self, Mutant},
     types::{AccountName, DirectoryId, FileTime, PasswordVersion, RecordId, Replica, RunId, Uid, WallTime},
 };
 
@@ -222,6 +223,9 @@ impl<H> Journal<H> {
     /// [`ProtocolError::CommitPending`], so a recorded one is never dropped.
     pub fn add(&mut self, entry: Entry<H>) -> Result<(), ProtocolError> {
         self.check_nothing_recorded()?;
+        if mutant::is(Mutant::CandidateDropped) {
+            self.candidates.clear();
+        }
         self.candidates.push(entry);
         let beyond = self.candidates.len().saturating_sub(CANDIDATES_MAX);
         self.candidates.drain(..beyond);
@@ -292,7 +296,8 @@ impl<H> Journal<H> {
         let Some(recorded) = self.recorded.take() else { return };
         let Some(at) = self.candidates.iter().position(|entry| entry.version == recorded) else { return };
         let entry = self.candidates.remove(at);
-        self.candidates.retain(|other| other.may_land_elsewhere(now, entry.acknowledged_by.as_ref()));
+        let keeps = !mutant::is(Mutant::ElsewhereDropped);
+        self.candidates.retain(|other| keeps && other.may_land_elsewhere(now, entry.acknowledged_by.as_ref()));
         self.replaced.extend(self.current.replace(entry).map(|old| old.version));
         let beyond = self.replaced.len().saturating_sub(REPLACED_MAX);
         self.replaced.drain(..beyond);

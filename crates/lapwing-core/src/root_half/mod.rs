@@ -16,6 +16,7 @@ pub use journal::{
 
 use crate::{
     agent::{self, Field},
+    mutant::{self, Mutant},
     types::{AccountName, PasswordVersion, Replica, RunId, Uid, WallTime},
 };
 
@@ -184,7 +185,9 @@ impl<H: Host> RootHalf<H> {
             check(&self.host, entry)?;
             self.host.reached(Point::BeforeRecord);
             self.journal.record(version, by)?;
-            self.host.save(&self.journal)?;
+            if !mutant::is(Mutant::AcknowledgementForgotten) {
+                self.host.save(&self.journal)?;
+            }
             self.host.reached(Point::AfterRecord);
         }
         self.finish(now)

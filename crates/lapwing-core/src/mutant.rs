@@ -1,0 +1,58 @@
+//! Deliberate bugs, to prove that the simulator finds them. docs/verification.md.
+//!
+//! Without the feature `mutants` no bug can be planted and nothing of this is compiled into a program; the feature is
+//! for the simulator alone.
+
+/// A bug.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Mutant {
+    /// The account is set before the directory is sent anything.
+    SetBeforeStore,
+    /// The acknowledgement is not saved before the account is set.
+    AcknowledgementForgotten,
+    /// A version that the directory did not expect ends the attempt like a refusal.
+    MismatchIsRefusal,
+    /// A new candidate drops those whose sends may still land.
+    CandidateDropped,
+    /// A candidate sent to another replica than the one that acknowledged is dropped with the commit.
+    ElsewhereDropped,
+    /// What a replica says that is behind is believed.
+    BehindBelieved,
+    /// Sends to a directory that neither compares nor tells are neither counted nor spaced out.
+    SendsNotCounted,
+    /// The expiry is waited for by the boot clock.
+    ExpiryByBootClock,
+    /// After ten failures in a row nothing is tried again before the schedule.
+    RetryGivesUp,
+    /// Clear text is kept until the next cycle.
+    ClearTextKept,
+    /// Clear text is kept while the host sleeps.
+    ClearTextSleeps,
+    /// A request joins a change whose password has been sent already.
+    JoinsAfterStore,
+    /// Requests that waited for a cycle are forgotten when it starts.
+    RequestForgotten,
+}
+
+#[cfg(feature = "mutants")]
+std::thread_local! {
+    static PLANTED: core::cell::Cell<Option<Mutant>> = const { core::cell::Cell::new(None) };
+}
+
+/// Plants a bug in this thread, or none.
+#[cfg(feature = "mutants")]
+pub fn plant(mutant: Option<Mutant>) {
+    PLANTED.set(mutant);
+}
+
+/// Whether this bug is planted.
+#[cfg(feature = "mutants")]
+pub(crate) fn is(mutant: Mutant) -> bool {
+    PLANTED.get() == Some(mutant)
+}
+
+/// No bug is ever planted.
+#[cfg(not(feature = "mutants"))]
+pub(crate) const fn is(_mutant: Mutant) -> bool {
+    false
+}
