@@ -57,11 +57,13 @@ impl Alarm {
         Ok(Self { boot: timer(TimerfdClockId::Boottime)?, wall: timer(TimerfdClockId::Realtime)? })
     }
 
-    /// Returns once `deadline` has come, or a clock has jumped: then the deadline is to be looked at anew.
+    /// Returns once `deadline` has come, or a clock has jumped: then the deadline is to be looked at anew. Without one
+    /// never.
     ///
     /// # Errors
     /// If the kernel refuses a timer.
-    pub(crate) async fn wait(&self, deadline: Deadline) -> io::Result<()> {
+    pub(crate) async fn wait(&self, deadline: Option<Deadline>) -> io::Result<()> {
+        let Some(deadline) = deadline else { return core::future::pending().await };
         let at = |since: Duration| Timespec {
             tv_sec: i64::try_from(since.as_secs()).unwrap_or(i64::MAX),
             // Never zero, which would switch the timer off.

@@ -144,4 +144,4 @@ impl Waiting {
 }
 
 /// What a status call is answered with.
-pub(crate) type Known = (Report, lapwing_core::agent::Deadline);
+pub(crate) type Known = (Report, Option<lapwing_core::agent::Deadline>);

@@ -141,11 +141,14 @@ fn outcome(answer: Answer) -> Outcome {
     }
 }
 
-fn status(root: &Root, report: &Report, deadline: Deadline) -> Status {
+fn status(root: &Root, report: &Report, deadline: Option<Deadline>) -> Status {
     let current = report.current.as_ref();
     let identity = Identity::load(root).ok();
     let now = os::now();
-    let by_wall = deadline.wall.map_or(core::time::Duration::MAX, |wall| wall.saturating_since(now.wall));
+    let until_next = deadline.map_or(core::time::Duration::ZERO, |Deadline { boot, wall }| {
+        let by_wall = wall.map(|wall| wall.saturating_since(now.wall));
+        by_wall.into_iter().fold(boot.saturating_since(now.boot), core::time::Duration::min)
+    });
     Status {
         agent_version: env!("CARGO_PKG_VERSION").to_owned(),
         state: match report.activity {
@@ -170,7 +173,7 @@ fn status(root: &Root, report: &Report, deadline: Deadline) -> Status {
         last_rotation: report.last_rotation.map(|time| time.0.to_string()),
         last_cycle: report.last_cycle.map(|time| time.0.to_string()),
         last_event: report.last_event.map(|event| event.code().into()),
-        next_cycle_seconds: deadline.boot.saturating_since(now.boot).min(by_wall).as_secs(),
+        next_cycle_seconds: until_next.as_secs(),
         candidates: u32::try_from(report.candidates).unwrap_or(u32::MAX),
         unanswered: report.unanswered,
     }

@@ -26,6 +26,8 @@ pub enum Input {
     PolicyChanged,
     /// The network changed, or the host woke: the directory may be reachable again.
     NetworkChanged,
+    /// The host is about to sleep: clear text must not be in its memory then.
+    Suspending,
     /// Somebody has replaced or changed the account's file.
     AccountChanged,
     /// An action has ended.

@@ -156,6 +156,7 @@ impl Machine {
             Input::PolicyChanged => {
                 self.causes.insert(Cause::PolicyChange);
             }
+            Input::Suspending => self.forget(),
             Input::AccountChanged => {
                 self.causes.insert(Cause::AccountChange);
             }
@@ -175,9 +176,13 @@ impl Machine {
         self.actions.pop_front()
     }
 
-    /// When to call [`Self::handle`] with [`Input::Timer`].
+    /// When to call [`Self::handle`] with [`Input::Timer`]. Not while a cycle runs, which waits for its outcomes alone: a
+    /// deadline that has passed would call for ever.
     #[must_use]
-    pub fn poll_timeout(&self) -> Deadline {
+    pub fn poll_timeout(&self) -> Option<Deadline> {
+        if self.cycle.is_some() {
+            return None;
+        }
         let kept = self.kept.as_ref().map(|(_, until)| *until);
         let boot = self.timers.retry.into_iter().chain(kept).fold(self.timers.cycle, BootTime::min);
         // What is waited for before a retry has expired or failed already.
@@ -185,7 +190,7 @@ impl Machine {
             .timers
             .expiry
             .filter(|_| self.timers.retry.is_none() && !mutant::is(Mutant::ExpiryByBootClock));
-        Deadline { boot, wall }
+        Some(Deadline { boot, wall })
     }
 
     /// What to tell people.
@@ -330,7 +335,14 @@ impl Machine {
     /// Wipes clear text that has been kept for as long as it may be.
     fn forget_if_due(&mut self, now: Now) {
         if self.cycle.is_none() && self.kept.as_ref().is_some_and(|(_, until)| *until <= now.boot) {
-            self.kept = None;
+            self.forget();
+        }
+    }
+
+    /// Wipes it now. A cycle that is about to send it then has nothing to send, and is tried again.
+    fn forget(&mut self) {
+        self.kept = None;
+        if !mutant::is(Mutant::ClearTextSleeps) {
             self.actions.push_back(Action::Forget);
         }
     }

@@ -142,7 +142,8 @@ impl Machine {
     /// Whether this replica only has not heard yet of what another one has acknowledged. One that still has not after
     /// [`REPLICATION_MAX`] is believed: the other was lost before it could tell.
     fn is_behind(&mut self, now: Now, facts: &Facts, held: Held) -> bool {
-        let Some(here) = facts.session.replica.as_ref().filter(|_| !mutant::is(Mutant::BehindBelieved)) else {
+        let Some(here) = facts.session.replica.as_ref().filter(|_| !mutant::is(Mutant::BehindBelieved))
+        else {
             return false;
         };
         let acknowledged_by =

@@ -297,7 +297,8 @@ impl<H> Journal<H> {
         let Some(at) = self.candidates.iter().position(|entry| entry.version == recorded) else { return };
         let entry = self.candidates.remove(at);
         let keeps = !mutant::is(Mutant::ElsewhereDropped);
-        self.candidates.retain(|other| keeps && other.may_land_elsewhere(now, entry.acknowledged_by.as_ref()));
+        self.candidates
+            .retain(|other| keeps && other.may_land_elsewhere(now, entry.acknowledged_by.as_ref()));
         self.replaced.extend(self.current.replace(entry).map(|old| old.version));
         let beyond = self.replaced.len().saturating_sub(REPLACED_MAX);
         self.replaced.drain(..beyond);

@@ -92,7 +92,7 @@ impl JournalFile {
             .ok_or(JournalError::Busy { path })?;
 
         let path = folder.join(NAME);
-        let journal = match read(&path).map_err(io_error(&path))? {
+        let journal = match read(&folder, &path).map_err(io_error(&path))? {
             Some(bytes) => disk::decode(&bytes).map_err(|why| JournalError::Damaged { path, why })?,
             None => Journal::default(),
         };
@@ -110,13 +110,17 @@ impl JournalFile {
     }
 }
 
-fn read(path: &Path) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
-    let file = match File::options().read(true).custom_flags(libc::O_NOFOLLOW).open(path) {
+/// Reads it, and makes sure that a loss of power cannot bring an older one back: whoever wrote it may have died before
+/// the folder was synced.
+fn read(folder: &Path, path: &Path) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
+    let mut file = match File::options().read(true).custom_flags(libc::O_NOFOLLOW).open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         other => other?,
     };
     let mut bytes = Zeroizing::new(Vec::new());
-    file.take(FILE_LEN_MAX).read_to_end(&mut bytes)?;
+    (&mut file).take(FILE_LEN_MAX).read_to_end(&mut bytes)?;
+    file.sync_all()?;
+    File::open(folder)?.sync_all()?;
     Ok(Some(bytes))
 }
 

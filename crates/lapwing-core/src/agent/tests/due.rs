@@ -147,8 +147,8 @@ fn a_policy_that_shortens_the_age_while_the_directory_is_away_is_met_within_a_mi
 #[test]
 fn no_expiry_is_waited_for_once_the_policy_is_off() {
     let mut world = World::settled();
-    assert_eq!(world.machine.poll_timeout().wall, world.held_expiry);
+    assert_eq!(world.machine.poll_timeout().unwrap().wall, world.held_expiry);
     world.verdict = Verdict::Disabled;
     world.input(Input::PolicyChanged);
-    assert_eq!(world.machine.poll_timeout().wall, None);
+    assert_eq!(world.machine.poll_timeout().unwrap().wall, None);
 }

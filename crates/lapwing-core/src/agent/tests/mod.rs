@@ -160,7 +160,7 @@ impl World {
     fn pass(&mut self, time: Duration) {
         let end = self.now.boot.saturating_add(time);
         loop {
-            let deadline = self.machine.poll_timeout();
+            let deadline = self.machine.poll_timeout().expect("a deadline between two cycles");
             let by_wall = deadline.wall.map_or(Duration::MAX, |wall| wall.saturating_since(self.now.wall));
             let wait = deadline.boot.saturating_since(self.now.boot).min(by_wall);
             let left = end.saturating_since(self.now.boot);

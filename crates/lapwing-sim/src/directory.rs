@@ -1,0 +1,184 @@
+//! Directories: what each kind does with a password that reaches it.
+
+use std::collections::BTreeMap;
+
+use lapwing_core::{
+    agent::Guarantees,
+    types::{PasswordVersion, WallTime},
+};
+
+use crate::{scenario::Bug, time::Time};
+
+/// A kind of directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// `lapwing-server`: compares, tells, answers a repeat alike, keeps every entry from the one in force on.
+    Ours,
+    /// Entra ID: takes whatever comes, and keeps three entries.
+    Entra,
+    /// Active Directory in clear text: compares; only the current password is there.
+    AdClear,
+    /// Active Directory with encryption: compares; ciphertext with a history.
+    AdHistory,
+    /// The same with two domain controllers, each of which compares for itself and tells the other later.
+    AdTwo,
+}
+
+impl Kind {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Ours, Self::Entra, Self::AdClear, Self::AdHistory, Self::AdTwo];
+
+    /// Its name on the command line.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Ours => "ours",
+            Self::Entra => "entra",
+            Self::AdClear => "ad-clear",
+            Self::AdHistory => "ad-history",
+            Self::AdTwo => "ad-two",
+        }
+    }
+
+    pub(crate) const fn replicas(self) -> usize {
+        match self {
+            Self::AdTwo => 2,
+            Self::Ours | Self::Entra | Self::AdClear | Self::AdHistory => 1,
+        }
+    }
+
+    pub(crate) const fn guarantees(self) -> Guarantees {
+        match self {
+            Self::Ours => Guarantees::ComparesAndTells,
+            Self::Entra => Guarantees::None,
+            Self::AdClear | Self::AdHistory | Self::AdTwo => Guarantees::EachReplica,
+        }
+    }
+
+    /// Whether it is given ciphertext, which the root half keeps.
+    pub(crate) const fn is_sealed(self) -> bool {
+        match self {
+            Self::Ours | Self::AdHistory | Self::AdTwo => true,
+            Self::Entra | Self::AdClear => false,
+        }
+    }
+
+    pub(crate) const fn compares(self) -> bool {
+        !matches!(self, Self::Entra)
+    }
+
+    /// The most entries, the current one included. The server keeps what is in force beyond that.
+    const fn depth(self) -> usize {
+        match self {
+            Self::Ours | Self::AdHistory | Self::AdTwo => 4,
+            Self::Entra => 3,
+            Self::AdClear => 1,
+        }
+    }
+}
+
+/// A password, by number; 0 is the empty one.
+pub(crate) type Secret = u32;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Stored {
+    pub(crate) version: PasswordVersion,
+    pub(crate) secret: Secret,
+    pub(crate) expiry: WallTime,
+}
+
+/// What one replica holds for one host, newest first.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Held {
+    pub(crate) entries: Vec<Stored>,
+    /// When what it holds was written first, and where: the later write wins.
+    pub(crate) stamp: (Time, usize),
+}
+
+impl Held {
+    pub(crate) fn current(&self) -> Option<&Stored> {
+        self.entries.first()
+    }
+
+    pub(crate) fn holds(&self, secret: Secret) -> bool {
+        self.entries.iter().any(|entry| entry.secret == secret)
+    }
+}
+
+/// A host's record.
+#[derive(Debug, Default)]
+pub(crate) struct Record {
+    pub(crate) replicas: Vec<Held>,
+    /// Every version that ever landed, and when first.
+    pub(crate) landed: BTreeMap<[u8; 16], Time>,
+    /// What an administrator may restore.
+    pub(crate) backup: Option<Held>,
+}
+
+/// What a store carries.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sent {
+    pub(crate) stored: Stored,
+    pub(crate) expected: Option<PasswordVersion>,
+    pub(crate) in_force: Option<PasswordVersion>,
+}
+
+/// How a replica answers it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Answered {
+    Stored,
+    OtherVersion,
+}
+
+impl Record {
+    pub(crate) fn new(kind: Kind) -> Self {
+        Self { replicas: vec![Held::default(); kind.replicas()], landed: BTreeMap::new(), backup: None }
+    }
+
+    /// The replica whose content will be everywhere in the end.
+    pub(crate) fn newest(&self) -> &Held {
+        static NONE: Held = Held { entries: Vec::new(), stamp: (Time(0), 0) };
+        self.replicas.iter().max_by_key(|held| held.stamp).unwrap_or(&NONE)
+    }
+
+    pub(crate) fn store(
+        &mut self,
+        kind: Kind,
+        at: usize,
+        now: Time,
+        sent: &Sent,
+        bug: Option<Bug>,
+    ) -> Answered {
+        let held = &mut self.replicas[at];
+        let current = held.current().map(|entry| entry.version);
+        if kind == Kind::Ours && current == Some(sent.stored.version) {
+            return Answered::Stored;
+        }
+        if kind.compares() && current != sent.expected {
+            return Answered::OtherVersion;
+        }
+        held.entries.insert(0, sent.stored);
+        held.stamp = (now, at);
+        let in_force = match kind {
+            Kind::Ours => sent.in_force,
+            Kind::Entra | Kind::AdClear | Kind::AdHistory | Kind::AdTwo => None,
+        };
+        let needed = held.entries.iter().position(|entry| Some(entry.version) == in_force);
+        let depth = kind.depth().max(needed.map_or(0, |at| at + 1));
+        if bug == Some(Bug::HistoryFromTheWrongEnd) && held.entries.len() > 2 {
+            held.entries.remove(1);
+        }
+        held.entries.truncate(depth);
+        self.landed.entry(sent.stored.version.0.to_bytes()).or_insert(now);
+        Answered::Stored
+    }
+
+    /// What one replica tells another. Returns whether that changed anything.
+    pub(crate) fn replicate(&mut self, from: usize, to: usize) -> bool {
+        if self.replicas[from].stamp <= self.replicas[to].stamp {
+            return false;
+        }
+        self.replicas[to] = self.replicas[from].clone();
+        true
+    }
+}

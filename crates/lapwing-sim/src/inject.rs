@@ -1,0 +1,393 @@
+//! Faults, as they strike and as they heal.
+
+use core::time::Duration;
+
+use lapwing_core::agent::{DirectoryFault, Input, Request, RequestId};
+
+use crate::{
+    device::{ACCOUNTS, Device, Policy, Power, account_name},
+    disk::{File, Fuse},
+    faults::Fault,
+    time::{DAY, HOUR, MINUTE, SECOND, Time, micros},
+    world::{Event, Trouble, World},
+};
+
+/// How long a refusal may keep the machine from trying again after it has ended.
+const AFTER_REFUSALS: Duration = Duration::from_secs(3700);
+/// How long a fault from outside may go unnoticed: until the next cycle of the schedule has run.
+const AFTER_OUTSIDE: Duration = Duration::from_secs(3600 + 120);
+
+impl World {
+    pub(crate) fn plan_host_fault(&mut self, index: usize) {
+        self.plan(Event::HostFault { device: index });
+    }
+
+    pub(crate) fn plan_directory_fault(&mut self) {
+        self.plan(Event::DirectoryFault);
+    }
+
+    fn plan(&mut self, event: Event) {
+        if self.scenario.faults.is_empty() {
+            return;
+        }
+        let wait = self.chance.between(SECOND, 2 * self.scenario.fault_every);
+        let at = self.now.after(wait);
+        if at < Time(0).after(self.scenario.span) {
+            self.push(at, event);
+        }
+    }
+
+    fn drawn(&mut self, from: &[Fault]) -> Option<Fault> {
+        let fault = from[self.chance.index(from.len())];
+        // Drawn in any case, so that leaving one out does not shift the others.
+        self.scenario.faults.contains(&fault).then_some(fault)
+    }
+
+    pub(crate) fn host_fault(&mut self, index: usize) {
+        let Some(fault) = self.drawn(&[
+            Fault::AgentKilled,
+            Fault::RootHalfKilled,
+            Fault::RootHalfKilled,
+            Fault::PowerCutInVerb,
+            Fault::PowerCutInVerb,
+            Fault::PowerCut,
+            Fault::Suspend,
+            Fault::CableOut,
+            Fault::DiskFull,
+            Fault::FileLocked,
+            Fault::ClockJump,
+            Fault::PolicyFlip,
+            Fault::Reset,
+            Fault::Reset,
+            Fault::Reset,
+            Fault::Tampering,
+            Fault::HostRestored,
+            Fault::Clone,
+        ]) else {
+            return;
+        };
+        if self.devices[index].is_retired {
+            return;
+        }
+        *self.stats.faults.entry(fault).or_default() += 1;
+        self.trace(Some(index), &fault);
+        let span = self.chance.spread(SECOND, 3 * DAY);
+        let heal = Event::Heal { device: index, fault };
+        match fault {
+            Fault::AgentKilled => self.kill_agent(index),
+            Fault::RootHalfKilled | Fault::PowerCutInVerb => {
+                let step = u32::try_from(self.chance.below(10)).unwrap_or(0);
+                self.devices[index].doom = Some((step, fault == Fault::PowerCutInVerb));
+                // So that there is a verb to die in.
+                self.ask(index, Request::ResetPassword);
+            }
+            Fault::PowerCut => {
+                if self.devices[index].power != Power::Off {
+                    self.cut_power(index);
+                }
+            }
+            Fault::Suspend => self.suspend(index),
+            Fault::CableOut => {
+                self.devices[index].cable = false;
+                self.push(self.now.after(span), heal);
+            }
+            Fault::DiskFull => {
+                self.devices[index].disks.is_full = true;
+                self.push(self.now.after(span), heal);
+            }
+            Fault::FileLocked => {
+                self.devices[index].disks.is_locked = true;
+                self.push(self.now.after(span.min(HOUR)), heal);
+            }
+            Fault::ClockJump => {
+                let far = self.chance.spread(SECOND, 400 * DAY);
+                let offset = i64::try_from(micros(far)).unwrap_or(i64::MAX);
+                let offset = if self.chance.happens(500) { offset } else { -offset };
+                self.set_clock(index, offset);
+                self.push(self.now.after(span), heal);
+            }
+            Fault::PolicyFlip => {
+                let policy = Policy {
+                    is_managed: self.chance.happens(600),
+                    account: self.chance.index(ACCOUNTS.len()),
+                    age_days: [1, 7, 30, 365][self.chance.index(4)],
+                };
+                self.devices[index].policy = policy;
+                self.input(index, Input::PolicyChanged);
+                self.push(self.now.after(span), heal);
+            }
+            Fault::Reset => {
+                let request =
+                    if self.chance.happens(700) { Request::ResetPassword } else { Request::ProcessPolicy };
+                self.ask(index, request);
+            }
+            Fault::Tampering => self.tamper(index),
+            Fault::HostRestored => self.restore_host(index),
+            Fault::Clone => self.clone_host(index),
+            Fault::ReplicaDown | Fault::Refusals | Fault::Messages | Fault::RecordRestored => {}
+        }
+    }
+
+    pub(crate) fn directory_fault(&mut self) {
+        let Some(fault) = self.drawn(&[
+            Fault::ReplicaDown,
+            Fault::Refusals,
+            Fault::Messages,
+            Fault::Messages,
+            Fault::Messages,
+            Fault::RecordRestored,
+        ]) else {
+            return;
+        };
+        *self.stats.faults.entry(fault).or_default() += 1;
+        self.trace(None, &fault);
+        let span = self.chance.spread(10 * SECOND, 2 * DAY);
+        match fault {
+            Fault::ReplicaDown => {
+                let replica = self.chance.index(self.directory.is_up.len());
+                self.directory.is_up[replica] = false;
+                self.push(self.now.after(span), Event::HealDirectory { replica: Some(replica) });
+            }
+            Fault::Refusals if self.directory.trouble.is_none() => {
+                let fault = [
+                    DirectoryFault::Refused,
+                    DirectoryFault::AuthenticationFailed,
+                    DirectoryFault::Throttled,
+                    DirectoryFault::Malformed,
+                ][self.chance.index(4)];
+                let retry_after =
+                    (fault == DirectoryFault::Throttled).then(|| self.chance.between(SECOND, 30 * MINUTE));
+                self.directory.trouble = Some(Trouble::Refusing { fault, retry_after });
+                self.push(self.now.after(span), Event::HealDirectory { replica: None });
+            }
+            Fault::Messages if self.directory.trouble.is_none() => {
+                self.directory.trouble = Some(Trouble::Messages);
+                self.push(self.now.after(span), Event::HealDirectory { replica: None });
+                // So that there is something to lose.
+                (0..self.devices.len()).for_each(|index| self.ask(index, Request::ResetPassword));
+            }
+            Fault::RecordRestored => self.restore_record(),
+            _ => {}
+        }
+    }
+
+    fn allow(&mut self, index: usize, span: Duration) {
+        let until = self.now.after(span);
+        let watch = &mut self.devices[index].watch;
+        watch.allow_until = watch.allow_until.max(until);
+    }
+
+    /// Something has happened that Lapwing did not do and cannot prevent.
+    fn outside_fault(&mut self, index: usize, unhealed_for: Duration) {
+        let until = self.now.after(unhealed_for);
+        let watch = &mut self.devices[index].watch;
+        watch.outside = true;
+        watch.outside_until = watch.outside_until.max(until);
+        self.allow(index, AFTER_OUTSIDE);
+    }
+
+    fn ask(&mut self, index: usize, request: Request) {
+        if self.devices[index].power != Power::On {
+            return;
+        }
+        self.requests += 1;
+        let (id, now) = (self.requests, self.now);
+        let Some(agent) = &mut self.devices[index].agent else { return };
+        agent.asked.insert(id, (now, request == Request::ResetPassword));
+        self.input(index, Input::Request(RequestId(id), request));
+    }
+
+    fn kill_agent(&mut self, index: usize) {
+        let device = &mut self.devices[index];
+        if device.power == Power::On {
+            device.end_agent();
+            self.start_after(index, 2 * SECOND);
+        }
+    }
+
+    fn suspend(&mut self, index: usize) {
+        if self.devices[index].power != Power::On {
+            return;
+        }
+        // The host waits with sleeping until the agent has wiped what it holds.
+        self.input(index, Input::Suspending);
+        self.devices[index].power = Power::Suspended;
+        let span = self.chance.spread(MINUTE, 90 * DAY);
+        let left = Time(0).after(self.scenario.span).since(self.now);
+        self.push(self.now.after(span.min(left)), Event::Wake { device: index });
+    }
+
+    fn set_clock(&mut self, index: usize, offset: i64) {
+        self.devices[index].wall_offset = offset;
+        // Times in the journal are compared with this clock for three hours.
+        self.outside_fault(index, 4 * HOUR);
+        if self.devices[index].power == Power::On {
+            self.input(index, Input::Timer);
+        }
+    }
+
+    fn tamper(&mut self, index: usize) {
+        self.secrets += 1;
+        let secret = self.secrets;
+        let device = &mut self.devices[index];
+        let mut accounts = device.disks.accounts.read().clone();
+        let account = &mut accounts[self.chance.index(ACCOUNTS.len())];
+        match self.chance.below(4) {
+            0 => account.field = 0,
+            1 => {
+                account.name = "renamed".parse().expect("a name that is valid");
+            }
+            _ => account.field = secret,
+        }
+        replace(&mut device.disks.accounts, accounts);
+        let span = self.chance.spread(MINUTE, DAY);
+        self.push(self.now.after(span), Event::Heal { device: index, fault: Fault::Tampering });
+        self.outside_fault(index, Duration::ZERO);
+        if self.devices[index].power == Power::On && self.chance.happens(500) {
+            self.input(index, Input::AccountChanged);
+        }
+    }
+
+    fn restore_host(&mut self, index: usize) {
+        let device = &mut self.devices[index];
+        let Some(snapshot) = device.snapshot.take() else {
+            device.snapshot = Some(Box::new((device.disks.clone(), device.memory.clone())));
+            return;
+        };
+        if device.power != Power::Off {
+            self.cut_power(index);
+        }
+        let device = &mut self.devices[index];
+        let (disks, memory) = *snapshot;
+        device.disks.journal = disks.journal;
+        device.disks.accounts = disks.accounts;
+        device.memory = memory;
+        self.outside_fault(index, Duration::ZERO);
+    }
+
+    fn restore_record(&mut self) {
+        let record = self.chance.index(self.records.len());
+        let now = self.now;
+        let old = self.records[record].backup.take();
+        let mut held = match old {
+            Some(backup) => backup,
+            None if self.chance.happens(300) => crate::directory::Held::default(),
+            None => {
+                self.records[record].backup = Some(self.records[record].newest().clone());
+                return;
+            }
+        };
+        held.stamp = (now, 0);
+        for replica in &mut self.records[record].replicas {
+            *replica = held.clone();
+        }
+        for index in 0..self.devices.len() {
+            if self.devices[index].record == record {
+                self.outside_fault(index, Duration::ZERO);
+            }
+        }
+    }
+
+    fn clone_host(&mut self, index: usize) {
+        let original = &mut self.devices[index];
+        if original.was_cloned {
+            return;
+        }
+        original.was_cloned = true;
+        let mut clone = Device::new(original.record);
+        clone.disks = original.disks.clone();
+        clone.memory = original.memory.clone();
+        clone.policy = original.policy;
+        clone.was_cloned = true;
+        self.devices.push(clone);
+        let device = self.devices.len() - 1;
+        self.push(self.now, Event::Boot { device });
+        let span = self.chance.spread(HOUR, 3 * DAY);
+        self.push(self.now.after(span), Event::Heal { device, fault: Fault::Clone });
+    }
+
+    pub(crate) fn heal(&mut self, index: usize, fault: Fault) {
+        let device = &mut self.devices[index];
+        match fault {
+            Fault::CableOut => {
+                device.cable = true;
+                if device.power == Power::On {
+                    self.input(index, Input::NetworkChanged);
+                }
+            }
+            Fault::DiskFull => device.disks.is_full = false,
+            Fault::FileLocked => device.disks.is_locked = false,
+            Fault::ClockJump => self.set_clock(index, 0),
+            Fault::PolicyFlip => {
+                device.policy = Policy { is_managed: true, account: 0, age_days: 30 };
+                if device.power == Power::On {
+                    self.input(index, Input::PolicyChanged);
+                }
+            }
+            Fault::Tampering => {
+                let mut accounts = device.disks.accounts.read().clone();
+                for (at, line) in accounts.iter_mut().enumerate() {
+                    line.name = account_name(at);
+                }
+                replace(&mut device.disks.accounts, accounts);
+                self.outside_fault(index, Duration::ZERO);
+            }
+            Fault::Clone => {
+                device.end_agent();
+                device.power = Power::Off;
+                device.is_retired = true;
+            }
+            Fault::AgentKilled
+            | Fault::RootHalfKilled
+            | Fault::PowerCutInVerb
+            | Fault::PowerCut
+            | Fault::Suspend
+            | Fault::ReplicaDown
+            | Fault::Refusals
+            | Fault::Messages
+            | Fault::Reset
+            | Fault::HostRestored
+            | Fault::RecordRestored => {}
+        }
+    }
+
+    pub(crate) fn heal_directory(&mut self, replica: Option<usize>) {
+        match replica {
+            Some(replica) => self.directory.is_up[replica] = true,
+            None => self.directory.trouble = None,
+        }
+        // Whoever was refused last, or waits for an answer that was lost, asks again as late as this.
+        (0..self.devices.len()).for_each(|index| self.allow(index, AFTER_REFUSALS));
+    }
+
+    /// The faults are over.
+    pub(crate) fn heal_all(&mut self) {
+        self.is_healed = true;
+        self.directory.is_up.fill(true);
+        self.heal_directory(None);
+        for index in 0..self.devices.len() {
+            let is_clone = index >= self.scenario.hosts;
+            if is_clone {
+                self.heal(index, Fault::Clone);
+                continue;
+            }
+            self.devices[index].doom = None;
+            for fault in [Fault::DiskFull, Fault::FileLocked, Fault::CableOut, Fault::Tampering] {
+                self.heal(index, fault);
+            }
+            if self.devices[index].wall_offset != 0 {
+                self.heal(index, Fault::ClockJump);
+            }
+            self.heal(index, Fault::PolicyFlip);
+            match self.devices[index].power {
+                Power::Off => self.push(self.now.after(SECOND), Event::Boot { device: index }),
+                Power::Suspended => self.push(self.now, Event::Wake { device: index }),
+                Power::On => {}
+            }
+        }
+    }
+}
+
+fn replace<T>(file: &mut File<T>, content: T) {
+    file.replace(content, &mut Fuse::default()).expect("a fuse that never blows");
+}

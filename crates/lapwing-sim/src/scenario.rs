@@ -1,0 +1,148 @@
+//! What a world is made of: a seed decides everything, and what it decides can be narrowed down.
+
+use core::time::Duration;
+use std::collections::BTreeSet;
+
+use lapwing_core::mutant::Mutant;
+
+use crate::{
+    chance::Chance,
+    directory::Kind,
+    faults::Fault,
+    time::{DAY, HOUR},
+};
+
+/// A world to run.
+#[derive(Debug, Clone)]
+pub struct Scenario {
+    /// What chance is drawn from.
+    pub seed: u64,
+    /// The directory that all hosts store in.
+    pub kind: Kind,
+    /// How many hosts there are.
+    pub hosts: usize,
+    /// For how long faults happen; afterwards everything heals and must agree.
+    pub span: Duration,
+    /// Which faults happen.
+    pub faults: BTreeSet<Fault>,
+    /// How often each host and the directory meet one, on average.
+    pub fault_every: Duration,
+    /// A deliberate bug.
+    pub bug: Option<Bug>,
+    /// Prints what happens to this host.
+    pub trace: Option<usize>,
+}
+
+/// A deliberate bug: in the core, or in what this crate has in the place of files and directories.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Bug {
+    /// One of the core.
+    Core(Mutant),
+    /// The journal is replaced without a sync.
+    JournalNotSynced,
+    /// `current` and `candidates` are written in two files, one after the other.
+    JournalInTwoFiles,
+    /// The directory's history loses its newest entry where it should lose its oldest.
+    HistoryFromTheWrongEnd,
+}
+
+impl Bug {
+    /// All of them.
+    pub const ALL: [Self; 16] = [
+        Self::Core(Mutant::SetBeforeStore),
+        Self::Core(Mutant::AcknowledgementForgotten),
+        Self::Core(Mutant::SendsNotCounted),
+        Self::HistoryFromTheWrongEnd,
+        Self::Core(Mutant::MismatchIsRefusal),
+        Self::Core(Mutant::CandidateDropped),
+        Self::Core(Mutant::ElsewhereDropped),
+        Self::Core(Mutant::BehindBelieved),
+        Self::JournalNotSynced,
+        Self::JournalInTwoFiles,
+        Self::Core(Mutant::ExpiryByBootClock),
+        Self::Core(Mutant::RetryGivesUp),
+        Self::Core(Mutant::ClearTextKept),
+        Self::Core(Mutant::ClearTextSleeps),
+        Self::Core(Mutant::JoinsAfterStore),
+        Self::Core(Mutant::RequestForgotten),
+    ];
+
+    /// Its name on the command line.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Core(Mutant::SetBeforeStore) => "set-before-store",
+            Self::Core(Mutant::AcknowledgementForgotten) => "acknowledgement-forgotten",
+            Self::Core(Mutant::MismatchIsRefusal) => "mismatch-is-refusal",
+            Self::Core(Mutant::CandidateDropped) => "candidate-dropped",
+            Self::Core(Mutant::ElsewhereDropped) => "elsewhere-dropped",
+            Self::Core(Mutant::BehindBelieved) => "behind-believed",
+            Self::Core(Mutant::SendsNotCounted) => "sends-not-counted",
+            Self::Core(Mutant::ExpiryByBootClock) => "expiry-by-boot-clock",
+            Self::Core(Mutant::RetryGivesUp) => "retry-gives-up",
+            Self::Core(Mutant::ClearTextKept) => "clear-text-kept",
+            Self::Core(Mutant::ClearTextSleeps) => "clear-text-sleeps",
+            Self::Core(Mutant::JoinsAfterStore) => "joins-after-store",
+            Self::Core(Mutant::RequestForgotten) => "request-forgotten",
+            Self::JournalNotSynced => "journal-not-synced",
+            Self::JournalInTwoFiles => "journal-in-two-files",
+            Self::HistoryFromTheWrongEnd => "history-from-the-wrong-end",
+        }
+    }
+
+    pub(crate) const fn core(self) -> Option<Mutant> {
+        match self {
+            Self::Core(mutant) => Some(mutant),
+            Self::JournalNotSynced | Self::JournalInTwoFiles | Self::HistoryFromTheWrongEnd => None,
+        }
+    }
+}
+
+impl Scenario {
+    /// The world of this seed under the default faults: its kind, size and length are drawn too.
+    #[must_use]
+    pub fn of_seed(seed: u64) -> Self {
+        let mut chance = Chance::new(seed ^ 0x5eed);
+        // Every seed has a kind of its own, and each kind its turn.
+        let kind = Kind::ALL[usize::try_from(seed).unwrap_or(0) % Kind::ALL.len()];
+        Self {
+            seed,
+            kind,
+            hosts: 1 + chance.index(4),
+            span: chance.between(5 * DAY, 60 * DAY),
+            faults: Fault::ALL.into_iter().collect(),
+            fault_every: chance.between(HOUR, 24 * HOUR),
+            bug: None,
+            trace: None,
+        }
+    }
+
+    /// A fleet in which nothing goes wrong.
+    #[must_use]
+    pub fn quiet(seed: u64, kind: Kind, hosts: usize, span: Duration) -> Self {
+        Self { seed, kind, hosts, span, faults: BTreeSet::new(), fault_every: DAY, bug: None, trace: None }
+    }
+
+    /// What shows this world again.
+    #[must_use]
+    pub fn command(&self) -> String {
+        let default = Self::of_seed(self.seed);
+        let mut command = format!("cargo xtask sim replay {}", self.seed);
+        if let Some(bug) = self.bug {
+            command += &format!(" --bug {}", bug.name());
+        }
+        if self.kind != default.kind {
+            command += &format!(" --kind {}", self.kind.name());
+        }
+        if self.hosts != default.hosts {
+            command += &format!(" --hosts {}", self.hosts);
+        }
+        if self.span != default.span {
+            command += &format!(" --seconds {}", self.span.as_secs());
+        }
+        for fault in default.faults.difference(&self.faults) {
+            command += &format!(" --without {}", fault.name());
+        }
+        command
+    }
+}
