@@ -22,6 +22,10 @@ pub enum Mutant {
     SendsNotCounted,
     /// The expiry is waited for by the boot clock.
     ExpiryByBootClock,
+    /// The expiry is only known in the run that set it.
+    ExpiryForgotten,
+    /// A directory that cannot be reached is given as much time as one that refuses.
+    UnreachableIsRefusal,
     /// After ten failures in a row nothing is tried again before the schedule.
     RetryGivesUp,
     /// Clear text is kept until the next cycle.

@@ -9,7 +9,7 @@ use lapwing_core::{
 
 use crate::{
     device::{Device, Power},
-    directory::{Kind, Record, Secret},
+    directory::{Held, Kind, Record, Secret},
     scenario::Scenario,
     time::{DAY, HOUR, MINUTE, SECOND, Time},
 };
@@ -109,7 +109,8 @@ pub(crate) fn check(outside: Outside, device: &mut Device, record: &Record) -> F
     check_bounds(outside, device, journal)?;
     let field = journal.current.as_ref().and_then(|current| device.field(&current.account));
     let newest = record.newest().current();
-    let agrees = newest.map(|stored| stored.version) == journal.current.as_ref().map(|current| current.version)
+    let agrees = newest.map(|stored| stored.version)
+        == journal.current.as_ref().map(|current| current.version)
         && newest.map(|stored| stored.secret) == field
         && journal.recorded.is_none();
     let conflict = is_conflict(outside, device, journal, record);
@@ -117,17 +118,20 @@ pub(crate) fn check(outside: Outside, device: &mut Device, record: &Record) -> F
         check_held(outside.kind, journal, field, record)?;
         check_known(outside.kind, journal, record)?;
     }
-    let overdue = journal
-        .current
-        .as_ref()
-        .is_some_and(|current| current.expiry <= device.now(outside.now).wall.0 && device.policy.is_managed);
+    // Whoever may write to a directory that tells may move the expiry there, and is heard at the next cycle.
+    let told = newest.filter(|_| outside.kind != Kind::Entra).map(|stored| stored.expiry.0);
+    let expiry =
+        journal.current.as_ref().map(|current| told.map_or(current.expiry, |told| told.max(current.expiry)));
+    let overdue =
+        device.policy.is_managed && expiry.is_some_and(|expiry| expiry <= device.now(outside.now).wall.0);
     let is_able = is_able(outside, device);
     let unanswered = journal.unanswered;
     check_time(outside, device, is_able, agrees || conflict, overdue, unanswered)?;
-    let watch = &mut device.watch;
     let everywhere = record.replicas.iter().all(|held| held.stamp == record.newest().stamp);
-    if agrees && everywhere && watch.outside_until <= outside.now {
-        watch.outside = false;
+    // A repair that a loss of power can undo is none yet.
+    let durable = device.disks.accounts.is_durable();
+    if agrees && everywhere && durable && device.watch.outside_until <= outside.now {
+        device.watch.outside = false;
     }
     Ok(())
 }
@@ -153,7 +157,9 @@ fn check_held(kind: Kind, journal: &Journal<Secret>, field: Option<Secret>, reco
     let is_sent =
         |version: PasswordVersion| journal.candidates.iter().any(|candidate| candidate.version == version);
     let exempt = match kind {
-        Kind::AdClear => record.newest().current().is_some_and(|current| is_sent(current.version)),
+        Kind::AdClear | Kind::AdTwoClear => {
+            record.replicas.iter().filter_map(Held::current).any(|current| is_sent(current.version))
+        }
         Kind::Entra => journal.unanswered >= 3,
         Kind::Ours | Kind::AdHistory | Kind::AdTwo => false,
     };
@@ -173,7 +179,7 @@ fn check_known(kind: Kind, journal: &Journal<Secret>, record: &Record) -> Found 
         let version = stored.version;
         let is_current = journal.current.as_ref().is_some_and(|current| current.version == version);
         let is_candidate = journal.candidates.iter().any(|candidate| candidate.version == version);
-        let is_behind = kind == Kind::AdTwo && journal.replaced.contains(&version);
+        let is_behind = kind.replicas() > 1 && journal.replaced.contains(&version);
         if !(is_current || is_candidate || is_behind) {
             return broken(
                 Invariant::Agreed,
@@ -234,7 +240,9 @@ fn check_time(
     }
     let slack = match kind {
         // What stands on the other replica is noticed once it has been told and asked for.
-        Kind::AdTwo => 4 * HOUR + 2 * MINUTE,
+        Kind::AdTwo | Kind::AdTwoClear => 4 * HOUR + 2 * MINUTE,
+        // What was done from outside is noticed by the next cycle of the schedule.
+        Kind::Ours | Kind::AdClear | Kind::AdHistory | Kind::Entra if watch.outside => HOUR + 2 * MINUTE,
         Kind::Ours | Kind::AdClear | Kind::AdHistory | Kind::Entra => PROMPT_MAX,
     };
     let late = |since: Option<Time>, slack: Duration| {

@@ -115,7 +115,7 @@ pub(crate) fn account_name(index: usize) -> AccountName {
 }
 
 impl Device {
-    pub(crate) fn new(record: usize) -> Self {
+    pub(crate) fn new(record: usize, age_days: u16) -> Self {
         let accounts = (0..ACCOUNTS.len())
             .map(|index| Account {
                 name: account_name(index),
@@ -137,7 +137,7 @@ impl Device {
             boots: 0,
             power: Power::Off,
             cable: true,
-            policy: Policy { is_managed: true, account: 0, age_days: 30 },
+            policy: Policy { is_managed: true, account: 0, age_days },
             record,
             was_cloned: false,
             is_retired: false,

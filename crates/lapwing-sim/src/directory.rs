@@ -22,11 +22,14 @@ pub enum Kind {
     AdHistory,
     /// The same with two domain controllers, each of which compares for itself and tells the other later.
     AdTwo,
+    /// Two domain controllers in clear text, without a history.
+    AdTwoClear,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Ours, Self::Entra, Self::AdClear, Self::AdHistory, Self::AdTwo];
+    pub const ALL: [Self; 6] =
+        [Self::Ours, Self::Entra, Self::AdClear, Self::AdHistory, Self::AdTwo, Self::AdTwoClear];
 
     /// Its name on the command line.
     #[must_use]
@@ -37,12 +40,13 @@ impl Kind {
             Self::AdClear => "ad-clear",
             Self::AdHistory => "ad-history",
             Self::AdTwo => "ad-two",
+            Self::AdTwoClear => "ad-two-clear",
         }
     }
 
     pub(crate) const fn replicas(self) -> usize {
         match self {
-            Self::AdTwo => 2,
+            Self::AdTwo | Self::AdTwoClear => 2,
             Self::Ours | Self::Entra | Self::AdClear | Self::AdHistory => 1,
         }
     }
@@ -51,7 +55,7 @@ impl Kind {
         match self {
             Self::Ours => Guarantees::ComparesAndTells,
             Self::Entra => Guarantees::None,
-            Self::AdClear | Self::AdHistory | Self::AdTwo => Guarantees::EachReplica,
+            Self::AdClear | Self::AdHistory | Self::AdTwo | Self::AdTwoClear => Guarantees::EachReplica,
         }
     }
 
@@ -59,7 +63,7 @@ impl Kind {
     pub(crate) const fn is_sealed(self) -> bool {
         match self {
             Self::Ours | Self::AdHistory | Self::AdTwo => true,
-            Self::Entra | Self::AdClear => false,
+            Self::Entra | Self::AdClear | Self::AdTwoClear => false,
         }
     }
 
@@ -72,7 +76,7 @@ impl Kind {
         match self {
             Self::Ours | Self::AdHistory | Self::AdTwo => 4,
             Self::Entra => 3,
-            Self::AdClear => 1,
+            Self::AdClear | Self::AdTwoClear => 1,
         }
     }
 }
@@ -161,7 +165,7 @@ impl Record {
         held.stamp = (now, at);
         let in_force = match kind {
             Kind::Ours => sent.in_force,
-            Kind::Entra | Kind::AdClear | Kind::AdHistory | Kind::AdTwo => None,
+            Kind::Entra | Kind::AdClear | Kind::AdHistory | Kind::AdTwo | Kind::AdTwoClear => None,
         };
         let needed = held.entries.iter().position(|entry| Some(entry.version) == in_force);
         let depth = kind.depth().max(needed.map_or(0, |at| at + 1));

@@ -14,6 +14,8 @@ use crate::{
 
 /// How long a refusal may keep the machine from trying again after it has ended.
 const AFTER_REFUSALS: Duration = Duration::from_secs(3700);
+/// How long one who still waits for an answer that was lost may take, and then again.
+const AFTER_LOSSES: Duration = Duration::from_secs(150);
 /// How long a fault from outside may go unnoticed: until the next cycle of the schedule has run.
 const AFTER_OUTSIDE: Duration = Duration::from_secs(3600 + 120);
 
@@ -46,6 +48,7 @@ impl World {
     pub(crate) fn host_fault(&mut self, index: usize) {
         let Some(fault) = self.drawn(&[
             Fault::AgentKilled,
+            Fault::AgentKilled,
             Fault::RootHalfKilled,
             Fault::RootHalfKilled,
             Fault::PowerCutInVerb,
@@ -74,12 +77,21 @@ impl World {
         let span = self.chance.spread(SECOND, 3 * DAY);
         let heal = Event::Heal { device: index, fault };
         match fault {
-            Fault::AgentKilled => self.kill_agent(index),
+            Fault::AgentKilled => {
+                // Most often while it is at work.
+                if self.chance.happens(700) {
+                    self.ask(index, Request::ResetPassword);
+                }
+                let wait = self.chance.spread(Duration::from_millis(10), MINUTE);
+                self.push(self.now.after(wait), Event::Kill { device: index });
+            }
             Fault::RootHalfKilled | Fault::PowerCutInVerb => {
                 let step = u32::try_from(self.chance.below(10)).unwrap_or(0);
                 self.devices[index].doom = Some((step, fault == Fault::PowerCutInVerb));
                 // So that there is a verb to die in.
-                self.ask(index, Request::ResetPassword);
+                if self.chance.happens(500) {
+                    self.ask(index, Request::ResetPassword);
+                }
             }
             Fault::PowerCut => {
                 if self.devices[index].power != Power::Off {
@@ -164,7 +176,9 @@ impl World {
                 self.directory.trouble = Some(Trouble::Messages);
                 self.push(self.now.after(span), Event::HealDirectory { replica: None });
                 // So that there is something to lose.
-                (0..self.devices.len()).for_each(|index| self.ask(index, Request::ResetPassword));
+                if self.chance.happens(500) {
+                    (0..self.devices.len()).for_each(|index| self.ask(index, Request::ResetPassword));
+                }
             }
             Fault::RecordRestored => self.restore_record(),
             _ => {}
@@ -197,7 +211,7 @@ impl World {
         self.input(index, Input::Request(RequestId(id), request));
     }
 
-    fn kill_agent(&mut self, index: usize) {
+    pub(crate) fn kill_agent(&mut self, index: usize) {
         let device = &mut self.devices[index];
         if device.power == Power::On {
             device.end_agent();
@@ -294,7 +308,7 @@ impl World {
             return;
         }
         original.was_cloned = true;
-        let mut clone = Device::new(original.record);
+        let mut clone = Device::new(original.record, original.policy.age_days);
         clone.disks = original.disks.clone();
         clone.memory = original.memory.clone();
         clone.policy = original.policy;
@@ -319,7 +333,7 @@ impl World {
             Fault::FileLocked => device.disks.is_locked = false,
             Fault::ClockJump => self.set_clock(index, 0),
             Fault::PolicyFlip => {
-                device.policy = Policy { is_managed: true, account: 0, age_days: 30 };
+                device.policy = Policy { is_managed: true, account: 0, age_days: self.scenario.age_days };
                 if device.power == Power::On {
                     self.input(index, Input::PolicyChanged);
                 }
@@ -352,12 +366,15 @@ impl World {
     }
 
     pub(crate) fn heal_directory(&mut self, replica: Option<usize>) {
-        match replica {
-            Some(replica) => self.directory.is_up[replica] = true,
-            None => self.directory.trouble = None,
+        if let Some(replica) = replica {
+            self.directory.is_up[replica] = true;
+            return;
         }
-        // Whoever was refused last, or waits for an answer that was lost, asks again as late as this.
-        (0..self.devices.len()).for_each(|index| self.allow(index, AFTER_REFUSALS));
+        let allowed = match self.directory.trouble.take() {
+            Some(Trouble::Refusing { .. }) => AFTER_REFUSALS,
+            Some(Trouble::Messages) | None => AFTER_LOSSES,
+        };
+        (0..self.devices.len()).for_each(|index| self.allow(index, allowed));
     }
 
     /// The faults are over.

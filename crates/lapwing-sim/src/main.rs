@@ -75,6 +75,9 @@ struct Replay {
     /// A fault that does not happen
     #[arg(long, value_parser = fault)]
     without: Vec<Fault>,
+    /// A fault that happens, though the seed leaves it out
+    #[arg(long, value_parser = fault)]
+    with: Vec<Fault>,
     /// A deliberate bug
     #[arg(long, value_parser = bug)]
     bug: Option<Bug>,
@@ -159,6 +162,7 @@ fn replay_one(replay: &Replay) -> ExitCode {
     scenario.kind = replay.kind.unwrap_or(scenario.kind);
     scenario.hosts = replay.hosts.unwrap_or(scenario.hosts);
     scenario.span = replay.seconds.map_or(scenario.span, Duration::from_secs);
+    scenario.faults.extend(&replay.with);
     scenario.faults.retain(|fault| !replay.without.contains(fault));
     scenario.bug = replay.bug;
     scenario.trace = replay.trace;

@@ -7,7 +7,7 @@ use lapwing_core::{
         Action, AnswerResult, Committed, DirectoryFailure, DirectoryFault, DirectoryState, Input, Outcome,
         Prepared, Receipt, RootHalfFailure, Session, Store, StoreOutcome,
     },
-    event::Hresult,
+    event::{EventId, Hresult},
     fault::Fault,
     root_half::{Entry, RootHalf},
     types::{DirectoryId, Guid, PasswordVersion, RecordId, Replica, RunId, TenantId, WallTime},
@@ -15,7 +15,7 @@ use lapwing_core::{
 
 use crate::{
     check::Invariant,
-    device::{Agent, Material, account_name},
+    device::{Agent, Device, Material, account_name},
     directory::{Answered, Kind, Secret, Sent, Stored},
     disk::Fuse,
     root_half::{Error, SimHost},
@@ -63,7 +63,7 @@ pub(crate) fn directory_id(kind: Kind) -> DirectoryId {
     match kind {
         Kind::Ours => DirectoryId::LapwingServer(tenant),
         Kind::Entra => DirectoryId::EntraId(tenant),
-        Kind::AdClear | Kind::AdHistory | Kind::AdTwo => {
+        Kind::AdClear | Kind::AdHistory | Kind::AdTwo | Kind::AdTwoClear => {
             DirectoryId::ActiveDirectory("corp.example".to_owned())
         }
     }
@@ -180,7 +180,7 @@ impl World {
                 }
             }
             Action::Disconnect => {}
-            Action::Raise(event) => self.stats.cycles += u64::from(event.id().code() == 10003),
+            Action::Raise(event) => self.on_event(index, event.id()),
             Action::Remember(memory) => {
                 let device = &mut self.devices[index];
                 if !device.disks.is_full {
@@ -188,6 +188,15 @@ impl World {
                 }
             }
             Action::Answer(id, answer) => self.on_answer(index, id.0, answer.result),
+        }
+    }
+
+    fn on_event(&mut self, index: usize, event: EventId) {
+        self.stats.cycles += u64::from(event == EventId::ProcessingStarted);
+        let Device { watch, was_cloned, .. } = &self.devices[index];
+        if event == EventId::DirectoryRestored && !watch.outside && !was_cloned {
+            let what = "a directory that is only behind is taken for one that was restored".to_owned();
+            self.report(index, Invariant::Agreed, what);
         }
     }
 

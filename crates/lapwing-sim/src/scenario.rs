@@ -25,6 +25,8 @@ pub struct Scenario {
     pub span: Duration,
     /// Which faults happen.
     pub faults: BTreeSet<Fault>,
+    /// The age at which passwords are replaced, in days.
+    pub age_days: u16,
     /// How often each host and the directory meet one, on average.
     pub fault_every: Duration,
     /// A deliberate bug.
@@ -48,7 +50,7 @@ pub enum Bug {
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::Core(Mutant::SetBeforeStore),
         Self::Core(Mutant::AcknowledgementForgotten),
         Self::Core(Mutant::SendsNotCounted),
@@ -60,6 +62,8 @@ impl Bug {
         Self::JournalNotSynced,
         Self::JournalInTwoFiles,
         Self::Core(Mutant::ExpiryByBootClock),
+        Self::Core(Mutant::ExpiryForgotten),
+        Self::Core(Mutant::UnreachableIsRefusal),
         Self::Core(Mutant::RetryGivesUp),
         Self::Core(Mutant::ClearTextKept),
         Self::Core(Mutant::ClearTextSleeps),
@@ -79,6 +83,8 @@ impl Bug {
             Self::Core(Mutant::BehindBelieved) => "behind-believed",
             Self::Core(Mutant::SendsNotCounted) => "sends-not-counted",
             Self::Core(Mutant::ExpiryByBootClock) => "expiry-by-boot-clock",
+            Self::Core(Mutant::ExpiryForgotten) => "expiry-forgotten",
+            Self::Core(Mutant::UnreachableIsRefusal) => "unreachable-is-refusal",
             Self::Core(Mutant::RetryGivesUp) => "retry-gives-up",
             Self::Core(Mutant::ClearTextKept) => "clear-text-kept",
             Self::Core(Mutant::ClearTextSleeps) => "clear-text-sleeps",
@@ -110,8 +116,10 @@ impl Scenario {
             kind,
             hosts: 1 + chance.index(4),
             span: chance.between(5 * DAY, 60 * DAY),
-            faults: Fault::ALL.into_iter().collect(),
-            fault_every: chance.between(HOUR, 24 * HOUR),
+            // A part of them, so that rare meetings are not drowned by frequent ones.
+            faults: Fault::ALL.into_iter().filter(|_| chance.happens(600)).collect(),
+            age_days: [1, 1, 2, 7, 30][chance.index(5)],
+            fault_every: chance.spread(HOUR, 4 * DAY),
             bug: None,
             trace: None,
         }
@@ -120,7 +128,17 @@ impl Scenario {
     /// A fleet in which nothing goes wrong.
     #[must_use]
     pub fn quiet(seed: u64, kind: Kind, hosts: usize, span: Duration) -> Self {
-        Self { seed, kind, hosts, span, faults: BTreeSet::new(), fault_every: DAY, bug: None, trace: None }
+        Self {
+            seed,
+            kind,
+            hosts,
+            span,
+            faults: BTreeSet::new(),
+            age_days: 30,
+            fault_every: DAY,
+            bug: None,
+            trace: None,
+        }
     }
 
     /// What shows this world again.
@@ -139,6 +157,9 @@ impl Scenario {
         }
         if self.span != default.span {
             command += &format!(" --seconds {}", self.span.as_secs());
+        }
+        for fault in self.faults.difference(&default.faults) {
+            command += &format!(" --with {}", fault.name());
         }
         for fault in default.faults.difference(&self.faults) {
             command += &format!(" --without {}", fault.name());

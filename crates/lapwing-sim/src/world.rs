@@ -40,6 +40,7 @@ pub(crate) enum Event {
     Deliver(Box<Message>),
     Replicate { record: usize, from: usize, to: usize },
     Wake { device: usize },
+    Kill { device: usize },
     HostFault { device: usize },
     DirectoryFault,
     Heal { device: usize, fault: Fault },
@@ -129,7 +130,7 @@ impl World {
         let mut world = Self {
             now: Time(0),
             chance: Chance::new(scenario.seed),
-            devices: (0..scenario.hosts).map(Device::new).collect(),
+            devices: (0..scenario.hosts).map(|record| Device::new(record, scenario.age_days)).collect(),
             records: (0..scenario.hosts).map(|_| Record::new(kind)).collect(),
             directory: Directory { is_up: vec![true; kind.replicas()], trouble: None },
             stats: Stats::default(),
@@ -240,7 +241,9 @@ impl World {
 
     /// Lets one thing happen; tells what may have changed.
     fn happen(&mut self, event: Event) -> Touched {
-        if let Some(index) = event.needs_awake().filter(|index| self.devices[*index].power == Power::Suspended) {
+        if let Some(index) =
+            event.needs_awake().filter(|index| self.devices[*index].power == Power::Suspended)
+        {
             self.devices[index].frozen.push(event);
             return Touched::Nothing;
         }
@@ -286,6 +289,10 @@ impl World {
             }
             Event::Replicate { record, from, to } => return self.on_replicate(record, from, to),
             Event::Wake { device } => self.wake(device),
+            Event::Kill { device } => {
+                self.kill_agent(device);
+                return Touched::Host(device);
+            }
             Event::HostFault { device } => {
                 self.host_fault(device);
                 self.plan_host_fault(device);
@@ -426,6 +433,7 @@ impl Event {
         match self {
             Self::Boot { device }
             | Self::Wake { device }
+            | Self::Kill { device }
             | Self::HostFault { device }
             | Self::Heal { device, .. } => Some(*device),
             Self::Deliver(message) => Some(message.device),
@@ -448,6 +456,7 @@ impl Event {
             | Self::Deliver(_)
             | Self::Replicate { .. }
             | Self::Wake { .. }
+            | Self::Kill { .. }
             | Self::HostFault { .. }
             | Self::DirectoryFault
             | Self::Heal { .. }

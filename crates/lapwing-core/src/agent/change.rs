@@ -75,6 +75,7 @@ impl Machine {
             in_force: facts.aim.journal.current.as_ref().map(|current| current.version),
             expiry: prepared.expiry,
         };
+        self.last_sent = Some((store.version, store.expected));
         self.go(cycle, Step::Storing(facts, prepared, unanswered), Action::Store(store));
     }
 

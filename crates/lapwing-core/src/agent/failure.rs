@@ -15,6 +15,7 @@ use super::{
 use crate::{
     event::{EventId, Hresult},
     fault::Fault,
+    mutant::{self, Mutant},
     types::{AccountName, Now},
 };
 
@@ -129,6 +130,7 @@ impl Machine {
         mut failure: DirectoryFailure,
     ) {
         let patience = match failure.kind {
+            DirectoryFault::Unreachable if mutant::is(Mutant::UnreachableIsRefusal) => Patience::Refused,
             DirectoryFault::Unreachable => away,
             DirectoryFault::NotEnrolled
             | DirectoryFault::NotTrusted

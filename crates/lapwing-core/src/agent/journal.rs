@@ -74,6 +74,13 @@ impl Journal {
         self.candidates.iter().find(|candidate| candidate.recorded)
     }
 
+    /// The candidates of a change that was begun since the last commit. Others outlive a commit only because they may
+    /// still land elsewhere.
+    pub fn unfinished(&self) -> impl DoubleEndedIterator<Item = &Entry> {
+        let since = self.current.as_ref().map(|current| current.prepared);
+        self.candidates.iter().filter(move |candidate| since.is_none_or(|since| candidate.prepared >= since))
+    }
+
     /// The candidate of this version.
     #[must_use]
     pub fn candidate(&self, version: PasswordVersion) -> Option<&Entry> {

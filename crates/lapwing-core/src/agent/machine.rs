@@ -14,7 +14,7 @@ use super::{
 use crate::{
     event::{Event, EventId},
     mutant::{self, Mutant},
-    types::{Age, BootId, BootTime, Now, WallTime},
+    types::{Age, BootId, BootTime, Now, PasswordVersion, WallTime},
 };
 
 /// The time between two cycles, in seconds; Windows' is hard-coded to the same.
@@ -46,6 +46,8 @@ pub struct Machine {
     pub(super) rotation_owed: bool,
     /// A version that was never ours has been met, and no change has been finished since.
     pub(super) foreign_met: bool,
+    /// What was sent last in this run, and the version that it expected to replace.
+    pub(super) last_sent: Option<(PasswordVersion, Option<PasswordVersion>)>,
     /// A password in clear text that may still land, and until when the shell keeps it.
     pub(super) kept: Option<(Prepared, BootTime)>,
     pub(super) timers: Timers,
@@ -129,6 +131,7 @@ impl Machine {
             waiting: VecDeque::new(),
             rotation_owed: false,
             foreign_met: false,
+            last_sent: None,
             kept: None,
             timers: Timers { cycle: now.boot, retry: None, expiry: None },
             last_failure: None,

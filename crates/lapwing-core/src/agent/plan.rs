@@ -113,6 +113,8 @@ pub enum Reason {
     AccountDrifted,
     /// An administrator asked for it.
     AdministratorRequest,
+    /// A change was begun and nobody knows where it stopped: a send of it may still land.
+    Unfinished,
 }
 
 impl Reason {
@@ -130,6 +132,7 @@ impl Reason {
             Self::DirectoryEmpty => 0x8_0000,
             Self::AccountDrifted => 0x10_0000,
             Self::AdministratorRequest => 0x20_0000,
+            Self::Unfinished => 0x40_0000,
         }
     }
 }
@@ -147,6 +150,7 @@ impl fmt::Display for Reason {
             Self::DirectoryEmpty => "the directory holds no password",
             Self::AccountDrifted => "the account's password had been changed by somebody else",
             Self::AdministratorRequest => "an administrator asked for it",
+            Self::Unfinished => "a change that was begun has not been finished",
         })
     }
 }

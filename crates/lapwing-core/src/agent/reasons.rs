@@ -18,10 +18,26 @@ pub(super) struct Circumstances<'a> {
     pub(super) conflict: bool,
 }
 
+/// When the password in force is due. Where it is the one that the directory holds, an administrator may have moved that
+/// there; what stands there beside another password says nothing of this one.
+pub(super) fn due_at(
+    current: Option<&Entry>,
+    held: Held,
+    directory_expiry: Option<WallTime>,
+) -> Option<WallTime> {
+    let own = current.map(|current| current.expiry);
+    match held {
+        Held::Current(_) => directory_expiry.or(own),
+        Held::Candidate(_) | Held::Replaced(_) | Held::Foreign(_) | Held::Nothing | Held::Vanished => {
+            own.or(directory_expiry)
+        }
+    }
+}
+
 /// Every reason, in the order of the catalogue; empty if the password may stay.
 pub(super) fn reasons(aim: &Aim, seen: &Circumstances<'_>) -> Vec<Reason> {
     let current = seen.current;
-    let expiry = seen.directory_expiry.or_else(|| current.map(|current| current.expiry));
+    let expiry = due_at(current, seen.held, seen.directory_expiry);
     let beyond_policy = aim.plan.expiry_protected
         && expiry.is_some_and(|expiry| expiry > seen.now.saturating_add(aim.plan.age()));
     let account_changed = current.is_some_and(|current| match &aim.plan.account {
@@ -44,6 +60,7 @@ pub(super) fn reasons(aim: &Aim, seen: &Circumstances<'_>) -> Vec<Reason> {
         (matches!(seen.held, Held::Vanished), Reason::DirectoryEmpty),
         (seen.memory.drift_healed, Reason::AccountDrifted),
         (seen.rotation_owed, Reason::AdministratorRequest),
+        (aim.journal.unfinished().next().is_some(), Reason::Unfinished),
     ]
     .into_iter()
     .filter_map(|(applies, reason)| applies.then_some(reason))

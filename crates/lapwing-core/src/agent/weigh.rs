@@ -11,7 +11,7 @@ use super::{
     journal::{Entry, Field},
     machine::Machine,
     plan::Reason,
-    reasons::{Circumstances, reasons},
+    reasons::{Circumstances, due_at, reasons},
     resolve::Held,
 };
 use crate::{
@@ -112,8 +112,9 @@ impl Machine {
             },
         );
         if reasons.is_empty() {
+            let current = facts.aim.journal.current.as_ref();
             self.timers.expiry =
-                directory_expiry.or_else(|| facts.aim.journal.current.as_ref().map(|current| current.expiry));
+                due_at(current, held, directory_expiry).filter(|_| !mutant::is(Mutant::ExpiryForgotten));
             self.raise(&mut cycle, Event::NoUpdateNeeded);
             return self.succeed(
                 now,
@@ -233,10 +234,10 @@ impl Machine {
     /// The very bytes of a candidate that has not landed, if they exist and are still wanted; else one more candidate.
     fn prepare(&mut self, now: Now, cycle: Box<Cycle>, facts: Facts, held: Held) {
         let plan = &facts.aim.plan;
-        let replaced_at = facts.aim.journal.current.as_ref().map(|current| current.prepared);
+        let nothing_landed = matches!(held, Held::Current(_) | Held::Nothing);
         let usable = |candidate: &&Entry| {
-            // One that outlived a commit may still land elsewhere, but is not sent again.
-            replaced_at.is_none_or(|replaced| candidate.prepared >= replaced)
+            // One that landed and was replaced by another writer has been readable: it is not sent again.
+            (nothing_landed || self.last_sent == Some((candidate.version, held.version())))
                 && candidate.is_for(&facts.session.directory, &facts.session.record)
                 && plan.account.as_ref().is_none_or(|name| candidate.account == *name)
                 && candidate.expiry > now.wall.saturating_add(plan.age() / 2)
@@ -244,7 +245,7 @@ impl Machine {
         };
         let again = match facts.session.guarantees {
             Guarantees::ComparesAndTells | Guarantees::EachReplica => {
-                facts.aim.journal.candidates.iter().rfind(usable)
+                facts.aim.journal.unfinished().rfind(usable)
             }
             Guarantees::None => None,
         };
