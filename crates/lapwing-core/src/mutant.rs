@@ -26,7 +26,7 @@ pub enum Mutant {
     ExpiryForgotten,
     /// A directory that cannot be reached is given as much time as one that refuses.
     UnreachableIsRefusal,
-    /// After ten failures in a row nothing is tried again before the schedule.
+    /// After five failures in a row nothing is tried again before the schedule.
     RetryGivesUp,
     /// Clear text is kept until the next cycle.
     ClearTextKept,

@@ -176,8 +176,14 @@ impl World {
                 self.directory.trouble = Some(Trouble::Messages);
                 self.push(self.now.after(span), Event::HealDirectory { replica: None });
                 // So that there is something to lose.
-                if self.chance.happens(500) {
-                    (0..self.devices.len()).for_each(|index| self.ask(index, Request::ResetPassword));
+                for index in 0..self.devices.len() {
+                    if self.chance.happens(500) {
+                        self.ask(index, Request::ResetPassword);
+                    }
+                    if self.scenario.faults.contains(&Fault::AgentKilled) && self.chance.happens(500) {
+                        let wait = self.chance.between(SECOND, 2 * MINUTE);
+                        self.push(self.now.after(wait), Event::Kill { device: index });
+                    }
                 }
             }
             Fault::RecordRestored => self.restore_record(),
@@ -276,7 +282,8 @@ impl World {
         device.disks.journal = disks.journal;
         device.disks.accounts = disks.accounts;
         device.memory = memory;
-        self.outside_fault(index, Duration::ZERO);
+        // What it had sent and forgotten may still land.
+        self.outside_fault(index, 3 * HOUR);
     }
 
     fn restore_record(&mut self) {

@@ -189,12 +189,13 @@ fn report(violation: Violation) {
     println!("{}", shrink(violation));
 }
 
+/// Each bug breaks the invariant it is there for; another one broken earlier is no proof of that.
 fn mutants(only: Option<Bug>, seeds: u64) -> ExitCode {
     let mut all_found = true;
     for bug in Bug::ALL.into_iter().filter(|bug| only.is_none_or(|only| only == *bug)) {
         let found = (0..seeds).find_map(|seed| {
             let scenario = Scenario { bug: Some(bug), ..Scenario::of_seed(seed) };
-            run(&scenario).err()
+            run(&scenario).err().filter(|violation| violation.invariant == bug.breaks())
         });
         match found {
             Some(violation) => println!(

@@ -334,7 +334,11 @@ impl World {
         let start = self.chance.index(replicas.end);
         let preferred = replicas.clone().filter(|at| prefer == Some(&replica_name(*at)));
         let others = replicas.clone().map(|at| (at + start) % replicas.end);
+        let is_lossy = self.directory.trouble == Some(Trouble::Messages);
+        let fails = is_lossy && self.chance.happens(300);
         let found = preferred
+            // One that does not answer in time is passed over.
+            .filter(|_| !fails)
             .chain(others.filter(|at| !avoid.contains(&replica_name(*at))))
             .find(|at| self.devices[index].cable && self.directory.is_up[*at]);
         let Some(replica) = found else {
@@ -388,7 +392,7 @@ impl World {
         let material = agent.material.filter(|material| material.version == store.version);
         let not_sent = |kind| Outcome::Stored(StoreOutcome::NotSent(failure(kind, None)));
         let Some(material) = material else {
-            return self.later(index, SECOND, not_sent(DirectoryFault::Refused));
+            return self.later(index, SECOND, not_sent(DirectoryFault::NothingToSend));
         };
         match self.reaches(index, replica) {
             Err(failure) if failure.kind == DirectoryFault::Unreachable => {
@@ -431,6 +435,10 @@ impl World {
     /// How late a message may come: what is sent to Entra ID is there or lost before anything else is sent.
     fn lateness(&mut self) -> Duration {
         let most = if self.scenario.kind.compares() { 2 * HOUR } else { 9 * MINUTE };
+        if self.chance.happens(500) {
+            // About when it is sent again.
+            return self.chance.between(ANSWER_MAX, 3 * MINUTE);
+        }
         self.chance.spread(SECOND, most)
     }
 

@@ -7,6 +7,7 @@ use lapwing_core::mutant::Mutant;
 
 use crate::{
     chance::Chance,
+    check::Invariant,
     directory::Kind,
     faults::Fault,
     time::{DAY, HOUR},
@@ -93,6 +94,31 @@ impl Bug {
             Self::JournalNotSynced => "journal-not-synced",
             Self::JournalInTwoFiles => "journal-in-two-files",
             Self::HistoryFromTheWrongEnd => "history-from-the-wrong-end",
+        }
+    }
+
+    /// The invariant that it breaks.
+    #[must_use]
+    pub const fn breaks(self) -> Invariant {
+        match self {
+            Self::Core(Mutant::SetBeforeStore | Mutant::AcknowledgementForgotten)
+            | Self::JournalNotSynced => Invariant::Acknowledged,
+            Self::Core(Mutant::SendsNotCounted) | Self::HistoryFromTheWrongEnd => Invariant::Held,
+            Self::Core(
+                Mutant::MismatchIsRefusal
+                | Mutant::CandidateDropped
+                | Mutant::ElsewhereDropped
+                | Mutant::BehindBelieved,
+            )
+            | Self::JournalInTwoFiles => Invariant::Agreed,
+            Self::Core(
+                Mutant::ExpiryByBootClock
+                | Mutant::ExpiryForgotten
+                | Mutant::UnreachableIsRefusal
+                | Mutant::RetryGivesUp,
+            ) => Invariant::Prompt,
+            Self::Core(Mutant::ClearTextKept | Mutant::ClearTextSleeps) => Invariant::Secret,
+            Self::Core(Mutant::JoinsAfterStore | Mutant::RequestForgotten) => Invariant::Answered,
         }
     }
 

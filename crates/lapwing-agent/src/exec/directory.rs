@@ -125,7 +125,7 @@ enum Stage {
 /// For an order that comes without what it needs; the machine never gives one.
 pub(super) fn nothing_to_send() -> DirectoryFailure {
     DirectoryFailure {
-        kind: DirectoryFault::Malformed,
+        kind: DirectoryFault::NothingToSend,
         server: String::new(),
         hresult: Hresult::INVALID_DATA,
         message: "there is no connection, or nothing to send".to_owned(),

@@ -82,9 +82,13 @@ pub(super) fn directory_failed(
         (DirectoryFault::Throttled, _) => {
             Event::Throttled { until: now.saturating_add(failure.retry_after.unwrap_or_default()).0 }
         }
-        (DirectoryFault::NoRecord | DirectoryFault::Refused | DirectoryFault::Malformed, _) => {
-            Event::EntraUpdateFailed { hr }
-        }
+        (
+            DirectoryFault::NoRecord
+            | DirectoryFault::Refused
+            | DirectoryFault::Malformed
+            | DirectoryFault::NothingToSend,
+            _,
+        ) => Event::EntraUpdateFailed { hr },
     }
 }
 

@@ -293,6 +293,8 @@ pub enum DirectoryFault {
     Refused,
     /// The answer makes no sense.
     Malformed,
+    /// What was to be sent had been wiped, for the host slept in between.
+    NothingToSend,
 }
 
 /// The end of a request.

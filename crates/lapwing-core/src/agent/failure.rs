@@ -132,6 +132,7 @@ impl Machine {
         let patience = match failure.kind {
             DirectoryFault::Unreachable if mutant::is(Mutant::UnreachableIsRefusal) => Patience::Refused,
             DirectoryFault::Unreachable => away,
+            DirectoryFault::NothingToSend => Patience::Unanswered,
             DirectoryFault::NotEnrolled
             | DirectoryFault::NotTrusted
             | DirectoryFault::DiscoveryFailed

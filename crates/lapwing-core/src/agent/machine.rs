@@ -402,7 +402,7 @@ impl Machine {
 
     /// Whether nothing is tried again before the schedule: never, but for [`Mutant::RetryGivesUp`].
     fn gives_up(&self) -> bool {
-        mutant::is(Mutant::RetryGivesUp) && self.backoff.failures() > 10
+        mutant::is(Mutant::RetryGivesUp) && self.backoff.failures() > 5
     }
 
     /// Ends a cycle that did all there was to do.
