@@ -64,6 +64,8 @@ pub(super) struct Timers {
     retry: Option<BootTime>,
     /// When the password in force expires.
     pub(super) expiry: Option<WallTime>,
+    /// Whether the retry is what the expiry waits for: it has come already, or somebody asked to wait.
+    expiry_waits: bool,
 }
 
 /// When the machine wants to be called with [`Input::Timer`]: at the earlier of the two.
@@ -133,7 +135,7 @@ impl Machine {
             foreign_met: false,
             last_sent: None,
             kept: None,
-            timers: Timers { cycle: now.boot, retry: None, expiry: None },
+            timers: Timers { cycle: now.boot, retry: None, expiry: None, expiry_waits: false },
             last_failure: None,
             report: Report {
                 activity: Activity::Idle,
@@ -188,12 +190,13 @@ impl Machine {
         }
         let kept = self.kept.as_ref().map(|(_, until)| *until);
         let boot = self.timers.retry.into_iter().chain(kept).fold(self.timers.cycle, BootTime::min);
-        // What is waited for before a retry has expired or failed already.
-        let wall = self
-            .timers
-            .expiry
-            .filter(|_| self.timers.retry.is_none() && !mutant::is(Mutant::ExpiryByBootClock));
+        let wall = self.next_expiry().filter(|_| !mutant::is(Mutant::ExpiryByBootClock));
         Some(Deadline { boot, wall })
+    }
+
+    /// The expiry that a cycle has to begin at.
+    fn next_expiry(&self) -> Option<WallTime> {
+        self.timers.expiry.filter(|_| self.timers.retry.is_none() || !self.timers.expiry_waits)
     }
 
     /// What to tell people.
@@ -232,14 +235,11 @@ impl Machine {
         if self.timers.cycle <= now.boot {
             self.causes.insert(Cause::Schedule);
         }
-        match self.timers.retry {
-            Some(retry) if retry <= now.boot => {
-                self.causes.insert(Cause::Retry);
-            }
-            None if self.timers.expiry.is_some_and(|expiry| expiry <= now.wall) => {
-                self.causes.insert(Cause::Schedule);
-            }
-            Some(_) | None => {}
+        if self.next_expiry().is_some_and(|expiry| expiry <= now.wall) {
+            self.causes.insert(Cause::Schedule);
+        }
+        if self.timers.retry.is_some_and(|retry| retry <= now.boot) {
+            self.causes.insert(Cause::Retry);
         }
         if !self.waiting.is_empty() {
             self.causes.insert(Cause::Administrator);
@@ -375,6 +375,8 @@ impl Machine {
             self.backoff.next(failure.patience, &mut self.jitter).max(failure.not_before.unwrap_or_default());
         let retry = now.boot.saturating_add(wait);
         self.timers.retry = Some(retry).filter(|_| !self.gives_up());
+        self.timers.expiry_waits =
+            failure.not_before.is_some() || self.timers.expiry.is_some_and(|expiry| expiry <= now.wall);
         if failure.not_before.is_some() {
             // Whoever asked to wait means the schedule too; only a person may ask earlier.
             self.timers.cycle = self.timers.cycle.max(retry);

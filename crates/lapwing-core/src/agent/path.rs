@@ -92,6 +92,10 @@ impl Machine {
         self.report.current.clone_from(&journal.current);
         self.report.candidates = journal.candidates.len();
         self.report.unanswered = journal.unanswered;
+        if let (None, Some(current)) = (self.timers.expiry, &journal.current) {
+            // As long as the directory tells no other.
+            self.timers.expiry = Some(current.expiry);
+        }
         if journal.unanswered > 0 && self.memory.last_send.is_none() {
             // What was remembered is lost: the longest wait counts from now.
             self.note_send(now);

@@ -15,6 +15,17 @@ fn the_first_cycle_sets_a_password() {
 }
 
 #[test]
+fn an_expiry_that_comes_between_two_attempts_at_a_directory_that_was_away_is_met_when_it_comes() {
+    let mut world = World::settled();
+    world.pass(30 * DAY - 90 * MINUTE);
+    world.reachable = false;
+    world.pass(80 * MINUTE);
+    world.reachable = true;
+    world.pass(11 * MINUTE);
+    assert_eq!(world.in_force(), Some(version(2)));
+}
+
+#[test]
 fn the_first_change_waits_for_the_grace_that_the_policy_gives_and_a_person_does_not() {
     let mut world = World::new();
     world.verdict = Verdict::Cloud(Plan { activation_grace: 30 * MINUTE, ..plan() });
