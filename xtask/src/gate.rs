@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result};
 use xtask::steps::Steps;
 use xtask::sys;
 
-use crate::{setup, tidy};
+use crate::{setup, sim, tidy};
 
 /// Title and arguments of each check that Cargo makes.
 const CHECKS: [(&str, &[&str]); 4] = [
@@ -28,6 +28,7 @@ pub(crate) fn run() -> Result<()> {
     for (title, arguments) in CHECKS {
         cargo(&steps, title, arguments)?;
     }
+    check(&steps, "simulated worlds", "cargo xtask sim", sim::check)?;
     // Last, so that the summary of all tests ends the report.
     cargo(&steps, "tests", test_runner())?;
     println!("All checks passed in {}", steps.elapsed());

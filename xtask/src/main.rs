@@ -5,6 +5,7 @@ mod demo;
 mod gate;
 mod hand;
 mod setup;
+mod sim;
 mod tidy;
 
 use std::process::ExitCode;
@@ -44,6 +45,10 @@ enum Task {
     ///
     /// Sets everything up by itself: optimised programs, a private Debian host, a server, generated devices.
     Bench(bench::Bench),
+    /// Run the agents in simulated worlds: explore seeds, replay one, find planted bugs
+    ///
+    /// Builds the simulator and passes everything on to it: `cargo xtask sim --help`.
+    Sim(sim::Sim),
     /// Compare the code with its rules: crates, dependencies, licences, deviations, fixtures, words, sizes
     Tidy,
     /// Keep a private, throw-away Debian host to try things by hand
@@ -57,6 +62,7 @@ fn main() -> ExitCode {
         Task::Test => gate::run(),
         Task::Demo(demo) => demo::run(&demo),
         Task::Bench(bench) => bench::run(&bench),
+        Task::Sim(sim) => sim::run(&sim),
         Task::Tidy => tidy::run(),
         Task::Lab(command) => hand::run(command),
     };

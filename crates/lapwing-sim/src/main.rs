@@ -14,39 +14,53 @@ use std::{
 use clap::{Args, Parser, Subcommand};
 use lapwing_sim::{Bug, Fault, Kind, Scenario, Stats, Violation, run, shrink};
 
-/// Runs Lapwing's agents in simulated worlds
+/// Runs Lapwing's agents in simulated worlds: without a command, those of many seeds
+///
+/// Every seed stands for one world: a directory of some kind, a few hosts, weeks of faults. The invariants of the design
+/// are checked after every event. What breaks one is printed with the command that shows it again, and made smaller.
 #[derive(Parser)]
+#[command(name = "cargo xtask sim", bin_name = "cargo xtask sim", after_help = EXAMPLES)]
+#[command(args_conflicts_with_subcommands = true)]
 struct Cli {
     #[command(subcommand)]
-    command: Command,
+    command: Option<Command>,
+    #[command(flatten)]
+    explore: Explore,
+}
+
+const EXAMPLES: &str = "Examples:
+  cargo xtask sim --seeds 2000           what the tests run
+  cargo xtask sim --hours 8              as many worlds as fit
+  cargo xtask sim --mutants              plant each deliberate bug and find it
+  cargo xtask sim replay 482 --trace 0   one world again, with everything that happens to its first host";
+
+#[derive(Args)]
+struct Explore {
+    /// How many worlds
+    #[arg(long, default_value_t = 2000)]
+    seeds: u64,
+    /// The first seed
+    #[arg(long, default_value_t = 0)]
+    first: u64,
+    /// Run for so many hours instead, whatever number of worlds that comes to
+    #[arg(long, conflicts_with = "seeds")]
+    hours: Option<f64>,
+    /// Plant each deliberate bug, and look for the first seed that shows it
+    #[arg(long)]
+    mutants: bool,
+    /// With --mutants: only this bug
+    #[arg(long, value_parser = bug, requires = "mutants")]
+    bug: Option<Bug>,
+    /// Run what is on record: each bug's seed, and every seed that ever failed
+    #[arg(long, conflicts_with_all = ["mutants", "hours"])]
+    recorded: bool,
 }
 
 #[derive(Subcommand)]
 enum Command {
-    /// Runs the worlds of many seeds under the default faults
-    Explore {
-        /// How many
-        #[arg(long, default_value_t = 2000)]
-        seeds: u64,
-        /// The first of them
-        #[arg(long, default_value_t = 0)]
-        first: u64,
-        /// For this many hours instead, whatever the number comes to
-        #[arg(long)]
-        hours: Option<f64>,
-    },
-    /// Runs one world again, and makes it as small as it still shows the same
+    /// Run one world again, and make it as small as it still shows the same
     Replay(Replay),
-    /// Plants each deliberate bug and looks for the first seed that shows it
-    Mutants {
-        /// Only this one
-        #[arg(long, value_parser = bug)]
-        bug: Option<Bug>,
-        /// How many seeds may be tried
-        #[arg(long, default_value_t = 2000)]
-        seeds: u64,
-    },
-    /// Runs a fleet in which nothing goes wrong, to measure
+    /// Run a fleet in which nothing goes wrong, to measure
     Quiet {
         /// How many hosts
         #[arg(long, default_value_t = 1000)]
@@ -107,12 +121,49 @@ fn bug(text: &str) -> Result<Bug, String> {
 }
 
 fn main() -> ExitCode {
-    match Cli::parse().command {
-        Command::Explore { seeds, first, hours } => explore(first, seeds, hours),
-        Command::Replay(replay) => replay_one(&replay),
-        Command::Mutants { bug, seeds } => mutants(bug, seeds),
-        Command::Quiet { hosts, days, kind } => quiet(hosts, days, kind),
+    let Cli { command, explore: asked } = Cli::parse();
+    match command {
+        Some(Command::Replay(replay)) => replay_one(&replay),
+        Some(Command::Quiet { hosts, days, kind }) => quiet(hosts, days, kind),
+        None if asked.mutants => mutants(asked.bug, asked.seeds),
+        None if asked.recorded => recorded(),
+        None => explore(asked.first, asked.seeds, asked.hours),
     }
+}
+
+/// Seeds on record: a bug, or `none`, and the seed that shows it. The scenarios of a seed change with the generator, so this
+/// is made anew with it: `cargo xtask sim --mutants`.
+const RECORDED: &str = include_str!("../recorded.txt");
+
+fn recorded() -> ExitCode {
+    let (mut bugs, mut seeds, mut wrong) = (0, 0, 0);
+    for line in RECORDED.lines() {
+        let (name, seed) = line.split_once(' ').expect("a bug and a seed");
+        let seed = seed.parse().expect("a seed");
+        let bug = (name != "none").then(|| bug(name).expect("a bug"));
+        let outcome = run(&Scenario { bug, ..Scenario::of_seed(seed) });
+        let is_right = match (bug, &outcome) {
+            (None, Ok(_)) => true,
+            (Some(bug), Err(violation)) => violation.invariant == bug.breaks(),
+            (None, Err(_)) | (Some(_), Ok(_)) => false,
+        };
+        if bug.is_some() {
+            bugs += 1
+        } else {
+            seeds += 1
+        }
+        if !is_right {
+            wrong += 1;
+            match outcome {
+                Ok(_) => {
+                    println!("{name} is not found by seed {seed} any more: run `cargo xtask sim --mutants`")
+                }
+                Err(violation) => println!("{violation}"),
+            }
+        }
+    }
+    println!("{bugs} bugs found by their seeds, {seeds} seeds that once failed held; {wrong} did not");
+    if wrong == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn explore(first: u64, seeds: u64, hours: Option<f64>) -> ExitCode {
@@ -214,6 +265,7 @@ fn mutants(only: Option<Bug>, seeds: u64) -> ExitCode {
     if all_found { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
+/// A fleet in which nothing goes wrong.
 fn quiet(hosts: usize, days: u64, kind: Kind) -> ExitCode {
     let clock = Clock::start();
     let scenario = Scenario::quiet(1, kind, hosts, Duration::from_secs(days * 86_400));
@@ -244,6 +296,16 @@ fn print_stats(stats: &Stats, clock: &Clock) {
         println!("  {fault:17} {count}");
     }
     println!("time                {:.1} s, {:.1} s of CPU", real.as_secs_f64(), processor.as_secs_f64());
+    if let Some(kib) = peak_memory() {
+        println!("memory at most      {} MiB", kib / 1024);
+    }
+}
+
+/// The most memory that this process has had, in KiB. proc(5), `VmHWM`.
+fn peak_memory() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.split_whitespace().next()?.parse().ok()
 }
 
 /// The real time that a run takes, which no world knows of.

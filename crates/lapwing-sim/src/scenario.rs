@@ -108,14 +108,12 @@ impl Bug {
                 Mutant::MismatchIsRefusal
                 | Mutant::CandidateDropped
                 | Mutant::ElsewhereDropped
-                | Mutant::BehindBelieved,
+                | Mutant::BehindBelieved
+                | Mutant::RetryGivesUp,
             )
             | Self::JournalInTwoFiles => Invariant::Agreed,
             Self::Core(
-                Mutant::ExpiryByBootClock
-                | Mutant::ExpiryForgotten
-                | Mutant::UnreachableIsRefusal
-                | Mutant::RetryGivesUp,
+                Mutant::ExpiryByBootClock | Mutant::ExpiryForgotten | Mutant::UnreachableIsRefusal,
             ) => Invariant::Prompt,
             Self::Core(Mutant::ClearTextKept | Mutant::ClearTextSleeps) => Invariant::Secret,
             Self::Core(Mutant::JoinsAfterStore | Mutant::RequestForgotten) => Invariant::Answered,
