@@ -177,6 +177,10 @@ impl Machine {
     /// When to call [`Self::handle`] with [`Input::Timer`].
     #[must_use]
     pub fn poll_timeout(&self) -> Deadline {
+        if self.cycle.is_some() {
+            // What has come is being dealt with, and nothing would come of being called for it.
+            return Deadline { boot: self.timers.cycle, wall: None };
+        }
         let kept = self.kept.as_ref().map(|(_, until)| *until);
         let boot = self.timers.retry.into_iter().chain(kept).fold(self.timers.cycle, BootTime::min);
         // What is waited for before a retry has expired or failed already.
