@@ -48,6 +48,8 @@ pub struct Machine {
     /// A password in clear text that may still land, and until when the shell keeps it.
     pub(super) kept: Option<(Prepared, BootTime)>,
     pub(super) timers: Timers,
+    /// The network has changed since the cycle under way began.
+    pub(super) network_changed: bool,
     last_failure: Option<EventId>,
     pub(super) report: Report,
     actions: VecDeque<Action>,
@@ -58,7 +60,11 @@ pub(super) struct Timers {
     /// The next cycle of the schedule.
     cycle: BootTime,
     /// The next attempt after one that failed.
-    retry: Option<BootTime>,
+    pub(super) retry: Option<BootTime>,
+    /// The soonest that a change of the network may bring it forward to.
+    pub(super) soonest: BootTime,
+    /// Until when nothing is begun, because the host is about to sleep.
+    pub(super) asleep: Option<BootTime>,
     /// When the password in force expires.
     pub(super) expiry: Option<WallTime>,
 }
@@ -129,7 +135,8 @@ impl Machine {
             rotation_owed: false,
             foreign_met: false,
             kept: None,
-            timers: Timers { cycle: now.boot, retry: None, expiry: None },
+            timers: Timers { cycle: now.boot, retry: None, soonest: now.boot, asleep: None, expiry: None },
+            network_changed: false,
             last_failure: None,
             report: Report {
                 activity: Activity::Idle,
@@ -149,6 +156,7 @@ impl Machine {
 
     /// Takes in what has happened.
     pub fn handle(&mut self, now: Now, input: Input) {
+        self.stay_awake(now);
         match input {
             Input::Timer => self.forget_if_due(now),
             Input::Request(id, request) => self.take_request(id, request),
@@ -158,12 +166,9 @@ impl Machine {
             Input::AccountChanged => {
                 self.causes.insert(Cause::AccountChange);
             }
-            Input::NetworkChanged => {
-                if let Some(retry) = &mut self.timers.retry {
-                    // A second, so that a burst of changes ends in one attempt.
-                    *retry = (*retry).min(now.boot.saturating_add(Duration::from_secs(1)));
-                }
-            }
+            Input::NetworkChanged => self.on_network_changed(now),
+            Input::Suspending => self.on_suspending(now),
+            Input::Woke => self.on_woke(now),
             Input::Outcome(outcome) => self.advance(now, outcome),
         }
         self.start_if_due(now);
@@ -177,7 +182,10 @@ impl Machine {
     /// When to call [`Self::handle`] with [`Input::Timer`].
     #[must_use]
     pub fn poll_timeout(&self) -> Deadline {
-        if self.cycle.is_some() {
+        if let Some(end_of_sleep) = self.end_of_sleep() {
+            return end_of_sleep;
+        }
+        if self.is_working() {
             // What has come is being dealt with, and nothing would come of being called for it.
             return Deadline { boot: self.timers.cycle, wall: None };
         }
@@ -192,7 +200,7 @@ impl Machine {
     #[must_use]
     pub fn report(&self) -> Report {
         let mut report = self.report.clone();
-        if self.cycle.is_some() {
+        if self.is_working() {
             report.activity = Activity::Working;
         }
         report
@@ -218,7 +226,7 @@ impl Machine {
     }
 
     fn start_if_due(&mut self, now: Now) {
-        if self.cycle.is_some() {
+        if self.is_working() || self.is_falling_asleep() {
             return;
         }
         if self.timers.cycle <= now.boot {
@@ -248,6 +256,7 @@ impl Machine {
         self.rotation_owed |= asked;
         let only_retry = causes.iter().eq([&Cause::Retry]);
         self.timers.retry = None;
+        self.network_changed = false;
         let period = self.jitter.shorten(Duration::from_secs(CYCLE_SECONDS));
         self.timers.cycle = now.boot.saturating_add(period);
         let mut cycle = Box::new(Cycle {
@@ -282,6 +291,14 @@ impl Machine {
         self.actions.push_back(action);
     }
 
+    pub(super) const fn is_working(&self) -> bool {
+        self.cycle.is_some()
+    }
+
+    pub(super) fn push(&mut self, action: Action) {
+        self.actions.push_back(action);
+    }
+
     pub(super) fn take_cycle(&mut self) -> Option<Box<Cycle>> {
         self.cycle.take()
     }
@@ -302,7 +319,7 @@ impl Machine {
 
     /// Runs a cycle then, whatever the schedule says.
     pub(super) const fn retry_at(&mut self, at: BootTime) {
-        self.timers.retry = Some(at);
+        (self.timers.retry, self.timers.soonest) = (Some(at), at);
     }
 
     pub(super) fn remember(&mut self) {
@@ -355,10 +372,11 @@ impl Machine {
             // What a mere retry held back has all been said before.
             cycle.held_events = cycle.held_events.map(|_| Vec::new());
         }
-        let wait =
-            self.backoff.next(failure.patience, &mut self.jitter).max(failure.not_before.unwrap_or_default());
+        let not_before = failure.not_before.unwrap_or_default();
+        let wait = self.backoff.next(failure.patience, &mut self.jitter).max(not_before);
         let retry = now.boot.saturating_add(wait);
         self.timers.retry = Some(retry);
+        self.timers.soonest = now.boot.saturating_add(failure.patience.first().max(not_before));
         if failure.not_before.is_some() {
             // Whoever asked to wait means the schedule too; only a person may ask earlier.
             self.timers.cycle = self.timers.cycle.max(retry);
@@ -370,6 +388,9 @@ impl Machine {
             }
         };
         self.last_failure = Some(failure.event);
+        if self.network_changed {
+            self.on_network_changed(now);
+        }
         self.end(
             now,
             cycle,

@@ -228,6 +228,9 @@ impl Machine {
 
     /// The very bytes of a candidate that has not landed, if they exist and are still wanted; else one more candidate.
     fn prepare(&mut self, now: Now, cycle: Box<Cycle>, facts: Facts, held: Held) {
+        if self.is_falling_asleep() {
+            return self.fail(now, cycle, Failure::falling_asleep());
+        }
         let plan = &facts.aim.plan;
         let replaced_at = facts.aim.journal.current.as_ref().map(|current| current.prepared);
         let usable = |candidate: &&Entry| {
