@@ -11,6 +11,7 @@
 mod exec;
 mod failpoint;
 mod log;
+mod network;
 mod os;
 mod policy_source;
 mod rpc;

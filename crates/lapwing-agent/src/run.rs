@@ -16,7 +16,7 @@ use tokio::{
 
 use crate::{
     exec::{Executor, memory},
-    log,
+    log, network,
     os::{self, Alarm},
     rpc::{self, Call},
 };
@@ -35,13 +35,16 @@ pub(crate) async fn run(root: Root) -> anyhow::Result<()> {
     let mut interrupt = signal(SignalKind::interrupt()).context("signals cannot be watched")?;
     let mut reload = signal(SignalKind::hangup()).context("signals cannot be watched")?;
 
-    // All tasks of this program: one that performs actions, in order, and those of the local socket.
+    // All tasks of this program: one that performs actions, in order, those of the local socket, and one for each thing
+    // that the host tells of.
     let mut tasks = JoinSet::new();
     let (orders, to_do) = mpsc::channel::<Action>(CHANNEL_LEN_MAX);
     let (done, mut outcomes) = mpsc::channel::<Outcome>(CHANNEL_LEN_MAX);
     let (calls_in, mut calls) = mpsc::channel::<Call>(CHANNEL_LEN_MAX);
+    let (tell, mut news) = mpsc::channel::<News>(CHANNEL_LEN_MAX);
     tasks.spawn(perform(Executor::new(root.clone(), os::run_id()), to_do, done));
     tasks.spawn(rpc::serve(listener, root.clone(), calls_in));
+    tasks.spawn(network::watch(tell));
 
     let mut machine = Machine::new(os::now(), os::boot_id(), os::seed(), memory::load(&root));
     let mut waiting = Waiting::default();
@@ -82,6 +85,9 @@ pub(crate) async fn run(root: Root) -> anyhow::Result<()> {
                 fired.context("the kernel's timers fail")?;
                 Input::Timer
             }
+            Some(news) = news.recv() => match news {
+                News::NetworkChanged => Input::NetworkChanged,
+            },
             Some(()) = reload.recv() => Input::PolicyChanged,
             Some(()) = terminate.recv() => break,
             Some(()) = interrupt.recv() => break,
@@ -141,6 +147,13 @@ impl Waiting {
     fn tell<T>(&self, caller: oneshot::Sender<T>, answer: T) {
         drop(caller.send(answer));
     }
+}
+
+/// What the host tells of itself.
+#[derive(Debug)]
+pub(crate) enum News {
+    /// A link, an address or a route is another.
+    NetworkChanged,
 }
 
 /// What a status call is answered with.
