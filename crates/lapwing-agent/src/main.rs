@@ -16,6 +16,7 @@ mod os;
 mod policy_source;
 mod rpc;
 mod run;
+mod sleep;
 mod sys;
 
 use std::path::PathBuf;
