@@ -18,6 +18,7 @@ use crate::{
     exec::{Executor, memory},
     log, network,
     os::{self, Alarm},
+    policy_source,
     rpc::{self, Call},
     sleep::{self, Lock},
 };
@@ -46,6 +47,7 @@ pub(crate) async fn run(root: Root) -> anyhow::Result<()> {
     tasks.spawn(perform(Executor::new(root.clone(), os::run_id()), to_do, done));
     tasks.spawn(rpc::serve(listener, root.clone(), calls_in));
     tasks.spawn(network::watch(tell.clone()));
+    tasks.spawn(policy_source::watch(root.clone(), tell.clone()));
     tasks.spawn(sleep::watch(root.clone(), tell));
 
     let mut machine = Machine::new(os::now(), os::boot_id(), os::seed(), memory::load(&root));
@@ -110,6 +112,7 @@ pub(crate) async fn run(root: Root) -> anyhow::Result<()> {
 fn hear(news: News, lock: &mut Option<Lock>) -> Input {
     match news {
         News::NetworkChanged => Input::NetworkChanged,
+        News::PolicyChanged => Input::PolicyChanged,
         News::Suspending(held) => {
             *lock = held;
             Input::Suspending
@@ -185,6 +188,8 @@ impl Waiting {
 pub(crate) enum News {
     /// A link, an address or a route is another.
     NetworkChanged,
+    /// A policy file is another.
+    PolicyChanged,
     /// The host is about to sleep, once nobody holds a lock on that any more.
     Suspending(Option<Lock>),
     /// The host woke, or does not sleep after all.
