@@ -99,6 +99,8 @@ impl Executor {
             Action::Reinstate(version) => Some(Outcome::Committed(self.root_half.reinstate(version).await)),
             Action::Forget => {
                 self.material = None;
+                // A send that was cut off may have left some of it there.
+                self.directory.disconnect();
                 None
             }
             Action::Disconnect => {

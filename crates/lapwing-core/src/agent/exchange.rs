@@ -106,8 +106,8 @@ pub enum Action {
     },
     /// Have the root half put the hash in force back into the account. Ends in [`Outcome::Committed`].
     Reinstate(PasswordVersion),
-    /// Wipe whatever password or seal is held, at once: what the directory is being asked is cut off and fails. Has no
-    /// outcome.
+    /// Wipe whatever password or seal is held, at once: what the directory is being asked is cut off and fails, and the
+    /// connection is closed. Has no outcome.
     Forget,
     /// Close the connection to the directory. Has no outcome.
     Disconnect,
