@@ -17,6 +17,7 @@ pub(crate) struct Status {
     pub(crate) record: Option<String>,
     pub(crate) version: Option<String>,
     pub(crate) last_event: Option<u32>,
+    pub(crate) next_cycle_seconds: u64,
     pub(crate) candidates: u32,
     pub(crate) unanswered: u32,
 }

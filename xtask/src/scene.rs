@@ -262,7 +262,7 @@ impl Scene {
         )
     }
 
-    /// Replaces the local policy file; the agent reads it at its next cycle.
+    /// Replaces the local policy file, which the agent notices.
     ///
     /// # Errors
     /// When the host cannot write it.

@@ -23,7 +23,12 @@ enum Sign {
     Library(&'static str),
 }
 
-const NEEDS: [Need; 15] = [
+const NEEDS: [Need; 16] = [
+    Need {
+        package: "dbus-daemon",
+        why: "is the bus on which a test tells the agent that the host sleeps",
+        sign: Sign::Program("dbus-daemon"),
+    },
     Need {
         package: "debian-archive-keyring",
         why: "trusts the packages that the lab's hosts are made of",

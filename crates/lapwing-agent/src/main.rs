@@ -11,10 +11,12 @@
 mod exec;
 mod failpoint;
 mod log;
+mod network;
 mod os;
 mod policy_source;
 mod rpc;
 mod run;
+mod sleep;
 mod sys;
 
 use std::path::PathBuf;

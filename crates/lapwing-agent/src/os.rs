@@ -17,7 +17,7 @@ use rustix::{
         timerfd_create, timerfd_settime,
     },
 };
-use tokio::io::unix::AsyncFd;
+use tokio::io::unix::{AsyncFd, AsyncFdReadyGuard};
 
 use crate::sys;
 
@@ -97,6 +97,20 @@ async fn fired(timer: &AsyncFd<OwnedFd>) -> io::Result<()> {
             Err(error) => return Err(error.into()),
         }
     }
+}
+
+/// How long to wait for what comes right after the first of a burst: an editor's renames, a cable's routes.
+const BURST: Duration = Duration::from_millis(500);
+
+/// Waits until there is something to read, and until what belongs to it has come too. The caller reads all of it, and
+/// then clears the guard.
+///
+/// # Errors
+/// If the runtime's poller ends.
+pub(crate) async fn burst(descriptor: &AsyncFd<OwnedFd>) -> io::Result<AsyncFdReadyGuard<'_, OwnedFd>> {
+    drop(descriptor.readable().await?);
+    tokio::time::sleep(BURST).await;
+    descriptor.readable().await
 }
 
 /// Draws the name of this run.

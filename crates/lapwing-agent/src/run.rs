@@ -16,9 +16,11 @@ use tokio::{
 
 use crate::{
     exec::{Executor, memory},
-    log,
+    log, network,
     os::{self, Alarm},
+    policy_source,
     rpc::{self, Call},
+    sleep::{self, Lock},
 };
 
 /// The most actions, outcomes or calls that wait to be looked at.
@@ -35,16 +37,22 @@ pub(crate) async fn run(root: Root) -> anyhow::Result<()> {
     let mut interrupt = signal(SignalKind::interrupt()).context("signals cannot be watched")?;
     let mut reload = signal(SignalKind::hangup()).context("signals cannot be watched")?;
 
-    // All tasks of this program: one that performs actions, in order, and those of the local socket.
+    // All tasks of this program: one that performs actions, in order, those of the local socket, and one for each thing
+    // that the host tells of.
     let mut tasks = JoinSet::new();
-    let (orders, to_do) = mpsc::channel::<Action>(CHANNEL_LEN_MAX);
+    let (orders, to_do) = mpsc::channel::<Order>(CHANNEL_LEN_MAX);
     let (done, mut outcomes) = mpsc::channel::<Outcome>(CHANNEL_LEN_MAX);
     let (calls_in, mut calls) = mpsc::channel::<Call>(CHANNEL_LEN_MAX);
+    let (tell, mut news) = mpsc::channel::<News>(CHANNEL_LEN_MAX);
     tasks.spawn(perform(Executor::new(root.clone(), os::run_id()), to_do, done));
     tasks.spawn(rpc::serve(listener, root.clone(), calls_in));
+    tasks.spawn(network::watch(tell.clone()));
+    tasks.spawn(policy_source::watch(root.clone(), tell.clone()));
+    tasks.spawn(sleep::watch(root.clone(), tell));
 
     let mut machine = Machine::new(os::now(), os::boot_id(), os::seed(), memory::load(&root));
     let mut waiting = Waiting::default();
+    let mut lock = None;
     log::raise(&Event::Loaded);
     machine.handle(os::now(), Input::Timer);
     // Where nobody supervises this program there is nobody to tell.
@@ -68,7 +76,12 @@ pub(crate) async fn run(root: Root) -> anyhow::Result<()> {
                 | Action::Forget
                 | Action::Disconnect
                 | Action::Remember(_) => {
-                    orders.send(action).await.context("the performer of actions has ended")?
+                    // Once all is forgotten, nothing of ours keeps the host awake.
+                    let lock = if matches!(action, Action::Forget) { lock.take() } else { None };
+                    orders
+                        .send(Order { action, lock })
+                        .await
+                        .context("the performer of actions has ended")?;
                 }
             }
         }
@@ -82,6 +95,7 @@ pub(crate) async fn run(root: Root) -> anyhow::Result<()> {
                 fired.context("the kernel's timers fail")?;
                 Input::Timer
             }
+            Some(news) = news.recv() => hear(news, &mut lock),
             Some(()) = reload.recv() => Input::PolicyChanged,
             Some(()) = terminate.recv() => break,
             Some(()) = interrupt.recv() => break,
@@ -94,13 +108,39 @@ pub(crate) async fn run(root: Root) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Performs actions one at a time, in the order in which they were decided.
-async fn perform(mut executor: Executor, mut to_do: mpsc::Receiver<Action>, done: mpsc::Sender<Outcome>) {
-    while let Some(action) = to_do.recv().await {
-        if let Some(outcome) = executor.perform(action).await
+/// Turns news into an input, and keeps the lock that may come with them.
+fn hear(news: News, lock: &mut Option<Lock>) -> Input {
+    match news {
+        News::NetworkChanged => Input::NetworkChanged,
+        News::PolicyChanged => Input::PolicyChanged,
+        News::Suspending(held) => {
+            *lock = held;
+            Input::Suspending
+        }
+        News::Woke => Input::Woke,
+    }
+}
+
+/// An action, and what keeps the host awake until it is done.
+struct Order {
+    action: Action,
+    lock: Option<Lock>,
+}
+
+/// Performs actions one at a time, in the order in which they were decided. While one is under way that has an outcome,
+/// the only order that comes is the one to forget.
+async fn perform(mut executor: Executor, mut to_do: mpsc::Receiver<Order>, done: mpsc::Sender<Outcome>) {
+    let mut next = to_do.recv().await;
+    while let Some(Order { action, lock }) = next.take() {
+        let outcome = executor.perform(action, async { next = to_do.recv().await }).await;
+        drop(lock);
+        if let Some(outcome) = outcome
             && done.send(outcome).await.is_err()
         {
             return;
+        }
+        if next.is_none() {
+            next = to_do.recv().await;
         }
     }
 }
@@ -141,6 +181,19 @@ impl Waiting {
     fn tell<T>(&self, caller: oneshot::Sender<T>, answer: T) {
         drop(caller.send(answer));
     }
+}
+
+/// What the host tells of itself.
+#[derive(Debug)]
+pub(crate) enum News {
+    /// A link, an address or a route is another.
+    NetworkChanged,
+    /// A policy file is another.
+    PolicyChanged,
+    /// The host is about to sleep, once nobody holds a lock on that any more.
+    Suspending(Option<Lock>),
+    /// The host woke, or does not sleep after all.
+    Woke,
 }
 
 /// What a status call is answered with.

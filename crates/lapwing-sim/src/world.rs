@@ -387,7 +387,7 @@ impl World {
         for event in core::mem::take(&mut device.frozen) {
             self.push(self.now, event);
         }
-        self.input(index, Input::NetworkChanged);
+        self.input(index, Input::Woke);
     }
 
     fn on_replicate(&mut self, record: usize, from: usize, to: usize) -> Touched {

@@ -122,14 +122,23 @@ enum Stage {
     Exchange,
 }
 
-/// For an order that comes without what it needs; the machine never gives one.
+/// For an order that comes without what it needs: that has been forgotten meanwhile.
 pub(super) fn nothing_to_send() -> DirectoryFailure {
+    forgotten("there is no connection, or nothing to send any more")
+}
+
+/// For a call that was under way when everything was to be forgotten.
+pub(super) fn cut_off() -> DirectoryFailure {
+    forgotten("the connection was cut, for this host is about to sleep")
+}
+
+fn forgotten(message: &str) -> DirectoryFailure {
     DirectoryFailure {
         kind: DirectoryFault::NothingToSend,
         server: String::new(),
-        hresult: Hresult::INVALID_DATA,
-        message: "there is no connection, or nothing to send".to_owned(),
-        next_step: "nothing: the cycle starts over".to_owned(),
+        hresult: Hresult::CONNECTION_ABORTED,
+        message: message.to_owned(),
+        next_step: "nothing: the cycle starts over once this host is awake".to_owned(),
         retry_after: None,
         answer: None,
     }

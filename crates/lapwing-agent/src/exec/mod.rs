@@ -40,14 +40,20 @@ impl Executor {
         }
     }
 
-    /// Performs one action; its outcome, if it has one.
-    pub(crate) async fn perform(&mut self, action: Action) -> Option<Outcome> {
+    /// Performs one action; its outcome, if it has one. Once `cut` has come the directory is waited for no longer.
+    pub(crate) async fn perform(&mut self, action: Action, cut: impl Future<Output = ()>) -> Option<Outcome> {
         match action {
             Action::ReadJournal { begin } => Some(Outcome::Journal(self.root_half.journal(begin).await)),
             Action::ReadPolicy { age_days_min } => Some(Outcome::Policy(self.read_policy(age_days_min))),
             // One server, whatever is preferred or avoided.
-            Action::Connect { .. } => Some(Outcome::Connected(self.directory.connect().await)),
-            Action::ReadState => Some(Outcome::State(self.directory.state().await)),
+            Action::Connect { .. } => {
+                let connected = until(cut, self.directory.connect()).await;
+                Some(Outcome::Connected(connected.unwrap_or(Err(directory::cut_off()))))
+            }
+            Action::ReadState => {
+                let state = until(cut, self.directory.state()).await;
+                Some(Outcome::State(state.unwrap_or(Err(directory::cut_off()))))
+            }
             Action::Prepare { plan, directory, record, expiry } => {
                 failpoint::hit("agent.before_prepare");
                 let prepared = self.root_half.prepare(&plan, &directory, &record, expiry).await;
@@ -72,9 +78,15 @@ impl Executor {
             Action::Store(store) => {
                 failpoint::hit("agent.before_store");
                 let stored = match &self.material {
-                    Some(material) => self.directory.store(&store, material).await,
+                    Some(material) => until(cut, self.directory.store(&store, material))
+                        .await
+                        .unwrap_or_else(|| StoreOutcome::Unanswered(directory::cut_off())),
                     None => StoreOutcome::NotSent(directory::nothing_to_send()),
                 };
+                if matches!(stored, StoreOutcome::Acknowledged(_)) {
+                    // What has landed is never sent again.
+                    self.material = None;
+                }
                 failpoint::hit("agent.after_store");
                 Some(Outcome::Stored(stored))
             }
@@ -87,6 +99,8 @@ impl Executor {
             Action::Reinstate(version) => Some(Outcome::Committed(self.root_half.reinstate(version).await)),
             Action::Forget => {
                 self.material = None;
+                // A send that was cut off may have left some of it there.
+                self.directory.disconnect();
                 None
             }
             Action::Disconnect => {
@@ -104,6 +118,15 @@ impl Executor {
 
     fn read_policy(&mut self, age_days_min: Option<u16>) -> PolicyRead {
         self.policy.read(age_days_min)
+    }
+}
+
+/// The answer to a call, or none if `cut` came first: then the call is gone, with all that it held.
+async fn until<T>(cut: impl Future<Output = ()>, call: impl Future<Output = T>) -> Option<T> {
+    tokio::select! {
+        biased;
+        answer = call => Some(answer),
+        () = cut => None,
     }
 }
 

@@ -23,6 +23,11 @@ pub(super) struct LocalFile {
     last: Option<RawPolicy>,
 }
 
+/// Where the file is.
+pub(super) fn path(root: &Root) -> PathBuf {
+    root.path("etc/lapwing/policy.toml")
+}
+
 /// Why the file is not read.
 #[derive(Debug, thiserror::Error)]
 enum LocalFileError {
@@ -49,7 +54,7 @@ impl LocalFileError {
 
 impl LocalFile {
     pub(super) fn new(root: &Root) -> Self {
-        Self { path: root.path("etc/lapwing/policy.toml"), last: None }
+        Self { path: path(root), last: None }
     }
 
     /// What stands in it. If it cannot be read: what stood in it last, if that is known, and why.

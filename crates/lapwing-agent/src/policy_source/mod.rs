@@ -6,6 +6,7 @@
 mod local;
 mod read;
 mod report;
+mod watch;
 
 use lapwing_client::identity::Root;
 use lapwing_core::{
@@ -16,6 +17,7 @@ use lapwing_core::{
 };
 
 use self::local::LocalFile;
+pub(crate) use self::watch::watch;
 
 /// Reads all sources.
 #[derive(Debug)]

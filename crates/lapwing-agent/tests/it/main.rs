@@ -14,18 +14,20 @@ use std::{
 
 use serde_json::{Value, json};
 
+mod sleep;
+
 struct Agent {
     root: tempfile::TempDir,
     child: Child,
 }
 
 impl Agent {
-    /// Starts the agent and returns once it serves: it logs that it has loaded after it has made its socket.
     fn start(policy: &str) -> Self {
-        let root = tempfile::tempdir().unwrap();
-        fs::create_dir_all(root.path().join("etc/lapwing")).unwrap();
-        fs::create_dir_all(root.path().join("var/lib/lapwing")).unwrap();
-        fs::write(root.path().join("etc/lapwing/policy.toml"), policy).unwrap();
+        Self::start_in(root(policy))
+    }
+
+    /// Starts the agent and returns once it serves: it logs that it has loaded after it has made its socket.
+    fn start_in(root: tempfile::TempDir) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_lapwingd"))
             .arg("--root")
             .arg(root.path())
@@ -60,6 +62,15 @@ impl Drop for Agent {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
+}
+
+/// What stands for `/` of a host with that policy.
+fn root(policy: &str) -> tempfile::TempDir {
+    let root = tempfile::tempdir().unwrap();
+    fs::create_dir_all(root.path().join("etc/lapwing")).unwrap();
+    fs::create_dir_all(root.path().join("var/lib/lapwing")).unwrap();
+    fs::write(root.path().join("etc/lapwing/policy.toml"), policy).unwrap();
+    root
 }
 
 /// Sends one frame; the answer, or none if the agent hangs up.

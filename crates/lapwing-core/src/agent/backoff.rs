@@ -19,7 +19,8 @@ pub enum Patience {
 }
 
 impl Patience {
-    const fn first(self) -> Duration {
+    /// The wait after a first failure, and the shortest that a change of the network may leave after any.
+    pub(super) const fn first(self) -> Duration {
         match self {
             Self::Unreachable | Self::Unanswered => Duration::from_secs(2),
             Self::Local => Duration::from_secs(5),

@@ -158,7 +158,8 @@ impl Machine {
     /// Has the shell keep clear text whose send may not have landed, so that the same bytes can be sent again. What is
     /// sealed can be had again at any time.
     fn keep(&mut self, now: Now, prepared: Prepared) {
-        if !prepared.sealed && self.kept.is_none() {
+        // What was under way when the host began to fall asleep has been forgotten.
+        if !prepared.sealed && self.kept.is_none() && !self.is_falling_asleep() {
             self.kept = Some((prepared, now.boot.saturating_add(CLEAR_TEXT_KEPT_MAX)));
         }
     }

@@ -72,7 +72,9 @@ pub(super) fn directory_failed(
     let hr = failure.hresult;
     match (failure.kind, directory) {
         (DirectoryFault::NotEnrolled, _) => Event::NotEnrolled,
-        (DirectoryFault::Unreachable, _) => Event::WaitingForDirectory { reason: failure.message.clone() },
+        (DirectoryFault::Unreachable | DirectoryFault::NothingToSend, _) => {
+            Event::WaitingForDirectory { reason: failure.message.clone() }
+        }
         (DirectoryFault::NotTrusted, _) => {
             Event::ServerNotTrusted { server: failure.server.clone(), reason: failure.message.clone() }
         }
@@ -82,13 +84,9 @@ pub(super) fn directory_failed(
         (DirectoryFault::Throttled, _) => {
             Event::Throttled { until: now.saturating_add(failure.retry_after.unwrap_or_default()).0 }
         }
-        (
-            DirectoryFault::NoRecord
-            | DirectoryFault::Refused
-            | DirectoryFault::Malformed
-            | DirectoryFault::NothingToSend,
-            _,
-        ) => Event::EntraUpdateFailed { hr },
+        (DirectoryFault::NoRecord | DirectoryFault::Refused | DirectoryFault::Malformed, _) => {
+            Event::EntraUpdateFailed { hr }
+        }
     }
 }
 

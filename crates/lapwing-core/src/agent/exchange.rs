@@ -24,12 +24,14 @@ pub enum Input {
     Request(RequestId, Request),
     /// The policy's sources may have changed.
     PolicyChanged,
-    /// The network changed, or the host woke: the directory may be reachable again.
+    /// The network changed: the directory may be reachable again.
     NetworkChanged,
-    /// The host is about to sleep: clear text must not be in its memory then.
-    Suspending,
     /// Somebody has replaced or changed the account's file.
     AccountChanged,
+    /// The host is about to sleep, and its memory may be written to a disk.
+    Suspending,
+    /// The host woke, or stayed awake after all.
+    Woke,
     /// An action has ended.
     Outcome(Outcome),
 }
@@ -104,7 +106,8 @@ pub enum Action {
     },
     /// Have the root half put the hash in force back into the account. Ends in [`Outcome::Committed`].
     Reinstate(PasswordVersion),
-    /// Wipe whatever password or seal is held. Has no outcome.
+    /// Wipe whatever password or seal is held, at once: what the directory is being asked is cut off and fails, and the
+    /// connection is closed. Has no outcome.
     Forget,
     /// Close the connection to the directory. Has no outcome.
     Disconnect,

@@ -52,6 +52,18 @@ impl Failure {
         }
     }
 
+    /// The host is about to sleep, and no password is drawn for its memory to keep.
+    pub(super) fn falling_asleep() -> Self {
+        Self {
+            event: EventId::ProcessingFailed,
+            hresult: Hresult::CONNECTION_ABORTED,
+            patience: Patience::Unanswered,
+            not_before: None,
+            message: "this host is about to sleep".to_owned(),
+            next_step: "nothing: the change is made once it is awake".to_owned(),
+        }
+    }
+
     /// The directory kept changing under us.
     pub(super) fn contended() -> Self {
         Self {

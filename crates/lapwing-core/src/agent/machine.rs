@@ -51,6 +51,8 @@ pub struct Machine {
     /// A password in clear text that may still land, and until when the shell keeps it.
     pub(super) kept: Option<(Prepared, BootTime)>,
     pub(super) timers: Timers,
+    /// The network has changed since the cycle under way began.
+    pub(super) network_changed: bool,
     last_failure: Option<EventId>,
     pub(super) report: Report,
     actions: VecDeque<Action>,
@@ -61,7 +63,11 @@ pub(super) struct Timers {
     /// The next cycle of the schedule.
     cycle: BootTime,
     /// The next attempt after one that failed.
-    retry: Option<BootTime>,
+    pub(super) retry: Option<BootTime>,
+    /// The soonest that a change of the network may bring it forward to.
+    pub(super) soonest: BootTime,
+    /// Until when nothing is begun, because the host is about to sleep.
+    pub(super) asleep: Option<BootTime>,
     /// When the password in force expires.
     pub(super) expiry: Option<WallTime>,
     /// Whether the retry is what the expiry waits for: it has come already, or somebody asked to wait.
@@ -135,7 +141,15 @@ impl Machine {
             foreign_met: false,
             last_sent: None,
             kept: None,
-            timers: Timers { cycle: now.boot, retry: None, expiry: None, expiry_waits: false },
+            timers: Timers {
+                cycle: now.boot,
+                retry: None,
+                soonest: now.boot,
+                asleep: None,
+                expiry: None,
+                expiry_waits: false,
+            },
+            network_changed: false,
             last_failure: None,
             report: Report {
                 activity: Activity::Idle,
@@ -155,22 +169,19 @@ impl Machine {
 
     /// Takes in what has happened.
     pub fn handle(&mut self, now: Now, input: Input) {
+        self.stay_awake(now);
         match input {
             Input::Timer => self.forget_if_due(now),
             Input::Request(id, request) => self.take_request(id, request),
             Input::PolicyChanged => {
                 self.causes.insert(Cause::PolicyChange);
             }
-            Input::Suspending => self.forget(),
             Input::AccountChanged => {
                 self.causes.insert(Cause::AccountChange);
             }
-            Input::NetworkChanged => {
-                if let Some(retry) = &mut self.timers.retry {
-                    // A second, so that a burst of changes ends in one attempt.
-                    *retry = (*retry).min(now.boot.saturating_add(Duration::from_secs(1)));
-                }
-            }
+            Input::NetworkChanged => self.on_network_changed(now),
+            Input::Suspending => self.on_suspending(now),
+            Input::Woke => self.on_woke(now),
             Input::Outcome(outcome) => self.advance(now, outcome),
         }
         self.start_if_due(now);
@@ -185,7 +196,10 @@ impl Machine {
     /// deadline that has passed would call for ever.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Deadline> {
-        if self.cycle.is_some() {
+        if let Some(end_of_sleep) = self.end_of_sleep() {
+            return Some(end_of_sleep);
+        }
+        if self.is_working() {
             return None;
         }
         let kept = self.kept.as_ref().map(|(_, until)| *until);
@@ -203,7 +217,7 @@ impl Machine {
     #[must_use]
     pub fn report(&self) -> Report {
         let mut report = self.report.clone();
-        if self.cycle.is_some() {
+        if self.is_working() {
             report.activity = Activity::Working;
         }
         report
@@ -229,7 +243,7 @@ impl Machine {
     }
 
     fn start_if_due(&mut self, now: Now) {
-        if self.cycle.is_some() {
+        if self.is_working() || self.is_falling_asleep() {
             return;
         }
         if self.timers.cycle <= now.boot {
@@ -256,6 +270,7 @@ impl Machine {
         self.rotation_owed |= asked;
         let only_retry = causes.iter().eq([&Cause::Retry]);
         self.timers.retry = None;
+        self.network_changed = false;
         let period = self.jitter.shorten(Duration::from_secs(CYCLE_SECONDS));
         self.timers.cycle = now.boot.saturating_add(period);
         let waiting = if mutant::is(Mutant::RequestForgotten) { VecDeque::new() } else { waiting };
@@ -291,6 +306,10 @@ impl Machine {
         self.actions.push_back(action);
     }
 
+    pub(super) const fn is_working(&self) -> bool {
+        self.cycle.is_some()
+    }
+
     pub(super) fn take_cycle(&mut self) -> Option<Box<Cycle>> {
         self.cycle.take()
     }
@@ -311,7 +330,7 @@ impl Machine {
 
     /// Runs a cycle then, whatever the schedule says.
     pub(super) const fn retry_at(&mut self, at: BootTime) {
-        self.timers.retry = Some(at);
+        (self.timers.retry, self.timers.soonest) = (Some(at), at);
     }
 
     pub(super) fn remember(&mut self) {
@@ -343,7 +362,7 @@ impl Machine {
     }
 
     /// Wipes it now. A cycle that is about to send it then has nothing to send, and is tried again.
-    fn forget(&mut self) {
+    pub(super) fn forget(&mut self) {
         self.kept = None;
         if !mutant::is(Mutant::ClearTextSleeps) {
             self.actions.push_back(Action::Forget);
@@ -371,10 +390,11 @@ impl Machine {
             // What a mere retry held back has all been said before.
             cycle.held_events = cycle.held_events.map(|_| Vec::new());
         }
-        let wait =
-            self.backoff.next(failure.patience, &mut self.jitter).max(failure.not_before.unwrap_or_default());
+        let not_before = failure.not_before.unwrap_or_default();
+        let wait = self.backoff.next(failure.patience, &mut self.jitter).max(not_before);
         let retry = now.boot.saturating_add(wait);
         self.timers.retry = Some(retry).filter(|_| !self.gives_up());
+        self.timers.soonest = now.boot.saturating_add(failure.patience.first().max(not_before));
         self.timers.expiry_waits =
             failure.not_before.is_some() || self.timers.expiry.is_some_and(|expiry| expiry <= now.wall);
         if failure.not_before.is_some() {
@@ -388,6 +408,9 @@ impl Machine {
             }
         };
         self.last_failure = Some(failure.event);
+        if self.network_changed {
+            self.on_network_changed(now);
+        }
         self.end(
             now,
             cycle,

@@ -14,6 +14,7 @@ mod cycle;
 mod events;
 mod exchange;
 mod failure;
+mod host;
 mod hresult;
 mod journal;
 mod machine;

@@ -233,6 +233,9 @@ impl Machine {
 
     /// The very bytes of a candidate that has not landed, if they exist and are still wanted; else one more candidate.
     fn prepare(&mut self, now: Now, cycle: Box<Cycle>, facts: Facts, held: Held) {
+        if self.is_falling_asleep() {
+            return self.fail(now, cycle, Failure::falling_asleep());
+        }
         let plan = &facts.aim.plan;
         let nothing_landed = matches!(held, Held::Current(_) | Held::Nothing);
         let usable = |candidate: &&Entry| {

@@ -163,3 +163,12 @@ fn no_expiry_is_waited_for_once_the_policy_is_off() {
     world.input(Input::PolicyChanged);
     assert_eq!(world.machine.poll_timeout().unwrap().wall, None);
 }
+
+#[test]
+fn an_expiry_that_has_come_is_not_waited_for_once_more_while_it_is_dealt_with() {
+    let mut world = World::settled();
+    world.advance(31 * DAY);
+    world.machine.handle(world.now, Input::Timer);
+    let deadline = world.machine.poll_timeout();
+    assert_eq!(deadline, None);
+}

@@ -3,6 +3,7 @@
 
 mod due;
 mod held;
+mod host;
 mod lost;
 mod requests;
 
@@ -54,6 +55,10 @@ struct World {
     verdict: Verdict,
     age_days_min: Option<u16>,
     drawn: u8,
+    /// Whether the shell holds something to store.
+    holds: bool,
+    /// Whether the machine knows that the host is about to sleep.
+    asleep: bool,
     done: Vec<&'static str>,
     events: Vec<Event>,
     answers: Vec<(RequestId, Answer)>,
@@ -61,6 +66,8 @@ struct World {
     forgotten: usize,
     /// The world dies before it performs the action of this number, counted from now.
     crash_in: Option<usize>,
+    /// The machine is told this while the action of this number is under way; of those with an outcome, counted from now.
+    tell_in: Option<(usize, Input)>,
 }
 
 fn plan() -> Plan {
@@ -105,11 +112,14 @@ impl World {
             verdict: Verdict::Cloud(plan()),
             age_days_min: None,
             drawn: 0,
+            holds: false,
+            asleep: false,
             done: Vec::new(),
             events: Vec::new(),
             answers: Vec::new(),
             forgotten: 0,
             crash_in: None,
+            tell_in: None,
         }
     }
 
@@ -147,9 +157,27 @@ impl World {
                 *left -= 1;
             }
             if let Some(outcome) = self.perform(action) {
+                self.tell();
                 self.machine.handle(self.now, Input::Outcome(outcome));
             }
         }
+    }
+
+    /// Something happens while an action is under way.
+    fn tell(&mut self) {
+        match self.tell_in.take() {
+            Some((0, input)) => {
+                self.asleep |= matches!(input, Input::Suspending);
+                self.machine.handle(self.now, input);
+            }
+            Some((left, input)) => self.tell_in = Some((left - 1, input)),
+            None => {}
+        }
+    }
+
+    fn wake(&mut self) {
+        self.asleep = false;
+        self.input(Input::Woke);
     }
 
     fn run(&mut self) {
@@ -271,6 +299,7 @@ impl World {
             Action::ReadState => Some(Outcome::State(Ok(self.state()))),
             Action::Prepare { expiry, .. } => {
                 self.done.push("prepare");
+                self.hold();
                 self.drawn += 1;
                 let entry = self.entry(version(self.drawn), expiry);
                 self.journal.candidates.push(entry);
@@ -278,6 +307,7 @@ impl World {
             }
             Action::FetchSeal(version) => {
                 self.done.push("fetch");
+                self.hold();
                 let expiry = self.journal.candidate(version).unwrap().expiry;
                 Some(self.prepared(version, expiry))
             }
@@ -301,6 +331,7 @@ impl World {
                 Some(self.commit(version))
             }
             Action::Forget => {
+                self.holds = false;
                 self.forgotten += 1;
                 None
             }
@@ -316,7 +347,16 @@ impl World {
         }
     }
 
+    fn hold(&mut self) {
+        assert!(!self.asleep, "something to store was made for a sleeping host to keep");
+        self.holds = true;
+    }
+
     fn store(&mut self, store: &Store) -> StoreOutcome {
+        if !self.holds {
+            return StoreOutcome::NotSent(self.failure(DirectoryFault::Unreachable));
+        }
+        assert!(!self.asleep, "something to store has outlived the order to forget");
         self.done.push("store");
         let fate = self.fates.pop_front().unwrap_or(Fate::Arrives);
         match fate {

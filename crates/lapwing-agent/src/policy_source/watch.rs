@@ -1,0 +1,211 @@
+//! Notices that a policy file may say something else: it was written, replaced or removed, or has other rights.
+//!
+//! What is watched is the file's folder, for editors put a new file in the place of the old one. The target of a symbolic
+//! link is not watched.
+
+use core::{convert::Infallible, mem::MaybeUninit};
+use std::{
+    ffi::OsString,
+    io,
+    os::{
+        fd::{AsFd as _, OwnedFd},
+        unix::ffi::OsStrExt as _,
+    },
+    path::{Path, PathBuf},
+};
+
+use lapwing_client::identity::Root;
+use rustix::{
+    fs::inotify::{self, CreateFlags, ReadFlags, Reader, WatchFlags},
+    io::Errno,
+};
+use tokio::sync::mpsc;
+
+use super::local;
+use crate::{os, run::News, sys};
+
+/// Room for some dozens of events; what does not fit is read next.
+const BUFFER_LEN: usize = 4096;
+
+/// Tells of changes for ever; of none on a host that cannot watch folders.
+pub(crate) async fn watch(root: Root, news: mpsc::Sender<News>) {
+    let Err(error) = follow(&root, &news).await;
+    tracing::info!(%error, "Changes of the policy file are not noticed; the schedule and a reload are left");
+    core::future::pending().await
+}
+
+async fn follow(root: &Root, news: &mpsc::Sender<News>) -> io::Result<Infallible> {
+    let (inotify, mut folder) = Folder::of(&local::path(root))?;
+    let inotify = sys::watch(inotify)?;
+    loop {
+        let mut ready = os::burst(&inotify).await?;
+        let changed = folder.changed(inotify.get_ref())?;
+        ready.clear_ready();
+        if changed {
+            // Nobody listens any more once this program is ending.
+            drop(news.send(News::PolicyChanged).await);
+        }
+    }
+}
+
+/// The folder of one file.
+#[derive(Debug)]
+struct Folder {
+    path: PathBuf,
+    file: OsString,
+    /// Whether it is there, and watched.
+    there: bool,
+}
+
+impl Folder {
+    /// Begins to watch the folder of `file`.
+    fn of(file: &Path) -> io::Result<(OwnedFd, Self)> {
+        let inotify = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)?;
+        let mut folder = Self {
+            path: file.parent().unwrap_or(Path::new("/")).to_path_buf(),
+            file: file.file_name().unwrap_or_default().to_owned(),
+            there: false,
+        };
+        folder.there = folder.arm(&inotify)?;
+        Ok((inotify, folder))
+    }
+
+    /// Watches the folder, or where there is none the one above until something is made there.
+    fn arm(&self, inotify: &OwnedFd) -> io::Result<bool> {
+        let watch =
+            |path: &Path, events| match inotify::add_watch(inotify, path, events | WatchFlags::ONLYDIR) {
+                Ok(_) => Ok(true),
+                Err(Errno::NOENT) => Ok(false),
+                Err(error) => Err(io::Error::from(error)),
+            };
+        let of_file = WatchFlags::ATTRIB
+            | WatchFlags::CLOSE_WRITE
+            | WatchFlags::CREATE
+            | WatchFlags::DELETE
+            | WatchFlags::MOVE
+            | WatchFlags::MOVE_SELF;
+        let once = WatchFlags::CREATE | WatchFlags::MOVED_TO | WatchFlags::ONESHOT;
+        if !watch(&self.path, of_file)?
+            && let Some(above) = self.path.parent()
+        {
+            watch(above, once)?;
+        }
+        // It may have been made just before the one above was watched.
+        watch(&self.path, of_file)
+    }
+
+    /// Reads all that has happened; whether the file may say something else now.
+    fn changed(&mut self, inotify: &OwnedFd) -> io::Result<bool> {
+        let mut buffer = [MaybeUninit::uninit(); BUFFER_LEN];
+        let mut events = Reader::new(inotify.as_fd(), &mut buffer);
+        let (mut changed, mut moved) = (false, false);
+        loop {
+            match events.next() {
+                Ok(event) => {
+                    let name = event.file_name().map(|name| name.to_bytes());
+                    changed |= name == Some(self.file.as_bytes());
+                    changed |= event.events().contains(ReadFlags::QUEUE_OVERFLOW);
+                    // The folder is gone, is elsewhere, or something was made where it should be.
+                    moved |= event.events().intersects(ReadFlags::IGNORED | ReadFlags::MOVE_SELF);
+                }
+                Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) => break,
+                Err(error) => return Err(error.into()),
+            }
+        }
+        if moved {
+            changed |= self.there;
+            self.there = self.arm(inotify)?;
+            changed |= self.there;
+        }
+        Ok(changed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, os::unix::fs::PermissionsExt as _};
+
+    use super::*;
+
+    struct World {
+        root: tempfile::TempDir,
+        inotify: OwnedFd,
+        folder: Folder,
+    }
+
+    impl World {
+        fn with(folder: &str) -> Self {
+            let root = tempfile::tempdir().unwrap();
+            fs::create_dir_all(root.path().join(folder)).unwrap();
+            let (inotify, folder) = Folder::of(&root.path().join("etc/lapwing/policy.toml")).unwrap();
+            Self { root, inotify, folder }
+        }
+
+        fn path(&self, name: &str) -> PathBuf {
+            self.root.path().join("etc").join(name)
+        }
+
+        fn changed(&mut self) -> bool {
+            self.folder.changed(&self.inotify).unwrap()
+        }
+    }
+
+    #[test]
+    fn each_way_to_change_the_file_is_noticed_once() {
+        let mut world = World::with("etc/lapwing");
+        let policy = world.path("lapwing/policy.toml");
+        let beside = world.path("lapwing/policy.toml.new");
+        assert!(!world.changed());
+        fs::write(&policy, "A = 1\n").unwrap();
+        assert!(world.changed());
+        fs::write(&beside, "A = 2\n").unwrap();
+        assert!(!world.changed());
+        fs::rename(&beside, &policy).unwrap();
+        assert!(world.changed());
+        fs::set_permissions(&policy, fs::Permissions::from_mode(0o600)).unwrap();
+        assert!(world.changed());
+        fs::rename(&policy, &beside).unwrap();
+        assert!(world.changed());
+        std::os::unix::fs::symlink(&beside, &policy).unwrap();
+        assert!(world.changed());
+        fs::remove_file(&policy).unwrap();
+        assert!(world.changed());
+        assert!(!world.changed());
+    }
+
+    #[test]
+    fn a_reader_and_the_other_files_are_not_noticed() {
+        let mut world = World::with("etc/lapwing");
+        let policy = world.path("lapwing/policy.toml");
+        fs::write(&policy, "A = 1\n").unwrap();
+        assert!(world.changed());
+        fs::read(&policy).unwrap();
+        fs::write(world.path("lapwing/agent.toml"), "").unwrap();
+        fs::write(world.path("passwd"), "").unwrap();
+        assert!(!world.changed());
+    }
+
+    #[test]
+    fn a_folder_that_is_made_moved_and_removed_is_followed() {
+        let mut world = World::with("etc");
+        let (folder, policy) = (world.path("lapwing"), world.path("lapwing/policy.toml"));
+        fs::write(world.path("passwd"), "").unwrap();
+        assert!(!world.changed());
+        fs::create_dir(&folder).unwrap();
+        assert!(world.changed());
+        fs::write(&policy, "A = 1\n").unwrap();
+        assert!(world.changed());
+        fs::rename(&folder, world.path("old")).unwrap();
+        assert!(world.changed());
+        fs::create_dir(&folder).unwrap();
+        fs::write(&policy, "A = 2\n").unwrap();
+        assert!(world.changed());
+        fs::remove_dir_all(&folder).unwrap();
+        assert!(world.changed());
+        fs::create_dir(&folder).unwrap();
+        assert!(world.changed());
+        fs::write(&policy, "A = 3\n").unwrap();
+        assert!(world.changed());
+    }
+}
