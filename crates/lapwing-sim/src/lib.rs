@@ -11,12 +11,14 @@ mod directory;
 mod disk;
 mod faults;
 mod inject;
+mod network;
 mod perform;
 mod root_half;
 mod scenario;
 mod shrink;
 mod stats;
 mod time;
+mod verbs;
 mod world;
 
 pub use check::{Invariant, Violation};
@@ -26,3 +28,45 @@ pub use scenario::{Bug, Scenario};
 pub use shrink::shrink;
 pub use stats::Stats;
 pub use world::run;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_scenario_takes_the_same_course() {
+        for seed in 0..6 {
+            let stats = || format!("{:?}", run(&Scenario::of_seed(seed)).unwrap());
+            assert_eq!(stats(), stats());
+        }
+    }
+
+    #[test]
+    fn a_violation_is_made_smaller_and_its_command_shows_it_again() {
+        let bug = Some(Bug::JournalNotSynced);
+        let found = *run(&Scenario { bug, ..Scenario::of_seed(0) }).unwrap_err();
+        let before = (found.scenario.faults.len(), found.scenario.span);
+        let small = shrink(found);
+        assert!(small.scenario.faults.len() < before.0 && small.scenario.span < before.1);
+        assert_eq!(run(&small.scenario).unwrap_err().invariant, Invariant::Acknowledged);
+        let command = small.scenario.command();
+        assert!(command.starts_with("cargo xtask sim replay 0 --bug journal-not-synced --"), "{command}");
+    }
+
+    #[test]
+    fn every_bug_is_on_record_and_documented_with_its_seed_and_invariant() {
+        let documented = include_str!("../../../docs/verification.md");
+        let recorded = include_str!("../recorded.txt");
+        for bug in Bug::ALL {
+            let line = recorded.lines().find_map(|line| line.strip_prefix(bug.name())?.strip_prefix(' '));
+            let seed = line.unwrap_or_else(|| panic!("{} is not on record", bug.name()));
+            let number = bug.breaks() as u8 + 1;
+            let row = documented.lines().find(|line| line.starts_with(&format!("| `{}` |", bug.name())));
+            assert!(
+                row.is_some_and(|row| row.ends_with(&format!("| {seed} | {number} |"))),
+                "{}",
+                bug.name()
+            );
+        }
+    }
+}

@@ -15,10 +15,11 @@ use crate::{
     device::{Agent, Device, Power},
     directory::Record,
     faults::Fault,
-    perform::{Message, Verb},
+    network::Message,
     scenario::{Bug, Scenario},
     stats::Stats,
     time::{DAY, HOUR, MINUTE, SECOND, Time},
+    verbs::Verb,
 };
 
 /// How long a healed world may take to agree: a directory that was refused for an hour is asked again after another.
