@@ -13,7 +13,7 @@ use lapwing_core::{
         DirectoryFailure, DirectoryFault, DirectoryState, Guarantees, Receipt, Session, Store, StoreOutcome,
     },
     event::Hresult,
-    types::{DirectoryId, RecordId, WallTime},
+    types::{RecordId, WallTime},
 };
 use lapwing_proto::register::{Condition, SealedUpload};
 
@@ -50,10 +50,7 @@ impl Directory {
             directory: session.directory().clone(),
             record,
             endpoint: session.endpoint(),
-            guarantees: match session.directory() {
-                DirectoryId::LapwingServer(_) => Guarantees::ComparesAndTells,
-                DirectoryId::EntraId(_) | DirectoryId::ActiveDirectory(_) => Guarantees::None,
-            },
+            guarantees: Guarantees::of(session.directory()),
             replica: None,
             age_days_min: announced.and_then(|announced| u16::try_from(announced.password_age_days_min).ok()),
         };

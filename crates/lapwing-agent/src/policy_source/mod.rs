@@ -4,13 +4,12 @@
 //! known of it, nothing is managed until it can be read.
 
 mod local;
-mod read;
 mod report;
 mod watch;
 
 use lapwing_client::identity::Root;
 use lapwing_core::{
-    agent::PolicyRead,
+    agent::{PolicyRead, Verdict},
     event::Event,
     local::agent::PolicyReport,
     policy::{HostRole, PasswordAgeDays, PolicyContext, RawPolicy, Resolution, resolve},
@@ -49,7 +48,7 @@ impl PolicySources {
     /// What the policy asks of this host, with the lowest age in days that the server has announced, if it has.
     pub(crate) fn read(&mut self, age_days_min: Option<u16>) -> PolicyRead {
         let gathered = self.gather(age_days_min);
-        let mut events: Vec<Event> = gathered
+        let events: Vec<Event> = gathered
             .unreadable
             .iter()
             .map(|source| Event::PolicyFileUnreadable {
@@ -59,10 +58,11 @@ impl PolicySources {
             .collect();
         match gathered.resolution {
             Some(resolution) => {
-                events.extend(read::events(&resolution));
-                PolicyRead { source: resolution.winner, verdict: read::verdict(&resolution), events }
+                let mut read = PolicyRead::of(&resolution);
+                read.events.splice(..0, events);
+                read
             }
-            None => PolicyRead { source: None, verdict: read::unknown(&gathered.unreadable), events },
+            None => PolicyRead { source: None, verdict: unknown(&gathered.unreadable), events },
         }
     }
 
@@ -85,5 +85,14 @@ impl PolicySources {
         };
         let sources: Option<Vec<RawPolicy>> = [local].into_iter().collect();
         Gathered { resolution: sources.map(|sources| resolve(&sources, &context)), unreadable }
+    }
+}
+
+/// Nothing is known of a source that cannot be read: to manage nothing is the only safe reading.
+fn unknown(unreadable: &[Unreadable]) -> Verdict {
+    let what = unreadable.iter().map(|source| format!("{}: {}", source.path, source.reason));
+    Verdict::Unsupported {
+        message: format!("the policy is not known: {}", what.collect::<Vec<_>>().join("; ")),
+        next_step: unreadable.first().map_or("", |source| source.next_step).to_owned(),
     }
 }

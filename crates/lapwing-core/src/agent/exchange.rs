@@ -189,6 +189,18 @@ pub enum Guarantees {
     None,
 }
 
+impl Guarantees {
+    /// Those of a kind of directory.
+    #[must_use]
+    pub const fn of(directory: &DirectoryId) -> Self {
+        match directory {
+            DirectoryId::LapwingServer(_) => Self::ComparesAndTells,
+            DirectoryId::EntraId(_) => Self::None,
+            DirectoryId::ActiveDirectory(_) => Self::EachReplica,
+        }
+    }
+}
+
 /// What the directory holds for this host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DirectoryState {

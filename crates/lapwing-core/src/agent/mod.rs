@@ -20,6 +20,7 @@ mod journal;
 mod machine;
 mod path;
 mod plan;
+mod read;
 mod reasons;
 mod resolve;
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! From the resolved policy to what the machine needs: a plan, and the events that say what was read.
 
-use lapwing_core::{
-    agent::{Plan, PlanRules, Verdict},
+use super::plan::{Plan, PlanRules, PolicyRead, Verdict};
+use crate::{
     event::Event,
     policy::{
         AccountChoice, BackupTarget, EffectivePolicy, Explanation, ManagedPolicy, Resolution, Setting,
@@ -9,23 +9,19 @@ use lapwing_core::{
     },
 };
 
-use super::Unreadable;
+impl PolicyRead {
+    /// What the resolved policy asks of this host.
+    #[must_use]
+    pub fn of(resolution: &Resolution) -> Self {
+        Self { source: resolution.winner, verdict: verdict(resolution), events: events(resolution) }
+    }
+}
 
-/// What the policy asks of this host.
-pub(super) fn verdict(resolution: &Resolution) -> Verdict {
+fn verdict(resolution: &Resolution) -> Verdict {
     match &resolution.policy {
         EffectivePolicy::Absent => Verdict::Unconfigured,
         EffectivePolicy::Disabled => Verdict::Disabled,
         EffectivePolicy::Managed(policy) => managed(policy),
-    }
-}
-
-/// Nothing is known of a source that cannot be read: to manage nothing is the only safe reading.
-pub(super) fn unknown(unreadable: &[Unreadable]) -> Verdict {
-    let what = unreadable.iter().map(|source| format!("{}: {}", source.path, source.reason));
-    Verdict::Unsupported {
-        message: format!("the policy is not known: {}", what.collect::<Vec<_>>().join("; ")),
-        next_step: unreadable.first().map_or("", |source| source.next_step).to_owned(),
     }
 }
 
@@ -68,7 +64,7 @@ fn managed(policy: &ManagedPolicy) -> Verdict {
 }
 
 /// The events that reading the policy calls for.
-pub(super) fn events(resolution: &Resolution) -> Vec<Event> {
+fn events(resolution: &Resolution) -> Vec<Event> {
     let effective = |setting| {
         resolution
             .explanations
@@ -115,6 +111,10 @@ fn is_on(effective: Option<String>) -> bool {
 }
 
 /// What became of values that are not simply in force, where Windows has an event for it.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the others are told by the cycle's own events, or by `get-policy`"
+)]
 fn findings(explained: &Explanation) -> Vec<Event> {
     explained
         .findings()
@@ -124,7 +124,6 @@ fn findings(explained: &Explanation) -> Vec<Event> {
                 minimum_days: (*minimum).into(),
             }),
             Became::Truncated { .. } => Some(Event::NameTruncated { name: seen.value.to_string() }),
-            // The others are told by the cycle's own events, or by `get-policy`.
             _ => None,
         })
         .collect()
