@@ -1,4 +1,4 @@
-//! Commit, reinstate, recover: the verbs that change the account. Their order is [`RootHalf`]'s.
+//! Commit, reinstate, recover: the verbs that change the account, in the order of [`lapwing_core::root_half`].
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use lapwing_core::{
