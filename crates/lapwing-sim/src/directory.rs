@@ -95,8 +95,9 @@ pub(crate) struct Stored {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Held {
     pub(crate) entries: Vec<Stored>,
-    /// When what it holds was written first, and where: the later write wins.
-    pub(crate) stamp: (Time, usize),
+    /// How often it was written, when last, and where. Of two, the one that was written more often wins, then the later
+    /// one. [MS-DRSR] §5.11, `AttributeStamp`.
+    pub(crate) stamp: (u64, Time, usize),
 }
 
 impl Held {
@@ -141,7 +142,7 @@ impl Record {
 
     /// The replica whose content will be everywhere in the end.
     pub(crate) fn newest(&self) -> &Held {
-        static NONE: Held = Held { entries: Vec::new(), stamp: (Time(0), 0) };
+        static NONE: Held = Held { entries: Vec::new(), stamp: (0, Time(0), 0) };
         self.replicas.iter().max_by_key(|held| held.stamp).unwrap_or(&NONE)
     }
 
@@ -162,7 +163,7 @@ impl Record {
             return Answered::OtherVersion;
         }
         held.entries.insert(0, sent.stored);
-        held.stamp = (now, at);
+        held.stamp = (held.stamp.0 + 1, now, at);
         let in_force = match kind {
             Kind::Ours => sent.in_force,
             Kind::Entra | Kind::AdClear | Kind::AdHistory | Kind::AdTwo | Kind::AdTwoClear => None,

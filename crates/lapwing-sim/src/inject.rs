@@ -298,7 +298,8 @@ impl World {
                 return;
             }
         };
-        held.stamp = (now, 0);
+        // Restored with authority: it wins against whatever was written since. ntdsutil adds as much.
+        held.stamp = (self.records[record].newest().stamp.0 + 100_000, now, 0);
         for replica in &mut self.records[record].replicas {
             *replica = held.clone();
         }
