@@ -46,7 +46,7 @@ pub enum Request {
 }
 
 /// What the shell is to do. At most one action that has an [`Outcome`] is under way at a time.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum Action {
     /// Ask the root half for its journal, beginning this run if `begin`. Ends in [`Outcome::Journal`].
     ReadJournal {

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     event::{Event, EventId},
-    types::{Age, BootId, BootTime, Now, WallTime},
+    types::{Age, BootId, BootTime, Now, PasswordVersion, WallTime},
 };
 
 /// The time between two cycles, in seconds; Windows' is hard-coded to the same.
@@ -30,7 +30,7 @@ pub(super) const UNANSWERED_MANY: u32 = 3;
 const HOLD_AFTER_MANY: Duration = Duration::from_secs(3600);
 
 /// The agent's decisions.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Machine {
     jitter: Jitter,
     backoff: Backoff,
@@ -53,7 +53,7 @@ pub struct Machine {
     actions: VecDeque<Action>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Timers {
     /// The next cycle of the schedule.
     cycle: BootTime,
@@ -93,6 +93,22 @@ pub struct Report {
     pub last_cycle: Option<WallTime>,
     /// The event that the last cycle ended with.
     pub last_event: Option<EventId>,
+}
+
+/// What a machine between two cycles carries into the next one. Two that carry the same do the same from there on when
+/// they are told the same: what is not in here decides only when something happens, or what people are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Carried<'a> {
+    /// What it would know again after a restart.
+    pub memory: &'a Memory,
+    /// Whether the root half knows this run.
+    pub begun: bool,
+    /// Whether a rotation was asked for and has not come about yet.
+    pub rotation_owed: bool,
+    /// Whether a version that was never ours has been met, and no change has been finished since.
+    pub foreign_met: bool,
+    /// A password in clear text that may still land, and until when the shell keeps it.
+    pub kept: Option<(PasswordVersion, BootTime)>,
 }
 
 /// What the agent is doing.
@@ -182,6 +198,18 @@ impl Machine {
         // What is waited for before a retry has expired or failed already.
         let wall = self.timers.expiry.filter(|_| self.timers.retry.is_none());
         Deadline { boot, wall }
+    }
+
+    /// What goes into the next cycle; none while one runs. For whoever explores machines and must tell which differ.
+    #[must_use]
+    pub fn carried(&self) -> Option<Carried<'_>> {
+        self.cycle.is_none().then(|| Carried {
+            memory: &self.memory,
+            begun: self.begun,
+            rotation_owed: self.rotation_owed,
+            foreign_met: self.foreign_met,
+            kept: self.kept.as_ref().map(|(prepared, until)| (prepared.version, *until)),
+        })
     }
 
     /// What to tell people.
