@@ -340,4 +340,6 @@ pub struct Memory {
     pub activated: Option<Age>,
     /// When a replica was first seen to be behind this host.
     pub behind: Vec<(Replica, Age)>,
+    /// The version in force that these had not heard of.
+    pub behind_of: Option<PasswordVersion>,
 }
