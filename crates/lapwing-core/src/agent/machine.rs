@@ -203,12 +203,32 @@ impl Machine {
     /// What goes into the next cycle; none while one runs. For whoever explores machines and must tell which differ.
     #[must_use]
     pub fn carried(&self) -> Option<Carried<'_>> {
-        self.cycle.is_none().then(|| Carried {
-            memory: &self.memory,
-            begun: self.begun,
-            rotation_owed: self.rotation_owed,
-            foreign_met: self.foreign_met,
-            kept: self.kept.as_ref().map(|(prepared, until)| (prepared.version, *until)),
+        // Taken apart, so that whoever adds a member has to say here what it is.
+        let Self {
+            memory,
+            begun,
+            rotation_owed,
+            foreign_met,
+            kept,
+            // Of one cycle, or about to begin one.
+            cycle,
+            causes: _,
+            waiting: _,
+            actions: _,
+            boot_id: _,
+            // When, and what people are told.
+            jitter: _,
+            backoff: _,
+            timers: _,
+            last_failure: _,
+            report: _,
+        } = self;
+        cycle.is_none().then(|| Carried {
+            memory,
+            begun: *begun,
+            rotation_owed: *rotation_owed,
+            foreign_met: *foreign_met,
+            kept: kept.as_ref().map(|(prepared, until)| (prepared.version, *until)),
         })
     }
 
