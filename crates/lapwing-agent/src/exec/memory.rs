@@ -35,6 +35,7 @@ struct OnDisk {
     last_send: Option<AgeOnDisk>,
     activated: Option<AgeOnDisk>,
     behind: Vec<(String, AgeOnDisk)>,
+    behind_of: Option<String>,
 }
 
 /// An age, in both clocks.
@@ -87,6 +88,7 @@ pub(crate) fn load(root: &Root) -> Memory {
             .into_iter()
             .filter_map(|(replica, age)| Some((replica.parse().ok()?, age.parse()?)))
             .collect(),
+        behind_of: on_disk.behind_of.and_then(|version| version.parse().ok()),
     }
 }
 
@@ -101,6 +103,7 @@ pub(crate) fn save(root: &Root, memory: &Memory) {
         last_send: memory.last_send.as_ref().map(AgeOnDisk::from),
         activated: memory.activated.as_ref().map(AgeOnDisk::from),
         behind: memory.behind.iter().map(|(replica, age)| (replica.to_string(), age.into())).collect(),
+        behind_of: memory.behind_of.map(|version| version.to_string()),
     };
     let written = serde_json::to_vec_pretty(&on_disk)
         .map_err(io::Error::from)
@@ -125,7 +128,7 @@ fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use lapwing_core::types::Guid;
+    use lapwing_core::types::{Guid, PasswordVersion};
 
     use super::*;
 
@@ -156,6 +159,7 @@ mod tests {
             last_send: Some(age()),
             activated: None,
             behind: vec![("dc1.corp.example".parse().unwrap(), age())],
+            behind_of: Some(PasswordVersion(Guid::from_bytes([5; 16]))),
         };
         save(&root, &memory);
         assert_eq!(load(&root), memory);

@@ -188,7 +188,6 @@ impl Machine {
         self.kept = None;
         self.memory.last_send = None;
         self.memory.activated = None;
-        self.memory.behind.clear();
         self.timers.expiry = Some(committing.expiry);
         if core::mem::take(&mut self.foreign_met) {
             self.memory.last_foreign = Some(now.wall);

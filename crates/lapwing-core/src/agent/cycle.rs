@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// One cycle.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Cycle {
     /// What set it off.
     pub(super) causes: BTreeSet<Cause>,
@@ -30,7 +30,7 @@ pub(super) struct Cycle {
 }
 
 /// How far a cycle has come: each step waits for the outcome of one action.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) enum Step {
     /// The root half tells its journal.
     ReadingJournal,
@@ -59,7 +59,7 @@ pub(super) enum Step {
 }
 
 /// What a cycle aims at before the directory is known.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Aim {
     pub(super) journal: Journal,
     pub(super) plan: Plan,
@@ -68,7 +68,7 @@ pub(super) struct Aim {
 }
 
 /// What a cycle knows once the directory has answered.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Facts {
     pub(super) aim: Aim,
     pub(super) session: Session,
@@ -83,7 +83,7 @@ impl Facts {
 }
 
 /// What is being committed.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Committing {
     pub(super) version: PasswordVersion,
     pub(super) account: AccountName,
@@ -107,7 +107,7 @@ impl Committing {
 }
 
 /// Marks a commit of this cycle's own change, with what it was asked for by and stored in.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct PreparedNow {
     pub(super) source: Option<&'static str>,
     pub(super) directory: DirectoryId,

@@ -50,7 +50,7 @@ pub enum Request {
 }
 
 /// What the shell is to do. At most one action that has an [`Outcome`] is under way at a time.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum Action {
     /// Ask the root half for its journal, beginning this run if `begin`. Ends in [`Outcome::Journal`].
     ReadJournal {
@@ -359,4 +359,6 @@ pub struct Memory {
     pub activated: Option<Age>,
     /// When a replica was first seen to be behind this host.
     pub behind: Vec<(Replica, Age)>,
+    /// The version in force that these had not heard of.
+    pub behind_of: Option<PasswordVersion>,
 }

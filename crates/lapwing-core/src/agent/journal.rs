@@ -17,7 +17,8 @@ pub struct Entry {
     pub record: RecordId,
     /// When it expires.
     pub expiry: WallTime,
-    /// When it was prepared.
+    /// When it was prepared; of the one in force, when it came into force, so that whatever was prepared earlier shows
+    /// to have outlived that commit.
     pub prepared: WallTime,
     /// Whether the directory's acknowledgement is in the journal.
     pub recorded: bool,

@@ -34,6 +34,6 @@ pub use exchange::{
     StoreOutcome,
 };
 pub use journal::{Entry, Field, Journal};
-pub use machine::{Activity, CYCLE_SECONDS, Deadline, Machine, REQUESTS_MAX, Report};
+pub use machine::{Activity, CYCLE_SECONDS, Carried, Deadline, Machine, REQUESTS_MAX, Report};
 pub use plan::{Cause, Plan, PlanRules, PolicyRead, Reason, Verdict};
 pub use resolve::Held;

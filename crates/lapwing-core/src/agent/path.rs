@@ -100,6 +100,12 @@ impl Machine {
             // What was remembered is lost: the longest wait counts from now.
             self.note_send(now);
         }
+        let in_force = journal.current.as_ref().map(|current| current.version);
+        if self.memory.behind_of != in_force {
+            // What was behind of another password may have heard of that since, and says nothing of this one.
+            self.memory.behind.clear();
+            self.memory.behind_of = in_force;
+        }
         if let Some(recorded) = journal.recorded() {
             let committing = Committing::earlier(recorded);
             self.raise(&mut cycle, Event::CandidateResolved { version: committing.version });

@@ -143,20 +143,23 @@ impl Machine {
     /// Whether this replica only has not heard yet of what another one has acknowledged. One that still has not after
     /// [`REPLICATION_MAX`] is believed: the other was lost before it could tell.
     fn is_behind(&mut self, now: Now, facts: &Facts, held: Held) -> bool {
-        let Some(here) = facts.session.replica.as_ref().filter(|_| !mutant::is(Mutant::BehindBelieved))
-        else {
+        let (Some(here), Some(current)) = (&facts.session.replica, &facts.aim.journal.current) else {
             return false;
         };
-        let acknowledged_by =
-            facts.aim.journal.current.as_ref().and_then(|current| current.acknowledged_by.as_ref());
-        match held {
-            Held::Replaced(_) | Held::Vanished if acknowledged_by.is_some_and(|by| by != here) => {}
-            Held::Candidate(_)
-            | Held::Current(_)
-            | Held::Replaced(_)
-            | Held::Foreign(_)
-            | Held::Nothing
-            | Held::Vanished => return false,
+        let is_older = match held {
+            Held::Replaced(_) | Held::Vanished => true,
+            // One that outlived a commit has landed here without knowing of that: which of the two the replicas will
+            // agree on shows when they have told one another.
+            Held::Candidate(version) => facts
+                .aim
+                .journal
+                .candidate(version)
+                .is_some_and(|candidate| candidate.prepared < current.prepared),
+            Held::Current(_) | Held::Foreign(_) | Held::Nothing => false,
+        };
+        let told_by_another = current.acknowledged_by.as_ref().is_some_and(|by| by != here);
+        if !is_older || !told_by_another || mutant::is(Mutant::BehindBelieved) {
+            return false;
         }
         if let Some((_, age)) = self.memory.behind.iter().find(|(replica, _)| replica == here) {
             return age.at(now.boot) < REPLICATION_MAX;

@@ -67,7 +67,8 @@ pub struct Entry<H> {
     pub record: RecordId,
     /// When it expires.
     pub expiry: FileTime,
-    /// When it was prepared.
+    /// When it was prepared; of the one in force, when it came into force, so that whatever was prepared earlier shows
+    /// to have outlived that commit.
     pub prepared: FileTime,
     /// What the directory stores, where it takes ciphertext.
     pub sealed: Option<Vec<u8>>,
@@ -145,9 +146,9 @@ impl<H> Default for Journal<H> {
 }
 
 impl<H> Entry<H> {
-    /// Whether a send of it may still land elsewhere than where `acknowledged_by` answers for.
-    fn may_land_elsewhere(&self, now: WallTime, acknowledged_by: Option<&Replica>) -> bool {
-        self.sends.iter().any(|(to, at)| Some(to) != acknowledged_by && is_within(now, *at, REPLICATION_MAX))
+    /// Whether a send of it may land, or have landed, elsewhere than where `acknowledged_by` answers for.
+    fn may_land_elsewhere(&self, acknowledged_by: Option<&Replica>) -> bool {
+        self.sends.iter().any(|(to, _)| Some(to) != acknowledged_by)
     }
 }
 
@@ -272,13 +273,24 @@ impl<H> Journal<H> {
         Ok(self.unanswered)
     }
 
-    /// Records that the directory holds this version, as told `by` one of its replicas.
+    /// Records that the directory holds this version, as told `by` one of its replicas. What was sent of others so
+    /// long ago that this replica has answered for it too is forgotten now, and not only when the commit is done: by
+    /// then, what was on its way now may have been for as long, and nobody has asked since.
     ///
     /// # Errors
     /// If the version is no candidate, or another is recorded already.
-    pub fn record(&mut self, version: PasswordVersion, by: Option<Replica>) -> Result<(), ProtocolError> {
+    pub fn record(
+        &mut self,
+        version: PasswordVersion,
+        by: Option<Replica>,
+        now: WallTime,
+    ) -> Result<(), ProtocolError> {
         if self.recorded != Some(version) {
             self.check_nothing_recorded()?;
+        }
+        self.candidate(version)?;
+        for other in &mut self.candidates {
+            other.sends.retain(|(_, at)| is_within(now, *at, REPLICATION_MAX));
         }
         let entry = self
             .candidates
@@ -295,10 +307,10 @@ impl<H> Journal<H> {
     pub fn finish(&mut self, now: WallTime) {
         let Some(recorded) = self.recorded.take() else { return };
         let Some(at) = self.candidates.iter().position(|entry| entry.version == recorded) else { return };
-        let entry = self.candidates.remove(at);
+        let mut entry = self.candidates.remove(at);
+        entry.prepared = now.0;
         let keeps = !mutant::is(Mutant::ElsewhereDropped);
-        self.candidates
-            .retain(|other| keeps && other.may_land_elsewhere(now, entry.acknowledged_by.as_ref()));
+        self.candidates.retain(|other| keeps && other.may_land_elsewhere(entry.acknowledged_by.as_ref()));
         self.replaced.extend(self.current.replace(entry).map(|old| old.version));
         let beyond = self.replaced.len().saturating_sub(REPLACED_MAX);
         self.replaced.drain(..beyond);

@@ -184,7 +184,7 @@ impl<H: Host> RootHalf<H> {
             self.journal.check_nothing_recorded()?;
             check(&self.host, entry)?;
             self.host.reached(Point::BeforeRecord);
-            self.journal.record(version, by)?;
+            self.journal.record(version, by, now)?;
             if !mutant::is(Mutant::AcknowledgementForgotten) {
                 self.host.save(&self.journal)?;
             }

@@ -31,7 +31,7 @@ fn entry(number: u8) -> Entry<u8> {
 
 fn commit(journal: &mut Journal<u8>, number: u8, now: WallTime) {
     journal.add(entry(number)).unwrap();
-    journal.record(version(number), None).unwrap();
+    journal.record(version(number), None, now).unwrap();
     journal.finish(now);
 }
 
@@ -47,12 +47,12 @@ fn the_ninth_candidate_drops_the_oldest() {
 fn once_recorded_nothing_but_the_commit_is_accepted() {
     let mut journal = Journal::default();
     (0..8).for_each(|number| journal.add(entry(number)).unwrap());
-    journal.record(version(0), None).unwrap();
+    journal.record(version(0), None, at(0)).unwrap();
     let pending = Err(ProtocolError::CommitPending(version(0)));
     assert_eq!(journal.add(entry(9)), pending);
-    assert_eq!(journal.record(version(1), None), pending);
+    assert_eq!(journal.record(version(1), None, at(0)), pending);
     assert_eq!(journal.count_send(version(1), None, at(0)).map(drop), pending);
-    assert_eq!(journal.record(version(0), None), Ok(()));
+    assert_eq!(journal.record(version(0), None, at(0)), Ok(()));
     journal.finish(at(0));
     assert_eq!(journal.current.as_ref().map(|entry| entry.version), Some(version(0)));
     assert!(journal.candidates.is_empty() && journal.recorded().is_none());
@@ -70,7 +70,7 @@ fn a_commit_remembers_what_it_replaced_up_to_sixteen() {
 fn a_candidate_of_a_lost_account_is_void_and_the_others_stay() {
     let mut journal = Journal::default();
     (0..3).for_each(|number| journal.add(entry(number)).unwrap());
-    journal.record(version(1), None).unwrap();
+    journal.record(version(1), None, at(0)).unwrap();
     journal.void();
     let kept: Vec<_> = journal.candidates.iter().map(|entry| entry.version).collect();
     assert_eq!((kept, journal.recorded().is_none()), (vec![version(0), version(2)], true));
@@ -133,11 +133,37 @@ fn what_may_still_land_at_another_replica_stays_three_hours_beyond_a_commit() {
     journal.count_send(version(2), Some(replica("dc1")), at(0)).unwrap();
     journal.count_send(version(3), Some(replica("dc1")), at(0)).unwrap();
     journal.count_send(version(3), Some(replica("dc2")), at(HOUR)).unwrap();
-    journal.record(version(4), Some(replica("DC1"))).unwrap();
+    journal.record(version(4), Some(replica("DC1")), at(2 * HOUR)).unwrap();
     journal.finish(at(2 * HOUR));
     let kept: Vec<_> = journal.candidates.iter().map(|entry| entry.version).collect();
     assert_eq!(kept, [version(3)]);
     assert_eq!(journal.current.as_ref().unwrap().acknowledged_by, Some(replica("dc1")));
     commit(&mut journal, 5, at(4 * HOUR));
     assert!(journal.candidates.is_empty());
+}
+
+#[test]
+fn what_was_on_its_way_to_another_replica_when_recorded_stays_however_long_the_commit_takes() {
+    const HOUR: u64 = 3600;
+    let mut journal = Journal::default();
+    (1..=3).for_each(|number| journal.add(entry(number)).unwrap());
+    journal.count_send(version(1), Some("dc2".parse().unwrap()), at(0)).unwrap();
+    journal.count_send(version(2), Some("dc2".parse().unwrap()), at(2 * HOUR)).unwrap();
+    // Then the host is without power for a day.
+    journal.record(version(3), Some("dc1".parse().unwrap()), at(4 * HOUR)).unwrap();
+    journal.finish(at(28 * HOUR));
+    let kept: Vec<_> = journal.candidates.iter().map(|entry| entry.version).collect();
+    assert_eq!(kept, [version(2)]);
+}
+
+#[test]
+fn whatever_outlives_a_commit_was_prepared_before_that_came_into_force() {
+    let mut journal = Journal::default();
+    (1..=2).for_each(|number| journal.add(entry(number)).unwrap());
+    journal.count_send(version(2), Some("dc2".parse().unwrap()), at(10)).unwrap();
+    journal.record(version(1), Some("dc1".parse().unwrap()), at(20)).unwrap();
+    journal.finish(at(20));
+    let in_force = journal.current.as_ref().unwrap().prepared;
+    assert_eq!(journal.candidates.len(), 1);
+    assert!(journal.candidates.iter().all(|outlived| outlived.prepared < in_force));
 }

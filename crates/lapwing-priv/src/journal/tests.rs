@@ -37,14 +37,14 @@ pub(super) fn full_journal() -> Journal {
     journal.begin(RunId(Guid::from_bytes([0xee; 16])));
     for number in 0..20 {
         journal.add(entry(number)).unwrap();
-        journal.record(version(number), replica("dc1.corp.example")).unwrap();
+        journal.record(version(number), replica("dc1.corp.example"), at(number.into())).unwrap();
         journal.finish(at(number.into()));
     }
     for number in 100..108 {
         journal.add(entry(number)).unwrap();
     }
     journal.count_send(version(107), replica("dc2.corp.example"), at(50)).unwrap();
-    journal.record(version(103), replica("dc1.corp.example")).unwrap();
+    journal.record(version(103), replica("dc1.corp.example"), at(50)).unwrap();
     journal
 }
 
