@@ -4,6 +4,8 @@
 mod crash;
 mod entra;
 mod fault;
+mod front;
+mod late;
 mod life;
 mod secrets;
 mod support;
