@@ -8,4 +8,5 @@ mod front;
 mod late;
 mod life;
 mod secrets;
+mod soak;
 mod support;

@@ -4,6 +4,7 @@ mod bench;
 mod demo;
 mod gate;
 mod hand;
+mod rounds;
 mod setup;
 mod tidy;
 
@@ -22,6 +23,7 @@ struct Arguments {
 const EXAMPLES: &str = "Examples:
   cargo xtask test                 everything a change must pass; CI runs only this
   cargo xtask demo                 the main job, before your eyes
+  cargo xtask soak                 ten minutes of kills, cuts and power failures
   cargo xtask lab up               a private Debian host to try things on
   cargo xtask lab enter            a root shell in it";
 
@@ -44,6 +46,10 @@ enum Task {
     ///
     /// Sets everything up by itself: optimised programs, a private Debian host, a server, generated devices.
     Bench(bench::Bench),
+    /// Kill the programs, cut the cable and fail the power at random while a host rotates, then check what must be true
+    ///
+    /// Sets everything up by itself: a private Debian host and a server for each round. `cargo xtask test` runs one round.
+    Soak(rounds::Soak),
     /// Compare the code with its rules: crates, dependencies, licences, deviations, fixtures, words, sizes
     Tidy,
     /// Keep a private, throw-away Debian host to try things by hand
@@ -57,6 +63,7 @@ fn main() -> ExitCode {
         Task::Test => gate::run(),
         Task::Demo(demo) => demo::run(&demo),
         Task::Bench(bench) => bench::run(&bench),
+        Task::Soak(soak) => rounds::run(&soak),
         Task::Tidy => tidy::run(),
         Task::Lab(command) => hand::run(command),
     };
