@@ -213,7 +213,7 @@ impl Round {
         let server: Vec<_> = server.into_iter().rev().collect();
         format!(
             "the soak of seed {seed} failed\nwhat happened last ({}):\n{deeds}\n\nstatus:\n{status}\njournal:\n{journal}\n\
-             lapwing-server:\n{}\nnext: repeat it with `cargo xtask soak --minutes 1 --seed {seed}`",
+             lapwing-server:\n{}\nnext: repeat it with `cargo xtask soak --seed {seed}`",
             self.tally,
             server.join("\n"),
         )
