@@ -12,6 +12,8 @@ Standard input: one order a line, confirmed by a line `ok`: `WHERE HOW`, with WH
     slow           an answer whose bytes come one a second
     silent         no answer
     lost           the real server does it, and its answer is lost
+    late           the request waits until it is told to land
+or `late`, answered with how many wait, or `land`: the one that waits longest is done by the real server before the `ok`.
 """
 
 import datetime
@@ -31,6 +33,7 @@ from cryptography.x509.oid import NameOID
 ADDRESS, PORT, REAL_PORT, AUTHORITY = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
 STORE = "/lapsdevicepasswordupdate/"
 order = ("every", ["true"])
+late = []
 
 
 def certificate(name, key, issuer, issuer_key, authority):
@@ -99,6 +102,15 @@ class Front(http.server.BaseHTTPRequestHandler):
         elif how[0] == "lost":
             self.real(body)
             self.close_connection = True
+        elif how[0] == "late":
+            told, landed = threading.Event(), threading.Event()
+            late.append((told, landed))
+            told.wait()
+            try:
+                answer = self.real(body)
+            finally:
+                landed.set()
+            self.send(*answer)
         else:
             wait = [("Retry-After", how[1])] if len(how) > 1 else []
             self.send(int(how[0]), [("Content-Type", "text/plain")] + wait, b"out of order")
@@ -154,6 +166,14 @@ context, digest = identity()
 threading.Thread(target=Listener(context).serve_forever, daemon=True).start()
 print(digest, flush=True)
 for line in sys.stdin:
-    where, *how = line.split()
-    order = (where, how)
+    if line == "late\n":
+        print(len(late), flush=True)
+        continue
+    if line == "land\n":
+        told, landed = late.pop(0)
+        told.set()
+        landed.wait()
+    else:
+        where, *how = line.split()
+        order = (where, how)
     print("ok", flush=True)

@@ -2,25 +2,11 @@
 
 use std::time::Duration;
 
-use serde::Deserialize;
 use xtask::lab::Lab;
-use xtask::scene::{self, Build, Scene};
+use xtask::scene::{self, Build, Scene, Status};
 
 /// How long a thing may take that needs one cycle of the agent, its waits for a directory that was away included.
 pub(crate) const ONE_CYCLE: Duration = Duration::from_secs(75);
-
-/// What `lapwing status --json` prints, as far as tests need it.
-#[derive(Debug, Deserialize)]
-pub(crate) struct Status {
-    pub(crate) state: String,
-    pub(crate) next_step: Option<String>,
-    pub(crate) record: Option<String>,
-    pub(crate) version: Option<String>,
-    pub(crate) last_event: Option<u32>,
-    pub(crate) next_cycle_seconds: u64,
-    pub(crate) candidates: u32,
-    pub(crate) unanswered: u32,
-}
 
 /// A scene in which the first password is in force and opens the account.
 pub(crate) fn settled() -> Scene {
@@ -32,7 +18,7 @@ pub(crate) fn settled() -> Scene {
 
 /// Asks the agent.
 pub(crate) fn status(scene: &Scene) -> anyhow::Result<Status> {
-    Ok(serde_json::from_str(&scene.host.run(&["lapwing", "status", "--json"])?)?)
+    scene.status()
 }
 
 /// Waits until a cycle has ended well. A candidate that never landed may stay until the next change.

@@ -1,9 +1,11 @@
-//! What end-to-end tests share with `cargo xtask`: the [`lab`] of booted hosts, child processes and step lines.
+//! What end-to-end tests share with `cargo xtask`: the [`lab`] of booted hosts, the [`soak`], child processes and step
+//! lines.
 //!
 //! Developer tooling: nothing here is ever shipped.
 
 pub mod lab;
 pub mod os;
 pub mod scene;
+pub mod soak;
 pub mod steps;
 pub mod sys;

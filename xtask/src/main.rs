@@ -4,6 +4,7 @@ mod bench;
 mod demo;
 mod gate;
 mod hand;
+mod rounds;
 mod setup;
 mod sim;
 mod tidy;
@@ -23,6 +24,7 @@ struct Arguments {
 const EXAMPLES: &str = "Examples:
   cargo xtask test                 everything a change must pass; CI runs only this
   cargo xtask demo                 the main job, before your eyes
+  cargo xtask soak                 ten minutes of kills, cuts and power failures
   cargo xtask lab up               a private Debian host to try things on
   cargo xtask lab enter            a root shell in it";
 
@@ -49,6 +51,10 @@ enum Task {
     ///
     /// Builds the simulator and passes everything on to it: `cargo xtask sim --help`.
     Sim(sim::Sim),
+    /// Kill the programs, cut the cable and fail the power at random while a host rotates, then check what must be true
+    ///
+    /// Sets everything up by itself: a private Debian host and a server for each round. `cargo xtask test` runs one round.
+    Soak(rounds::Soak),
     /// Compare the code with its rules: crates, dependencies, licences, deviations, fixtures, words, sizes
     Tidy,
     /// Keep a private, throw-away Debian host to try things by hand
@@ -63,6 +69,7 @@ fn main() -> ExitCode {
         Task::Demo(demo) => demo::run(&demo),
         Task::Bench(bench) => bench::run(&bench),
         Task::Sim(sim) => sim::run(&sim),
+        Task::Soak(soak) => rounds::run(&soak),
         Task::Tidy => tidy::run(),
         Task::Lab(command) => hand::run(command),
     };

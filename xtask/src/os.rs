@@ -1,5 +1,7 @@
-//! The operating system's clock: how long a step took, and the pause between two looks at something outside.
+//! The operating system's clock and chance: how long a step took, the pause between two looks at something outside, and
+//! the seed of a soak.
 
+use std::hash::{BuildHasher as _, RandomState};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -10,7 +12,14 @@ pub fn now() -> Instant {
     Instant::now()
 }
 
-/// Waits for `length`; only for [`crate::lab::Host::wait_until`], which asks again after each pause.
+/// Another number each time.
+#[must_use]
+pub fn seed() -> u64 {
+    RandomState::new().hash_one(())
+}
+
+/// Waits for `length`; only for [`crate::lab::Host::wait_until`], which asks again after each pause, and for the pauses
+/// that a soak's seed draws.
 pub(crate) fn pause(length: Duration) {
     #[expect(
         clippy::disallowed_methods,

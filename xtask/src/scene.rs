@@ -124,6 +124,27 @@ pub struct Credential {
     pub password_update_time: String,
 }
 
+/// What `lapwing status --json` prints, as far as tests need it.
+#[derive(Debug, Deserialize)]
+pub struct Status {
+    /// What the agent does: `idle`, `working`, `waiting`, …
+    pub state: String,
+    /// What to do about a failure.
+    pub next_step: Option<String>,
+    /// The host's record in the directory.
+    pub record: Option<String>,
+    /// The version in force.
+    pub version: Option<String>,
+    /// The event that the last cycle of this run of the agent ended with.
+    pub last_event: Option<u32>,
+    /// Seconds until the next attempt or cycle; none while one runs.
+    pub next_cycle_seconds: u64,
+    /// Candidates in the journal.
+    pub candidates: u32,
+    /// Sends in a row without an answer.
+    pub unanswered: u32,
+}
+
 impl Scene {
     /// A booted host and a running server that do not know each other yet. The server's data goes with the lab.
     ///
@@ -288,6 +309,23 @@ impl Scene {
         let enable = [&["systemctl", "enable", "--now"][..], &UNITS].concat();
         self.host.run(&enable)?;
         Ok(())
+    }
+
+    /// Asks the agent.
+    ///
+    /// # Errors
+    /// When it does not answer, as while it starts.
+    pub fn status(&self) -> Result<Status> {
+        Ok(serde_json::from_str(&self.host.run(&["lapwing", "status", "--json"])?)?)
+    }
+
+    /// Kills `lapwingd` as a crash would; systemd starts it again two seconds later. Tells whether it was running.
+    ///
+    /// # Errors
+    /// When the host cannot be asked.
+    pub fn kill_agent(&self) -> Result<bool> {
+        let script = "kill -KILL $(systemctl show --property MainPID --value lapwingd.service | grep -vx 0)";
+        Ok(self.host.command("sh").args(["-c", script]).output()?.status.success())
     }
 
     /// Runs the administrator's command, with the profile that the server's set-up wrote.
