@@ -4,7 +4,7 @@
 //!
 //! - The machine's timers, back-off, jitter and report. Cycles start here whenever they like, by a request, so what only
 //!   decides when one starts excludes nothing. What a machine between two cycles carries otherwise is
-//!   [`Carried`](lapwing_core::agent::Carried), and stands in here whole. One within a cycle is told apart by what it
+//!   [`Carried`], and stands in here whole. One within a cycle is told apart by what it
 //!   carried into it and by everything it was told since, for it is a function of these.
 //! - Instants. Time passes only in the leaps of [`Step::Pass`](crate::Step), which are longer than the wait that they are
 //!   to outlast, and by a second with each password drawn; of an age it matters only which waits it has outlasted.
