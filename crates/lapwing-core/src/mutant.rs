@@ -24,6 +24,8 @@ pub enum Mutant {
     ExpiryByBootClock,
     /// The expiry is only known in the run that set it.
     ExpiryForgotten,
+    /// A use of the account is not remembered for the next run.
+    UseForgotten,
     /// A directory that cannot be reached is given as much time as one that refuses.
     UnreachableIsRefusal,
     /// After five failures in a row nothing is tried again before the schedule.

@@ -140,10 +140,19 @@ impl State {
             drift_healed,
             last_send,
             activated,
+            used,
             behind,
             behind_of,
         } = memory;
-        (last_foreign.is_some(), policy_source, age_days_min, drift_healed, activated.is_some()).hash(hasher);
+        (
+            last_foreign.is_some(),
+            policy_source,
+            age_days_min,
+            drift_healed,
+            activated.is_some(),
+            used.is_some(),
+        )
+            .hash(hasher);
         if self.kind.is_entra() {
             last_send.map(|age| self.waits_outlasted(age)).hash(hasher);
         }

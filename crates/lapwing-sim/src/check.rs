@@ -122,18 +122,25 @@ pub(crate) fn check(outside: Outside, device: &mut Device, record: &Record) -> F
     let told = newest.filter(|_| outside.kind != Kind::Entra).map(|stored| stored.expiry.0);
     let expiry =
         journal.current.as_ref().map(|current| told.map_or(current.expiry, |told| told.max(current.expiry)));
-    let overdue =
-        device.policy.is_managed && expiry.is_some_and(|expiry| expiry <= device.now(outside.now).wall.0);
+    let is_used = device.watch.reset_at.is_some_and(|at| at <= outside.now);
+    let overdue = device.policy.is_managed
+        && (is_used || expiry.is_some_and(|expiry| expiry <= device.now(outside.now).wall.0));
     let is_able = is_able(outside, device);
     let unanswered = journal.unanswered;
     check_time(outside, device, is_able, agrees || conflict, overdue, unanswered)?;
     let everywhere = record.replicas.iter().all(|held| held.stamp == record.newest().stamp);
     // A repair that a loss of power can undo is none yet.
     let durable = device.disks.accounts.is_durable();
-    if agrees && everywhere && durable && device.watch.outside_until <= outside.now {
+    // Nor is it over while a change is under way that was begun before it.
+    let at_rest = journal_is_at_rest(device);
+    if agrees && everywhere && durable && at_rest && device.watch.outside_until <= outside.now {
         device.watch.outside = false;
     }
     Ok(())
+}
+
+fn journal_is_at_rest(device: &Device) -> bool {
+    device.disks.journal.read().as_ref().is_some_and(|journal| journal.candidates.is_empty())
 }
 
 fn check_bounds(outside: Outside, device: &Device, journal: &Journal<Secret>) -> Found {

@@ -14,6 +14,7 @@ use crate::{
     directory::Secret,
     disk::File,
     root_half::{Account, Disks},
+    scenario::Scenario,
     time::Time,
     world::Event,
 };
@@ -65,6 +66,15 @@ pub(crate) struct Policy {
     /// Which of the host's two accounts.
     pub(crate) account: usize,
     pub(crate) age_days: u16,
+    pub(crate) reset_delay: Duration,
+}
+
+impl Policy {
+    /// The one that every host begins with and comes back to.
+    pub(crate) const fn of(scenario: &Scenario) -> Self {
+        let Scenario { age_days, reset_delay, .. } = *scenario;
+        Self { is_managed: true, account: 0, age_days, reset_delay }
+    }
 }
 
 /// `lapwingd`, with what it holds in memory.
@@ -103,6 +113,8 @@ pub(crate) struct Watch {
     pub(crate) allow_until: Time,
     pub(crate) disagrees_since: Option<Time>,
     pub(crate) overdue_since: Option<Time>,
+    /// When the grace period after a use of the account is over.
+    pub(crate) reset_at: Option<Time>,
     /// When `lapwingd` last tried to send something.
     pub(crate) last_attempt: Option<Time>,
 }
@@ -115,7 +127,7 @@ pub(crate) fn account_name(index: usize) -> AccountName {
 }
 
 impl Device {
-    pub(crate) fn new(record: usize, age_days: u16) -> Self {
+    pub(crate) fn new(record: usize, policy: Policy) -> Self {
         let accounts = (0..ACCOUNTS.len())
             .map(|index| Account {
                 name: account_name(index),
@@ -137,7 +149,7 @@ impl Device {
             boots: 0,
             power: Power::Off,
             cable: true,
-            policy: Policy { is_managed: true, account: 0, age_days },
+            policy,
             record,
             was_cloned: false,
             is_retired: false,
@@ -197,6 +209,7 @@ impl Device {
                 },
                 expiry_protected: true,
                 activation_grace: Duration::ZERO,
+                reset_delay: Some(self.policy.reset_delay),
             })
         } else {
             Verdict::Disabled

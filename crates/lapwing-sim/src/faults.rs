@@ -31,6 +31,8 @@ pub enum Fault {
     PolicyFlip,
     /// An administrator asks for a rotation.
     Reset,
+    /// Somebody logs on with the account.
+    LogOn,
     /// Root changes, empties or renames the account.
     Tampering,
     /// The host goes back to an earlier state of its disk.
@@ -43,7 +45,7 @@ pub enum Fault {
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::AgentKilled,
         Self::RootHalfKilled,
         Self::PowerCutInVerb,
@@ -58,6 +60,7 @@ impl Fault {
         Self::ClockJump,
         Self::PolicyFlip,
         Self::Reset,
+        Self::LogOn,
         Self::Tampering,
         Self::HostRestored,
         Self::RecordRestored,
@@ -82,6 +85,7 @@ impl Fault {
             Self::ClockJump => "clock-jump",
             Self::PolicyFlip => "policy-flip",
             Self::Reset => "reset",
+            Self::LogOn => "log-on",
             Self::Tampering => "tampering",
             Self::HostRestored => "host-restored",
             Self::RecordRestored => "record-restored",

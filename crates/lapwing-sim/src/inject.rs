@@ -63,6 +63,8 @@ impl World {
             Fault::Reset,
             Fault::Reset,
             Fault::Reset,
+            Fault::LogOn,
+            Fault::LogOn,
             Fault::Tampering,
             Fault::HostRestored,
             Fault::Clone,
@@ -123,7 +125,10 @@ impl World {
                     is_managed: self.chance.happens(600),
                     account: self.chance.index(ACCOUNTS.len()),
                     age_days: [1, 7, 30, 365][self.chance.index(4)],
+                    reset_delay: self.scenario.reset_delay,
                 };
+                // Whether the use is still of the account that the policy names shows only from the machine.
+                self.devices[index].watch.reset_at = None;
                 self.devices[index].policy = policy;
                 self.input(index, Input::PolicyChanged);
                 self.push(self.now.after(span), heal);
@@ -133,6 +138,7 @@ impl World {
                     if self.chance.happens(700) { Request::ResetPassword } else { Request::ProcessPolicy };
                 self.ask(index, request);
             }
+            Fault::LogOn => self.log_on(index),
             Fault::Tampering => self.tamper(index),
             Fault::HostRestored => self.restore_host(index),
             Fault::Clone => self.clone_host(index),
@@ -239,10 +245,28 @@ impl World {
 
     fn set_clock(&mut self, index: usize, offset: i64) {
         self.devices[index].wall_offset = offset;
+        // Across a reboot the grace period is counted by this clock.
+        self.devices[index].watch.reset_at = None;
         // Times in the journal are compared with this clock for three hours.
         self.outside_fault(index, 4 * HOUR);
         if self.devices[index].power == Power::On {
             self.input(index, Input::Timer);
+        }
+    }
+
+    /// Somebody logs on with the password in force, and `lapwingd` is told.
+    fn log_on(&mut self, index: usize) {
+        let device = &mut self.devices[index];
+        let name = account_name(device.policy.account);
+        let journal = device.disks.journal.read().as_ref();
+        let current = journal.and_then(|journal| journal.current.as_ref());
+        let is_used = device.policy.is_managed && current.is_some_and(|current| current.account == name);
+        let is_told = device.power == Power::On && device.agent.is_some();
+        if is_told && is_used && !device.disks.is_full && device.watch.reset_at.is_none() {
+            device.watch.reset_at = Some(self.now.after(device.policy.reset_delay));
+        }
+        if is_told {
+            self.input(index, Input::Authenticated(name));
         }
     }
 
@@ -282,6 +306,7 @@ impl World {
         device.disks.journal = disks.journal;
         device.disks.accounts = disks.accounts;
         device.memory = memory;
+        device.watch.reset_at = None;
         // What it had sent and forgotten may still land.
         self.outside_fault(index, 3 * HOUR);
     }
@@ -305,7 +330,8 @@ impl World {
         }
         for index in 0..self.devices.len() {
             if self.devices[index].record == record {
-                self.outside_fault(index, Duration::ZERO);
+                // What it has answered just now may be on its way back.
+                self.outside_fault(index, 2 * MINUTE);
             }
         }
     }
@@ -316,10 +342,9 @@ impl World {
             return;
         }
         original.was_cloned = true;
-        let mut clone = Device::new(original.record, original.policy.age_days);
+        let mut clone = Device::new(original.record, original.policy);
         clone.disks = original.disks.clone();
         clone.memory = original.memory.clone();
-        clone.policy = original.policy;
         clone.was_cloned = true;
         self.devices.push(clone);
         let device = self.devices.len() - 1;
@@ -341,7 +366,8 @@ impl World {
             Fault::FileLocked => device.disks.is_locked = false,
             Fault::ClockJump => self.set_clock(index, 0),
             Fault::PolicyFlip => {
-                device.policy = Policy { is_managed: true, account: 0, age_days: self.scenario.age_days };
+                device.policy = Policy::of(&self.scenario);
+                device.watch.reset_at = None;
                 if device.power == Power::On {
                     self.input(index, Input::PolicyChanged);
                 }
@@ -368,6 +394,7 @@ impl World {
             | Fault::Refusals
             | Fault::Messages
             | Fault::Reset
+            | Fault::LogOn
             | Fault::HostRestored
             | Fault::RecordRestored => {}
         }

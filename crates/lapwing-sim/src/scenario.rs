@@ -28,6 +28,8 @@ pub struct Scenario {
     pub faults: BTreeSet<Fault>,
     /// The age at which passwords are replaced, in days.
     pub age_days: u16,
+    /// How long after a use of the account its password is changed.
+    pub reset_delay: Duration,
     /// How often each host and the directory meet one, on average.
     pub fault_every: Duration,
     /// A deliberate bug.
@@ -51,7 +53,7 @@ pub enum Bug {
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Core(Mutant::SetBeforeStore),
         Self::Core(Mutant::AcknowledgementForgotten),
         Self::Core(Mutant::SendsNotCounted),
@@ -64,6 +66,7 @@ impl Bug {
         Self::JournalInTwoFiles,
         Self::Core(Mutant::ExpiryByBootClock),
         Self::Core(Mutant::ExpiryForgotten),
+        Self::Core(Mutant::UseForgotten),
         Self::Core(Mutant::UnreachableIsRefusal),
         Self::Core(Mutant::RetryGivesUp),
         Self::Core(Mutant::ClearTextKept),
@@ -85,6 +88,7 @@ impl Bug {
             Self::Core(Mutant::SendsNotCounted) => "sends-not-counted",
             Self::Core(Mutant::ExpiryByBootClock) => "expiry-by-boot-clock",
             Self::Core(Mutant::ExpiryForgotten) => "expiry-forgotten",
+            Self::Core(Mutant::UseForgotten) => "use-forgotten",
             Self::Core(Mutant::UnreachableIsRefusal) => "unreachable-is-refusal",
             Self::Core(Mutant::RetryGivesUp) => "retry-gives-up",
             Self::Core(Mutant::ClearTextKept) => "clear-text-kept",
@@ -113,7 +117,10 @@ impl Bug {
             )
             | Self::JournalInTwoFiles => Invariant::Agreed,
             Self::Core(
-                Mutant::ExpiryByBootClock | Mutant::ExpiryForgotten | Mutant::UnreachableIsRefusal,
+                Mutant::ExpiryByBootClock
+                | Mutant::ExpiryForgotten
+                | Mutant::UseForgotten
+                | Mutant::UnreachableIsRefusal,
             ) => Invariant::Prompt,
             Self::Core(Mutant::ClearTextKept | Mutant::ClearTextSleeps) => Invariant::Secret,
             Self::Core(Mutant::JoinsAfterStore | Mutant::RequestForgotten) => Invariant::Answered,
@@ -143,6 +150,7 @@ impl Scenario {
             // A part of them, so that rare meetings are not drowned by frequent ones.
             faults: Fault::ALL.into_iter().filter(|_| chance.happens(600)).collect(),
             age_days: [1, 1, 2, 7, 30][chance.index(5)],
+            reset_delay: [HOUR, 4 * HOUR, DAY][chance.index(3)],
             fault_every: chance.spread(HOUR, 4 * DAY),
             bug: None,
             trace: None,
@@ -159,6 +167,7 @@ impl Scenario {
             span,
             faults: BTreeSet::new(),
             age_days: 30,
+            reset_delay: DAY,
             fault_every: DAY,
             bug: None,
             trace: None,

@@ -109,6 +109,11 @@ impl World {
             let what = format!("the account was given {version} before its acknowledgement was on disk");
             self.report(index, Invariant::Acknowledged, what);
         }
+        let device = &mut self.devices[index];
+        let on_disk = device.disks.journal.read().as_ref().and_then(|journal| journal.current.as_ref());
+        if on_disk.map(|current| current.version) != before {
+            device.watch.reset_at = None;
+        }
         match (&result, doom) {
             (Err(Error::Crashed), Some((_, with_power))) => {
                 self.stats.crashes_in_verbs += 1;

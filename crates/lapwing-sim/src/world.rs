@@ -12,7 +12,7 @@ use lapwing_core::{
 use crate::{
     chance::Chance,
     check::{self, Found, Invariant, Outside, Violation},
-    device::{Agent, Device, Power},
+    device::{Agent, Device, Policy, Power},
     directory::Record,
     faults::Fault,
     network::Message,
@@ -131,7 +131,7 @@ impl World {
         let mut world = Self {
             now: Time(0),
             chance: Chance::new(scenario.seed),
-            devices: (0..scenario.hosts).map(|record| Device::new(record, scenario.age_days)).collect(),
+            devices: (0..scenario.hosts).map(|record| Device::new(record, Policy::of(&scenario))).collect(),
             records: (0..scenario.hosts).map(|_| Record::new(kind)).collect(),
             directory: Directory { is_up: vec![true; kind.replicas()], trouble: None },
             stats: Stats::default(),

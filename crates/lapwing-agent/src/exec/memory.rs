@@ -13,9 +13,9 @@ use std::{
 
 use lapwing_client::identity::Root;
 use lapwing_core::{
-    agent::Memory,
+    agent::{Memory, Used},
     event::{Event, Hresult},
-    types::{Age, BootId, BootTime, FileTime, Now, WallTime},
+    types::{Age, BootId, BootTime, FileTime, Now, Uid, WallTime},
 };
 use serde::{Deserialize, Serialize};
 
@@ -35,7 +35,16 @@ struct OnDisk {
     last_send: Option<AgeOnDisk>,
     activated: Option<AgeOnDisk>,
     behind: Vec<(String, AgeOnDisk)>,
+    used: Option<UsedOnDisk>,
     behind_of: Option<String>,
+}
+
+/// A use of the account.
+#[derive(Debug, Serialize, Deserialize)]
+struct UsedOnDisk {
+    account: String,
+    uid: u32,
+    since: AgeOnDisk,
 }
 
 /// An age, in both clocks.
@@ -82,6 +91,10 @@ pub(crate) fn load(root: &Root) -> Memory {
         age_days_min: on_disk.age_days_min,
         drift_healed: on_disk.drift_healed,
         last_send: on_disk.last_send.and_then(AgeOnDisk::parse),
+        used: on_disk.used.and_then(|used| {
+            let (account, since) = (used.account.parse().ok()?, used.since.parse()?);
+            Some(Used { account, uid: Uid(used.uid), since })
+        }),
         activated: on_disk.activated.and_then(AgeOnDisk::parse),
         behind: on_disk
             .behind
@@ -101,6 +114,11 @@ pub(crate) fn save(root: &Root, memory: &Memory) {
         age_days_min: memory.age_days_min,
         drift_healed: memory.drift_healed,
         last_send: memory.last_send.as_ref().map(AgeOnDisk::from),
+        used: memory.used.as_ref().map(|used| UsedOnDisk {
+            account: used.account.to_string(),
+            uid: used.uid.0,
+            since: (&used.since).into(),
+        }),
         activated: memory.activated.as_ref().map(AgeOnDisk::from),
         behind: memory.behind.iter().map(|(replica, age)| (replica.to_string(), age.into())).collect(),
         behind_of: memory.behind_of.map(|version| version.to_string()),
@@ -157,6 +175,7 @@ mod tests {
             age_days_min: Some(1),
             drift_healed: true,
             last_send: Some(age()),
+            used: Some(Used { account: "lapadmin".parse().unwrap(), uid: Uid(1001), since: age() }),
             activated: None,
             behind: vec![("dc1.corp.example".parse().unwrap(), age())],
             behind_of: Some(PasswordVersion(Guid::from_bytes([5; 16]))),

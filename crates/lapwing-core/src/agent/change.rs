@@ -201,6 +201,7 @@ impl Machine {
             }
             return self.read_journal(cycle);
         };
+        self.end_use(now, &mut cycle);
         self.memory.policy_source = source.map(str::to_owned);
         self.memory.drift_healed = false;
         self.remember();

@@ -32,6 +32,8 @@ pub enum Input {
     Suspending,
     /// The host woke, or stayed awake after all.
     Woke,
+    /// Somebody has authenticated as this account.
+    Authenticated(AccountName),
     /// An action has ended.
     Outcome(Outcome),
 }
@@ -357,8 +359,21 @@ pub struct Memory {
     pub last_send: Option<Age>,
     /// When a policy was first seen that manages an account here, until the first rotation.
     pub activated: Option<Age>,
+    /// The managed account was used since the last rotation.
+    pub used: Option<Used>,
     /// When a replica was first seen to be behind this host.
     pub behind: Vec<(Replica, Age)>,
     /// The version in force that these had not heard of.
     pub behind_of: Option<PasswordVersion>,
+}
+
+/// A use of the managed account that its password has not been changed after.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Used {
+    /// The account.
+    pub account: AccountName,
+    /// Its uid.
+    pub uid: Uid,
+    /// When it was used first.
+    pub since: Age,
 }

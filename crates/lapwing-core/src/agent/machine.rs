@@ -14,7 +14,7 @@ use super::{
 use crate::{
     event::{Event, EventId},
     mutant::{self, Mutant},
-    types::{Age, BootId, BootTime, Now, PasswordVersion, WallTime},
+    types::{AccountName, Age, BootId, BootTime, Now, PasswordVersion, WallTime},
 };
 
 /// The time between two cycles, in seconds; Windows' is hard-coded to the same.
@@ -50,6 +50,12 @@ pub struct Machine {
     pub(super) last_sent: Option<(PasswordVersion, Option<PasswordVersion>)>,
     /// A password in clear text that may still land, and until when the shell keeps it.
     pub(super) kept: Option<(Prepared, BootTime)>,
+    /// The grace period that the policy gives after a use of the account, as last read; none before that.
+    pub(super) reset_delay: Option<Option<Duration>>,
+    /// Whether the use is one that an earlier run was told of.
+    pub(super) use_resumed: bool,
+    /// A use that came before the journal was known.
+    pub(super) used_early: Option<(Now, AccountName)>,
     pub(super) timers: Timers,
     /// The network has changed since the cycle under way began.
     pub(super) network_changed: bool,
@@ -72,6 +78,8 @@ pub(super) struct Timers {
     pub(super) expiry: Option<WallTime>,
     /// Whether the retry is what the expiry waits for: it has come already, or somebody asked to wait.
     expiry_waits: bool,
+    /// The same of the end of the grace period.
+    reset_waits: bool,
 }
 
 /// When the machine wants to be called with [`Input::Timer`]: at the earlier of the two.
@@ -143,8 +151,9 @@ impl Machine {
     /// A machine that starts its first cycle at once.
     #[must_use]
     pub fn new(now: Now, boot_id: BootId, seed: u64, mut memory: Memory) -> Self {
-        let behind = memory.behind.iter_mut().map(|(_, age)| age);
-        for age in memory.last_send.iter_mut().chain(&mut memory.activated).chain(behind) {
+        let others = memory.behind.iter_mut().map(|(_, age)| age);
+        let others = others.chain(memory.used.as_mut().map(|used| &mut used.since));
+        for age in memory.last_send.iter_mut().chain(&mut memory.activated).chain(others) {
             *age = age.resumed(now, boot_id);
         }
         Self {
@@ -159,6 +168,9 @@ impl Machine {
             foreign_met: false,
             last_sent: None,
             kept: None,
+            reset_delay: None,
+            use_resumed: memory.used.is_some(),
+            used_early: None,
             timers: Timers {
                 cycle: now.boot,
                 retry: None,
@@ -166,6 +178,7 @@ impl Machine {
                 asleep: None,
                 expiry: None,
                 expiry_waits: false,
+                reset_waits: false,
             },
             network_changed: false,
             last_failure: None,
@@ -197,6 +210,7 @@ impl Machine {
             Input::AccountChanged => {
                 self.causes.insert(Cause::AccountChange);
             }
+            Input::Authenticated(account) => self.on_authenticated(now, account),
             Input::NetworkChanged => self.on_network_changed(now),
             Input::Suspending => self.on_suspending(now),
             Input::Woke => self.on_woke(now),
@@ -221,7 +235,8 @@ impl Machine {
             return None;
         }
         let kept = self.kept.as_ref().map(|(_, until)| *until);
-        let boot = self.timers.retry.into_iter().chain(kept).fold(self.timers.cycle, BootTime::min);
+        let others = kept.into_iter().chain(self.next_reset());
+        let boot = self.timers.retry.into_iter().chain(others).fold(self.timers.cycle, BootTime::min);
         let wall = self.next_expiry().filter(|_| !mutant::is(Mutant::ExpiryByBootClock));
         Some(Deadline { boot, wall })
     }
@@ -253,6 +268,9 @@ impl Machine {
             backoff: _,
             timers: _,
             last_failure: _,
+            reset_delay: _,
+            use_resumed: _,
+            used_early: _,
             report: _,
             network_changed: _,
         } = self;
@@ -264,6 +282,16 @@ impl Machine {
             last_sent: *last_sent,
             kept: kept.as_ref().map(|(prepared, until)| (prepared.version, *until)),
         })
+    }
+
+    /// Whether the end of the grace period has to wait for the next attempt.
+    pub(super) const fn reset_waits(&self) -> bool {
+        self.timers.retry.is_some() && self.timers.reset_waits
+    }
+
+    /// Writes an event that belongs to no cycle.
+    pub(super) fn tell(&mut self, event: Event) {
+        self.actions.push_back(Action::Raise(event));
     }
 
     /// What to tell people.
@@ -305,6 +333,9 @@ impl Machine {
         if self.next_expiry().is_some_and(|expiry| expiry <= now.wall) {
             self.causes.insert(Cause::Schedule);
         }
+        if self.next_reset().is_some_and(|at| at <= now.boot) {
+            self.causes.insert(Cause::PostAuthentication);
+        }
         if self.timers.retry.is_some_and(|retry| retry <= now.boot) {
             self.causes.insert(Cause::Retry);
         }
@@ -334,12 +365,14 @@ impl Machine {
             held_events: only_retry.then(Vec::new),
             step: Step::ReadingJournal,
         });
+        self.announce_due_reset(&mut cycle);
         self.raise(&mut cycle, Event::ProcessingStarted);
         let announced = [
             (cycle.causes.contains(&Cause::Schedule), Event::CycleBySchedule),
             (cycle.causes.contains(&Cause::Administrator) && !asked, Event::CycleByAdministrator),
             (cycle.causes.contains(&Cause::PolicyChange), Event::CycleByPolicyChange),
             (asked, Event::ResetRequested),
+            (cycle.causes.contains(&Cause::PostAuthentication), Event::PostAuthRequested),
         ];
         for (_, event) in announced.into_iter().filter(|(applies, _)| *applies) {
             self.raise(&mut cycle, event);
@@ -439,6 +472,7 @@ impl Machine {
     /// Ends the cycle and plans the next attempt: nothing ends silently.
     pub(super) fn fail(&mut self, now: Now, mut cycle: Box<Cycle>, failure: Failure) {
         self.raise(&mut cycle, Event::ProcessingFailed { hr: failure.hresult });
+        self.note_failed_reset(now, &mut cycle, self.backoff.failures(), failure.hresult);
         if self.last_failure == Some(failure.event) {
             // What a mere retry held back has all been said before.
             cycle.held_events = cycle.held_events.map(|_| Vec::new());
@@ -450,6 +484,7 @@ impl Machine {
         self.timers.soonest = now.boot.saturating_add(failure.patience.first().max(not_before));
         self.timers.expiry_waits =
             failure.not_before.is_some() || self.timers.expiry.is_some_and(|expiry| expiry <= now.wall);
+        self.timers.reset_waits = failure.not_before.is_some() || self.is_reset_due(now);
         if failure.not_before.is_some() {
             // Whoever asked to wait means the schedule too; only a person may ask earlier.
             self.timers.cycle = self.timers.cycle.max(retry);

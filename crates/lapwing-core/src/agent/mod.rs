@@ -20,6 +20,7 @@ mod journal;
 mod machine;
 mod path;
 mod plan;
+mod post_auth;
 mod read;
 mod reasons;
 mod resolve;
@@ -31,7 +32,7 @@ pub use backoff::{Jitter, Patience};
 pub use exchange::{
     Action, Answer, AnswerResult, Committed, DirectoryFailure, DirectoryFault, DirectoryState, Guarantees,
     Input, Memory, Outcome, Prepared, Receipt, Request, RequestId, RootHalfFailure, Session, Store,
-    StoreOutcome,
+    StoreOutcome, Used,
 };
 pub use journal::{Entry, Field, Journal};
 pub use machine::{Activity, CYCLE_SECONDS, Carried, Deadline, Machine, REQUESTS_MAX, Report};

@@ -88,10 +88,13 @@ impl Machine {
     }
 
     fn on_journal(&mut self, now: Now, mut cycle: Box<Cycle>, journal: Journal) {
-        self.begun = true;
+        let is_first = !core::mem::replace(&mut self.begun, true);
         self.report.current.clone_from(&journal.current);
         self.report.candidates = journal.candidates.len();
         self.report.unanswered = journal.unanswered;
+        if is_first {
+            self.recall_use();
+        }
         if let (None, Some(current)) = (self.timers.expiry, &journal.current) {
             // As long as the directory tells no other.
             self.timers.expiry = Some(current.expiry);
@@ -151,6 +154,12 @@ impl Machine {
             self.raise(&mut cycle, event);
         }
         let source = read.source.map(crate::policy::PolicyRoot::event_name);
+        match &read.verdict {
+            Verdict::Cloud(plan) => self.note_reset_delay(now, &mut cycle, Some(plan)),
+            Verdict::Unconfigured | Verdict::Disabled => self.note_reset_delay(now, &mut cycle, None),
+            // What it wants may be known again later.
+            Verdict::Unsupported { .. } => {}
+        }
         match read.verdict {
             Verdict::Cloud(plan) => {
                 self.raise(&mut cycle, Event::TargetIsEntra);

@@ -52,6 +52,8 @@ pub struct Plan {
     pub expiry_protected: bool,
     /// How long the first rotation is put off after the policy was first seen.
     pub activation_grace: Duration,
+    /// How long after a use of the account its password is changed; none if it is not.
+    pub reset_delay: Option<Duration>,
 }
 
 impl Plan {
@@ -88,6 +90,8 @@ pub enum Cause {
     Retry,
     /// The account's file was changed.
     AccountChange,
+    /// The grace period after a use of the account is over.
+    PostAuthentication,
 }
 
 /// Why the password has to be changed.
@@ -113,6 +117,8 @@ pub enum Reason {
     AccountDrifted,
     /// An administrator asked for it.
     AdministratorRequest,
+    /// The account was used, and its grace period is over.
+    Used,
     /// A change was begun and nobody knows where it stopped: a send of it may still land.
     Unfinished,
 }
@@ -133,6 +139,7 @@ impl Reason {
             Self::AccountDrifted => 0x10_0000,
             Self::AdministratorRequest => 0x20_0000,
             Self::Unfinished => 0x40_0000,
+            Self::Used => 0x80_0000,
         }
     }
 }
@@ -150,6 +157,7 @@ impl fmt::Display for Reason {
             Self::DirectoryEmpty => "the directory holds no password",
             Self::AccountDrifted => "the account's password had been changed by somebody else",
             Self::AdministratorRequest => "an administrator asked for it",
+            Self::Used => "the account was used, and the grace period after that is over",
             Self::Unfinished => "a change that was begun has not been finished",
         })
     }

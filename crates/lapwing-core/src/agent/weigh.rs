@@ -108,6 +108,7 @@ impl Machine {
                 directory_expiry,
                 memory: &self.memory,
                 rotation_owed: self.rotation_owed,
+                reset_is_due: self.is_reset_due(now),
                 conflict,
             },
         );

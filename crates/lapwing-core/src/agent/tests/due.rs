@@ -172,3 +172,75 @@ fn an_expiry_that_has_come_is_not_waited_for_once_more_while_it_is_dealt_with() 
     let deadline = world.machine.poll_timeout();
     assert_eq!(deadline, None);
 }
+
+/// A world with a grace period of an hour, whose account has just been used.
+fn used() -> World {
+    let mut world = World::settled();
+    world.verdict = Verdict::Cloud(Plan { reset_delay: Some(60 * MINUTE), ..plan() });
+    world.input(Input::PolicyChanged);
+    let mut world = world.forget_the_past();
+    world.input(Input::Authenticated("somebody".parse().unwrap()));
+    assert_eq!(world.machine.report().activity, Activity::Idle);
+    assert!(world.events.is_empty());
+    world.input(Input::Authenticated("lapadmin".parse().unwrap()));
+    assert!(world.raised(EventId::PostAuthScheduled));
+    world
+}
+
+#[test]
+fn a_password_that_was_used_is_changed_when_the_grace_period_is_over() {
+    let mut world = used();
+    world.pass(30 * MINUTE);
+    world.input(Input::Authenticated("lapadmin".parse().unwrap()));
+    world.pass(29 * MINUTE);
+    assert_eq!(world.in_force(), Some(version(1)));
+    world.events.clear();
+    world.pass(2 * MINUTE);
+    assert_eq!(world.in_force(), Some(version(2)));
+    let codes: Vec<_> = world.events.iter().map(|event| event.id().code()).collect();
+    assert_eq!(codes[..3], [10042, 10003, 10051]);
+    assert_eq!(codes[codes.len() - 2..], [10044, 10004]);
+    world.pass(DAY);
+    assert_eq!(world.in_force(), Some(version(2)), "once");
+}
+
+#[test]
+fn a_grace_period_that_ended_while_the_host_was_off_or_away_is_followed_within_a_minute() {
+    // Away, with nothing due when it was last looked for.
+    let mut world = used();
+    world.reachable = false;
+    world.pass(90 * MINUTE);
+    assert!(world.raised(EventId::PostAuthResetFailed));
+    world.reachable = true;
+    world.pass(MINUTE);
+    assert_eq!(world.in_force(), Some(version(2)));
+
+    // Off, as long as the wall clock says.
+    let mut world = used();
+    let memory = world.memory.clone();
+    assert!(memory.used.is_some());
+    world.advance(50 * MINUTE);
+    world.now.boot = BootTime(MINUTE);
+    let boot = BootId(Guid::from_bytes([0xb1; 16]));
+    world.machine = Machine::new(world.now, boot, 9, memory);
+    world.run();
+    assert!(world.raised(EventId::PostAuthResumed));
+    assert_eq!(world.in_force(), Some(version(1)));
+    world.pass(11 * MINUTE);
+    assert_eq!(world.in_force(), Some(version(2)));
+}
+
+#[test]
+fn a_rotation_for_another_reason_ends_the_grace_period_and_a_policy_without_one_forgets_the_use() {
+    let mut world = used();
+    world.input(Input::Request(RequestId(1), Request::ResetPassword));
+    assert!(world.raised(EventId::PostAuthResetUnneeded));
+    world.pass(DAY);
+    assert_eq!(world.in_force(), Some(version(2)));
+
+    let mut world = used();
+    world.verdict = Verdict::Cloud(plan());
+    world.input(Input::PolicyChanged);
+    world.pass(DAY);
+    assert_eq!(world.in_force(), Some(version(1)));
+}

@@ -62,6 +62,7 @@ struct World {
     done: Vec<&'static str>,
     events: Vec<Event>,
     answers: Vec<(RequestId, Answer)>,
+    memory: Memory,
     /// How often the shell was told to wipe what it holds.
     forgotten: usize,
     /// The world dies before it performs the action of this number, counted from now.
@@ -82,6 +83,7 @@ fn plan() -> Plan {
         },
         expiry_protected: true,
         activation_grace: Duration::ZERO,
+        reset_delay: None,
     }
 }
 
@@ -117,6 +119,7 @@ impl World {
             done: Vec::new(),
             events: Vec::new(),
             answers: Vec::new(),
+            memory: Memory::default(),
             forgotten: 0,
             crash_in: None,
             tell_in: None,
@@ -335,7 +338,11 @@ impl World {
                 self.forgotten += 1;
                 None
             }
-            Action::Disconnect | Action::Remember(_) => None,
+            Action::Remember(memory) => {
+                self.memory = memory;
+                None
+            }
+            Action::Disconnect => None,
             Action::Raise(event) => {
                 self.events.push(event);
                 None
