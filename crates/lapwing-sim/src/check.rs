@@ -1,4 +1,4 @@
-//! The invariants of the design, §2.1, checked after every event.
+//! The invariants of ARCHITECTURE.md, checked after every event.
 
 use core::{fmt, time::Duration};
 

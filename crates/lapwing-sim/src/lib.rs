@@ -2,7 +2,7 @@
 //! worlds of many hosts, directories of every kind, two clocks each, and faults between any two steps.
 //!
 //! A world is decided by its [`Scenario`] alone: the same one takes the same course, event by event. What goes wrong in
-//! it is a [`Violation`] of an invariant of the design, with the command that shows it again. docs/verification.md.
+//! it is a [`Violation`] of an [`Invariant`], with the command that shows it again. docs/verification.md.
 
 mod chance;
 mod check;

@@ -16,8 +16,8 @@ use lapwing_sim::{Bug, Fault, Kind, Scenario, Stats, Violation, run, shrink};
 
 /// Runs Lapwing's agents in simulated worlds: without a command, those of many seeds
 ///
-/// Every seed stands for one world: a directory of some kind, a few hosts, weeks of faults. The invariants of the design
-/// are checked after every event. What breaks one is printed with the command that shows it again, and made smaller.
+/// Every seed stands for one world: a directory of some kind, a few hosts, weeks of faults. The invariants of
+/// ARCHITECTURE.md are checked after every event. What breaks one is printed with the command that shows it again, and made smaller.
 #[derive(Parser)]
 #[command(name = "cargo xtask sim", bin_name = "cargo xtask sim", after_help = EXAMPLES)]
 #[command(args_conflicts_with_subcommands = true)]

@@ -1,5 +1,5 @@
 //! The managed account was used: its password is changed when the grace period is over, however long the host slept, was
-//! off or away from its directory meanwhile. design §2.1, invariant 4.
+//! off or away from its directory meanwhile. ARCHITECTURE.md, invariant 4.
 
 use super::{
     cycle::Cycle,
