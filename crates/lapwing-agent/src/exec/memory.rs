@@ -1,7 +1,7 @@
 //! What the machine wants to know again after a restart, in `/var/lib/lapwing/memory.json`.
 //!
-//! It is no second truth: losing it costs at most the rotation that is owed after drift was healed. So a file that cannot
-//! be read starts anew, and one that cannot be written is reported.
+//! It is no second truth: losing it costs at most the rotation that is owed after drift was healed or the account was used,
+//! and waits that begin anew. So a file that cannot be read starts anew, and one that cannot be written is reported.
 
 use core::time::Duration;
 use std::{
