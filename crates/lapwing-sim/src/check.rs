@@ -78,7 +78,7 @@ impl fmt::Display for Violation {
 }
 
 /// The minute of the invariants, and the longest that what is under way may take.
-const PROMPT_MAX: Duration = Duration::from_secs(75);
+pub(crate) const PROMPT_MAX: Duration = Duration::from_secs(75);
 /// How long clear text is kept, and one cycle.
 const CLEAR_TEXT_MAX: Duration = Duration::from_secs(11 * 60);
 

@@ -197,7 +197,8 @@ impl World {
         }
     }
 
-    fn allow(&mut self, index: usize, span: Duration) {
+    /// Checks no bound in time for so long.
+    pub(crate) fn allow(&mut self, index: usize, span: Duration) {
         let until = self.now.after(span);
         let watch = &mut self.devices[index].watch;
         watch.allow_until = watch.allow_until.max(until);

@@ -10,7 +10,7 @@ use lapwing_core::{
 };
 
 use crate::{
-    check::Invariant,
+    check::{Invariant, PROMPT_MAX},
     device::{Material, account_name},
     directory::{Kind, Secret},
     disk::Fuse,
@@ -117,6 +117,8 @@ impl World {
         match (&result, doom) {
             (Err(Error::Crashed), Some((_, with_power))) => {
                 self.stats.crashes_in_verbs += 1;
+                // What was begun in time has to be begun again.
+                self.allow(index, PROMPT_MAX);
                 if with_power {
                     self.cut_power(index);
                     return None;
