@@ -10,7 +10,7 @@ use super::{
     },
     failure::Failure,
     journal::Entry,
-    machine::{CLEAR_TEXT_KEPT_MAX, Machine},
+    machine::Machine,
     resolve::Held,
 };
 use crate::{
@@ -152,15 +152,6 @@ impl Machine {
                 let action = Action::UncountSend(version);
                 self.go(cycle, Step::Uncounting(facts, Box::new(failure)), action);
             }
-        }
-    }
-
-    /// Has the shell keep clear text whose send may not have landed, so that the same bytes can be sent again. What is
-    /// sealed can be had again at any time.
-    fn keep(&mut self, now: Now, prepared: Prepared) {
-        // What was under way when the host began to fall asleep has been forgotten.
-        if !prepared.sealed && self.kept.is_none() && !self.is_falling_asleep() {
-            self.kept = Some((prepared, now.boot.saturating_add(CLEAR_TEXT_KEPT_MAX)));
         }
     }
 

@@ -8,9 +8,10 @@ use super::{
     events,
     exchange::{DirectoryFailure, DirectoryFault, RootHalfFailure},
     journal::{Field, Journal},
-    machine::{Machine, UNANSWERED_MANY},
+    machine::Machine,
     reasons::{Circumstances, reasons},
     resolve::Held,
+    sends::UNANSWERED_MANY,
 };
 use crate::{
     event::{EventId, Hresult},

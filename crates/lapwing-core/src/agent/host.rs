@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use super::machine::{Deadline, Machine};
+use super::{machine::Machine, timers::Deadline};
 use crate::types::Now;
 
 /// A burst of changes ends in one attempt.

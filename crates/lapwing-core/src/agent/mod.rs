@@ -9,8 +9,10 @@
 //! work is left, [`Machine::poll_timeout`] names the next attempt.
 
 mod backoff;
+mod carried;
 mod change;
 mod cycle;
+mod ending;
 mod events;
 mod exchange;
 mod failure;
@@ -23,18 +25,24 @@ mod plan;
 mod post_auth;
 mod read;
 mod reasons;
+mod report;
 mod resolve;
+mod sends;
 #[cfg(test)]
 mod tests;
+mod timers;
 mod weigh;
 
 pub use backoff::{Jitter, Patience};
+pub use carried::Carried;
 pub use exchange::{
     Action, Answer, AnswerResult, Committed, DirectoryFailure, DirectoryFault, DirectoryState, Guarantees,
     Input, Memory, Outcome, Prepared, Receipt, Request, RequestId, RootHalfFailure, Session, Store,
     StoreOutcome, Used,
 };
 pub use journal::{Entry, Field, Journal};
-pub use machine::{Activity, CYCLE_SECONDS, Carried, Deadline, Machine, REQUESTS_MAX, Report};
+pub use machine::{Machine, REQUESTS_MAX};
 pub use plan::{Cause, Plan, PlanRules, PolicyRead, Reason, Verdict};
+pub use report::{Activity, Report};
 pub use resolve::Held;
+pub use timers::{CYCLE_SECONDS, Deadline};

@@ -7,8 +7,9 @@ use super::{
     exchange::{Action, Answer, AnswerResult, DirectoryState, Guarantees, Outcome, Session},
     failure::Failure,
     journal::{Field, Journal},
-    machine::{Activity, Machine},
+    machine::Machine,
     plan::{Plan, PolicyRead, Verdict},
+    report::Activity,
 };
 use crate::{
     event::{Event, EventId, Hresult},

@@ -1,0 +1,70 @@
+//! What the agent knows of itself, for people.
+
+use super::{journal::Entry, machine::Machine};
+use crate::{event::EventId, types::WallTime};
+
+/// What the agent knows of itself, for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// What it is doing.
+    pub activity: Activity,
+    /// What that means now.
+    pub summary: String,
+    /// What to do about it, where there is something to do.
+    pub next_step: Option<String>,
+    /// The password in force, as last seen in the journal.
+    pub current: Option<Entry>,
+    /// Candidates in the journal, as last seen.
+    pub candidates: usize,
+    /// Sends in a row without an answer, as last seen.
+    pub unanswered: u32,
+    /// When the last change was finished.
+    pub last_rotation: Option<WallTime>,
+    /// When the last cycle ended.
+    pub last_cycle: Option<WallTime>,
+    /// The event that the last cycle ended with.
+    pub last_event: Option<EventId>,
+}
+
+/// What the agent is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Activity {
+    /// Nothing is configured.
+    Disabled,
+    /// All is well.
+    Idle,
+    /// A cycle runs.
+    Working,
+    /// An attempt failed and heals by itself.
+    Waiting,
+    /// An attempt failed and somebody has to act.
+    Failing,
+}
+
+impl Report {
+    pub(super) fn new(last_rotation: Option<WallTime>) -> Self {
+        Self {
+            activity: Activity::Idle,
+            summary: "starting".to_owned(),
+            next_step: None,
+            current: None,
+            candidates: 0,
+            unanswered: 0,
+            last_rotation,
+            last_cycle: None,
+            last_event: None,
+        }
+    }
+}
+
+impl Machine {
+    /// What to tell people.
+    #[must_use]
+    pub fn report(&self) -> Report {
+        let mut report = self.report.clone();
+        if self.is_working() {
+            report.activity = Activity::Working;
+        }
+        report
+    }
+}
