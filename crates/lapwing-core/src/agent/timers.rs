@@ -44,7 +44,7 @@ impl Timers {
     }
 }
 
-/// When the machine wants to be called with [`Input::Timer`]: at the earlier of the two.
+/// When the machine wants to be called with [`Input::Timer`](super::Input::Timer): at the earlier of the two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Deadline {
     /// By the boot clock.
@@ -54,7 +54,7 @@ pub struct Deadline {
 }
 
 impl Machine {
-    /// When to call [`Self::handle`] with [`Input::Timer`]. Not while a cycle runs, which waits for its outcomes alone: a
+    /// When to call [`Self::handle`] with [`Input::Timer`](super::Input::Timer). Not while a cycle runs, which waits for its outcomes alone: a
     /// deadline that has passed would call for ever.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Deadline> {
