@@ -3,7 +3,7 @@
 use core::{fmt, time::Duration};
 
 use lapwing_core::{
-    root_half::{CANDIDATES_MAX, Journal, REPLACED_MAX},
+    root_half::{CANDIDATES_MAX, Journal, REPLACED_MAX, REPLICATION_MAX},
     types::PasswordVersion,
 };
 
@@ -302,7 +302,11 @@ pub(crate) fn check_converged(outside: Outside, device: &Device, record: &Record
     let waits = (outside.kind == Kind::Entra && device.watch.outside)
         || journal.is_some_and(|journal| is_conflict(outside, device, journal, record));
     let field = device.field(&current.account);
-    let agree = record.replicas.iter().all(|held| {
+    // What was written just now reaches the other replicas later.
+    let newest = record.newest().stamp;
+    let is_fresh = outside.now.since(newest.1) < REPLICATION_MAX;
+    let mut told = record.replicas.iter().filter(|held| !is_fresh || held.stamp == newest);
+    let agree = told.all(|held| {
         held.current().is_some_and(|stored| {
             stored.version == current.version && Some(stored.secret) == field && field == Some(current.hash)
         })
