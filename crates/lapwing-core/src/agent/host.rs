@@ -18,7 +18,7 @@ impl Machine {
             // What is under way may have begun too early.
             self.network_changed = true;
         } else if let Some(retry) = &mut self.timers.retry {
-            *retry = (*retry).min(now.boot.saturating_add(BURST).max(self.timers.soonest));
+            retry.at = retry.at.min(now.boot.saturating_add(BURST).max(retry.soonest));
         }
     }
 

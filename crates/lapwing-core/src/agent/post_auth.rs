@@ -70,11 +70,6 @@ impl Machine {
         Some(used.since.since.boot.saturating_add(delay.saturating_sub(used.since.carried)))
     }
 
-    /// The same, but for a reset that waits for the next attempt.
-    pub(super) fn next_reset(&self) -> Option<BootTime> {
-        self.reset_at().filter(|_| !self.reset_waits())
-    }
-
     pub(super) fn is_reset_due(&self, now: Now) -> bool {
         self.reset_at().is_some_and(|at| at <= now.boot)
     }

@@ -16,31 +16,37 @@ pub(super) struct Timers {
     /// The next cycle of the schedule.
     pub(super) cycle: BootTime,
     /// The next attempt after one that failed.
-    pub(super) retry: Option<BootTime>,
-    /// The soonest that a change of the network may bring it forward to.
-    pub(super) soonest: BootTime,
+    pub(super) retry: Option<Retry>,
     /// Until when nothing is begun, because the host is about to sleep.
     pub(super) asleep: Option<BootTime>,
     /// When the password in force expires.
     pub(super) expiry: Option<WallTime>,
-    /// Whether the retry is what the expiry waits for: it has come already, or somebody asked to wait.
-    pub(super) expiry_waits: bool,
-    /// The same of the end of the grace period.
-    pub(super) reset_waits: bool,
+}
+
+/// The next attempt after one that failed.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Retry {
+    pub(super) at: BootTime,
+    /// The soonest that a change of the network may bring it forward to.
+    pub(super) soonest: BootTime,
+    /// A deadline that had come by then waits for this attempt; without a time, each one does, for somebody asked to wait.
+    covers: Option<Now>,
+}
+
+impl Retry {
+    fn covers_expiry(&self, expiry: WallTime) -> bool {
+        self.covers.is_none_or(|then| expiry <= then.wall)
+    }
+
+    fn covers_reset(&self, reset: BootTime) -> bool {
+        self.covers.is_none_or(|then| reset <= then.boot)
+    }
 }
 
 impl Timers {
     /// The first cycle comes at once.
     pub(super) const fn new(now: Now) -> Self {
-        Self {
-            cycle: now.boot,
-            retry: None,
-            soonest: now.boot,
-            asleep: None,
-            expiry: None,
-            expiry_waits: false,
-            reset_waits: false,
-        }
+        Self { cycle: now.boot, retry: None, asleep: None, expiry: None }
     }
 }
 
@@ -54,8 +60,8 @@ pub struct Deadline {
 }
 
 impl Machine {
-    /// When to call [`Self::handle`] with [`Input::Timer`](super::Input::Timer). Not while a cycle runs, which waits for its outcomes alone: a
-    /// deadline that has passed would call for ever.
+    /// When to call [`Self::handle`] with [`Input::Timer`](super::Input::Timer). Not while a cycle runs, which waits for
+    /// its outcomes alone: a deadline that has passed would call for ever.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Deadline> {
         if let Some(end_of_sleep) = self.end_of_sleep() {
@@ -64,16 +70,24 @@ impl Machine {
         if self.is_working() {
             return None;
         }
+        let retry = self.timers.retry.map(|retry| retry.at);
         let kept = self.kept.as_ref().map(|(_, until)| *until);
-        let others = kept.into_iter().chain(self.next_reset());
-        let boot = self.timers.retry.into_iter().chain(others).fold(self.timers.cycle, BootTime::min);
+        let boot =
+            retry.into_iter().chain(kept).chain(self.next_reset()).fold(self.timers.cycle, BootTime::min);
         let wall = self.next_expiry().filter(|_| !mutant::is(Mutant::ExpiryByBootClock));
         Some(Deadline { boot, wall })
     }
 
     /// The expiry that a cycle has to begin at.
     fn next_expiry(&self) -> Option<WallTime> {
-        self.timers.expiry.filter(|_| self.timers.retry.is_none() || !self.timers.expiry_waits)
+        self.timers
+            .expiry
+            .filter(|expiry| self.timers.retry.is_none_or(|retry| !retry.covers_expiry(*expiry)))
+    }
+
+    /// The end of a grace period that a cycle has to begin at.
+    fn next_reset(&self) -> Option<BootTime> {
+        self.reset_at().filter(|reset| self.timers.retry.is_none_or(|retry| !retry.covers_reset(*reset)))
     }
 
     /// Adds the causes that time alone has brought.
@@ -87,7 +101,7 @@ impl Machine {
         if self.next_reset().is_some_and(|at| at <= now.boot) {
             self.causes.insert(Cause::PostAuthentication);
         }
-        if self.timers.retry.is_some_and(|retry| retry <= now.boot) {
+        if self.timers.retry.is_some_and(|retry| retry.at <= now.boot) {
             self.causes.insert(Cause::Retry);
         }
     }
@@ -103,15 +117,13 @@ impl Machine {
     pub(super) fn plan_next(&mut self, now: Now, failure: &Failure) {
         let not_before = failure.not_before.unwrap_or_default();
         let wait = self.backoff.next(failure.patience, &mut self.jitter).max(not_before);
-        let retry = now.boot.saturating_add(wait);
-        self.timers.retry = Some(retry).filter(|_| !self.gives_up());
-        self.timers.soonest = now.boot.saturating_add(failure.patience.first().max(not_before));
-        self.timers.expiry_waits =
-            failure.not_before.is_some() || self.timers.expiry.is_some_and(|expiry| expiry <= now.wall);
-        self.timers.reset_waits = failure.not_before.is_some() || self.is_reset_due(now);
+        let at = now.boot.saturating_add(wait);
+        let soonest = now.boot.saturating_add(failure.patience.first().max(not_before));
+        let covers = failure.not_before.is_none().then_some(now);
+        self.timers.retry = Some(Retry { at, soonest, covers }).filter(|_| !self.gives_up());
         if failure.not_before.is_some() {
             // Whoever asked to wait means the schedule too; only a person may ask earlier.
-            self.timers.cycle = self.timers.cycle.max(retry);
+            self.timers.cycle = self.timers.cycle.max(at);
         }
     }
 
@@ -122,11 +134,6 @@ impl Machine {
 
     /// Runs a cycle then, whatever the schedule says.
     pub(super) const fn retry_at(&mut self, at: BootTime) {
-        (self.timers.retry, self.timers.soonest) = (Some(at), at);
-    }
-
-    /// Whether the end of the grace period has to wait for the next attempt.
-    pub(super) const fn reset_waits(&self) -> bool {
-        self.timers.retry.is_some() && self.timers.reset_waits
+        self.timers.retry = Some(Retry { at, soonest: at, covers: None });
     }
 }
