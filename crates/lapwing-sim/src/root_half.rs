@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use lapwing_core::{
     fault::Fault,
-    root_half::{Entry, Host, Journal, Point, ProtocolError},
+    root_half::{Entry, Host, Journal, ProtocolError},
     types::{AccountName, PasswordVersion, Uid},
 };
 
@@ -144,6 +144,4 @@ impl Host for SimHost<'_> {
     fn is_account_missing(error: &Error) -> bool {
         *error == Error::Refused(Fault::AccountMissing)
     }
-
-    fn reached(&mut self, _point: Point) {}
 }

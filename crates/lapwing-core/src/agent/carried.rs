@@ -1,6 +1,6 @@
 //! What one cycle leaves to the next.
 
-use super::{exchange::Memory, machine::Machine};
+use super::{machine::Machine, memory::Memory};
 use crate::types::{BootTime, PasswordVersion};
 
 /// What a machine between two cycles carries into the next one. Two that carry the same do the same from there on when

@@ -7,12 +7,13 @@ use core::time::Duration;
 
 use super::{
     journal::Journal,
+    memory::Memory,
     plan::{Plan, PolicyRead},
 };
 use crate::{
     event::{Event, Hresult},
     fault::Fault,
-    types::{AccountName, Age, DirectoryId, PasswordVersion, RecordId, Replica, Uid, WallTime},
+    types::{AccountName, DirectoryId, PasswordVersion, RecordId, Replica, Uid, WallTime},
 };
 
 /// What the machine is told.
@@ -340,40 +341,4 @@ pub enum AnswerResult {
     Refused,
     /// The agent waits, for the directory or for its own file system, and goes on by itself.
     Waiting,
-}
-
-/// What the machine wants to know again after a restart. It is no second truth: each field only delays or explains.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Memory {
-    /// When a version that was never ours was last replaced, or met again within a day of that.
-    pub last_foreign: Option<WallTime>,
-    /// When the last change was finished.
-    pub last_rotation: Option<WallTime>,
-    /// The policy root that decided then, by its event name.
-    pub policy_source: Option<String>,
-    /// The lowest age in days that the server announced last.
-    pub age_days_min: Option<u16>,
-    /// Whether drift was healed and the rotation that has to follow it has not come about yet.
-    pub drift_healed: bool,
-    /// When a directory that neither compares nor tells was last sent something that it has not answered.
-    pub last_send: Option<Age>,
-    /// When a policy was first seen that manages an account here, until the first rotation.
-    pub activated: Option<Age>,
-    /// The managed account was used since the last rotation.
-    pub used: Option<Used>,
-    /// When a replica was first seen to be behind this host.
-    pub behind: Vec<(Replica, Age)>,
-    /// The version in force that these had not heard of.
-    pub behind_of: Option<PasswordVersion>,
-}
-
-/// A use of the managed account that its password has not been changed after.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Used {
-    /// The account.
-    pub account: AccountName,
-    /// Its uid.
-    pub uid: Uid,
-    /// When it was used first.
-    pub since: Age,
 }

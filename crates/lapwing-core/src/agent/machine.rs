@@ -6,7 +6,8 @@ use std::collections::{BTreeSet, VecDeque};
 use super::{
     backoff::{Backoff, Jitter},
     cycle::{Cycle, Step},
-    exchange::{Action, Answer, AnswerResult, Input, Memory, Prepared, Request, RequestId},
+    exchange::{Action, Answer, AnswerResult, Input, Prepared, Request, RequestId},
+    memory::Memory,
     plan::Cause,
     report::Report,
     timers::Timers,
@@ -39,8 +40,8 @@ pub struct Machine {
     pub(super) last_sent: Option<(PasswordVersion, Option<PasswordVersion>)>,
     /// A password in clear text that may still land, and until when the shell keeps it.
     pub(super) kept: Option<(Prepared, BootTime)>,
-    /// The grace period that the policy gives after a use of the account, as last read; none before that.
-    pub(super) reset_delay: Option<Option<Duration>>,
+    /// The grace period that the policy gives after a use of the account, if it gave one when it was last read.
+    pub(super) reset_delay: Option<Duration>,
     /// Whether the use is one that an earlier run was told of.
     pub(super) use_resumed: bool,
     /// A use that came before the journal was known.
@@ -56,12 +57,8 @@ pub struct Machine {
 impl Machine {
     /// A machine that starts its first cycle at once.
     #[must_use]
-    pub fn new(now: Now, boot_id: BootId, seed: u64, mut memory: Memory) -> Self {
-        let others = memory.behind.iter_mut().map(|(_, age)| age);
-        let others = others.chain(memory.used.as_mut().map(|used| &mut used.since));
-        for age in memory.last_send.iter_mut().chain(&mut memory.activated).chain(others) {
-            *age = age.resumed(now, boot_id);
-        }
+    pub fn new(now: Now, boot_id: BootId, seed: u64, memory: Memory) -> Self {
+        let memory = memory.resumed(now, boot_id);
         Self {
             boot_id,
             jitter: Jitter::new(seed),

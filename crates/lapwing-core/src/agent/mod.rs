@@ -20,6 +20,7 @@ mod host;
 mod hresult;
 mod journal;
 mod machine;
+mod memory;
 mod path;
 mod plan;
 mod post_auth;
@@ -37,11 +38,11 @@ pub use backoff::{Jitter, Patience};
 pub use carried::Carried;
 pub use exchange::{
     Action, Answer, AnswerResult, Committed, DirectoryFailure, DirectoryFault, DirectoryState, Guarantees,
-    Input, Memory, Outcome, Prepared, Receipt, Request, RequestId, RootHalfFailure, Session, Store,
-    StoreOutcome, Used,
+    Input, Outcome, Prepared, Receipt, Request, RequestId, RootHalfFailure, Session, Store, StoreOutcome,
 };
 pub use journal::{Entry, Field, Journal};
 pub use machine::{Machine, REQUESTS_MAX};
+pub use memory::{Memory, Used};
 pub use plan::{Cause, Plan, PlanRules, PolicyRead, Reason, Verdict};
 pub use report::{Activity, Report};
 pub use resolve::Held;

@@ -3,8 +3,8 @@
 
 use super::{
     cycle::Cycle,
-    exchange::Used,
     machine::Machine,
+    memory::Used,
     plan::{Cause, Plan},
 };
 use crate::{
@@ -40,19 +40,20 @@ impl Machine {
 
     /// Takes note of the policy that a cycle has found.
     pub(super) fn note_reset_delay(&mut self, now: Now, cycle: &mut Cycle, plan: Option<&Plan>) {
-        let before = self.reset_delay.replace(plan.and_then(|plan| plan.reset_delay));
+        let was_planned = self.reset_at().is_some();
+        self.reset_delay = plan.and_then(|plan| plan.reset_delay);
         let Some(used) = &self.memory.used else { return };
         let is_other = |plan: &Plan| plan.account.as_ref().is_some_and(|account| *account != used.account);
         if plan.is_some_and(is_other) {
             // The rotation for the other account follows at once and says why; event 10076 wants the SIDs of both.
             self.memory.used = None;
             self.remember();
-        } else if self.reset_delay == Some(None) {
+        } else if self.reset_delay.is_none() {
             self.memory.used = None;
             self.remember();
         } else if core::mem::take(&mut self.use_resumed) {
             self.raise(cycle, Event::PostAuthResumed);
-        } else if before.is_none() {
+        } else if !was_planned {
             self.announce_reset(now);
         }
     }
@@ -66,7 +67,7 @@ impl Machine {
 
     /// When the grace period is over.
     pub(super) fn reset_at(&self) -> Option<BootTime> {
-        let (used, delay) = (self.memory.used.as_ref()?, self.reset_delay??);
+        let (used, delay) = (self.memory.used.as_ref()?, self.reset_delay?);
         Some(used.since.since.boot.saturating_add(delay.saturating_sub(used.since.carried)))
     }
 

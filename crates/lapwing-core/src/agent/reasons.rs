@@ -1,6 +1,6 @@
 //! Why the password has to be changed: a pure function of what the cycle has found.
 
-use super::{cycle::Aim, exchange::Memory, journal::Entry, plan::Reason, resolve::Held};
+use super::{cycle::Aim, journal::Entry, memory::Memory, plan::Reason, resolve::Held};
 use crate::types::{Uid, WallTime};
 
 /// What the reasons depend on, beside what the cycle aims at.

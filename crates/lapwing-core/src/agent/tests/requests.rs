@@ -19,6 +19,11 @@ fn every_request_is_answered_exactly_once() {
 fn a_rotation_that_was_asked_for_comes_about_once_the_cause_of_its_failure_is_gone() {
     let mut world = World::settled();
     world.reachable = false;
+    waits_for_the_directory(world);
+}
+
+/// A rotation asked for now is put off, and comes about when the directory is back.
+fn waits_for_the_directory(mut world: World) {
     world.input(Input::Request(RequestId(1), Request::ResetPassword));
     assert_eq!(world.answers[0].1.result, AnswerResult::Waiting);
     world.reachable = true;
@@ -51,11 +56,7 @@ fn a_rotation_that_joined_a_cycle_under_way_outlives_that_cycles_failure() {
     let mut world = World::settled();
     world.reachable = false;
     world.machine.handle(world.now, Input::PolicyChanged);
-    world.input(Input::Request(RequestId(1), Request::ResetPassword));
-    assert_eq!(world.answers[0].1.result, AnswerResult::Waiting);
-    world.reachable = true;
-    world.pass(MINUTE);
-    assert_eq!(world.in_force(), Some(version(2)));
+    waits_for_the_directory(world);
 }
 
 #[test]
