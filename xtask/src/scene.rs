@@ -137,6 +137,8 @@ pub struct Status {
     pub version: Option<String>,
     /// The event that the last cycle of this run of the agent ended with.
     pub last_event: Option<u32>,
+    /// When the last cycle of this run ended.
+    pub last_cycle: Option<String>,
     /// Seconds until the next attempt or cycle; none while one runs.
     pub next_cycle_seconds: u64,
     /// Candidates in the journal.

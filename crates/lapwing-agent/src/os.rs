@@ -11,7 +11,6 @@ use rustix::{
     io::Errno,
     mm::{MlockAllFlags, mlockall},
     process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit},
-    rand::{GetRandomFlags, getrandom},
     time::{
         ClockId, Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, clock_gettime,
         timerfd_create, timerfd_settime,
@@ -138,16 +137,7 @@ pub(crate) fn seed() -> u64 {
 
 fn random<const LEN: usize>() -> [u8; LEN] {
     let mut bytes = [0; LEN];
-    let mut filled = 0;
-    // Short reads are allowed by the interface; an error is not possible once the kernel's pool is initialised, and
-    // without random names nothing may go on.
-    while filled < LEN {
-        match getrandom(&mut bytes[filled..], GetRandomFlags::empty()) {
-            Ok(count) => filled += count,
-            Err(Errno::INTR) => {}
-            Err(error) => panic!("the kernel gives no random bytes: {error}"),
-        }
-    }
+    getrandom::fill(&mut bytes).expect("without random names nothing may go on");
     bytes
 }
 

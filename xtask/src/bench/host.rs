@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use serde::Deserialize;
 use xtask::{
     lab::{Host, Lab},
     os,
@@ -60,12 +59,6 @@ pub(super) fn rotation(programs: &Programs, rounds: u32) -> Result<Vec<Row>> {
     )])
 }
 
-/// What the agent says of itself, as far as we look.
-#[derive(Deserialize)]
-struct Status {
-    last_cycle: Option<String>,
-}
-
 /// What the kernel says of it.
 struct Usage {
     /// How often one of its threads went to sleep by itself, and so how often one woke up.
@@ -85,14 +78,14 @@ pub(super) fn idle(programs: &Programs, seconds: u64) -> Result<Vec<Row>> {
     rest(host, settle)?;
     let per_deadline = usage(host)?.wake_ups.saturating_sub(before.wake_ups);
 
-    let cycle_before = last_cycle(host)?;
+    let cycle_before = scene.status()?.last_cycle;
     rest(host, settle)?;
     eprintln!("  the agent is left alone for {seconds} s");
     let before = usage(host)?;
     rest(host, Duration::from_secs(seconds))?;
     let after = usage(host)?;
     // Two are hours apart, so there is at most one.
-    let deadlines = u64::from(last_cycle(host)? != cycle_before);
+    let deadlines = u64::from(scene.status()?.last_cycle != cycle_before);
     let number = |count: u64| vec![f64::from(u32::try_from(count).unwrap_or(u32::MAX))];
     Ok(vec![
         Row::new(
@@ -119,11 +112,6 @@ fn rest(host: &Host, length: Duration) -> Result<()> {
     host.wait_until("the time has passed", length * 2 + Duration::from_secs(60), |_| {
         Ok(begun.elapsed() >= length)
     })
-}
-
-fn last_cycle(host: &Host) -> Result<Option<String>> {
-    let status: Status = serde_json::from_str(&host.run(&["lapwing", "status", "--json"])?)?;
-    Ok(status.last_cycle)
 }
 
 /// proc(5), `/proc/pid/status`; its counters are of one thread each.

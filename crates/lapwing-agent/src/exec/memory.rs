@@ -4,14 +4,9 @@
 //! and waits that begin anew. So a file that cannot be read starts anew, and one that cannot be written is reported.
 
 use core::time::Duration;
-use std::{
-    fs::{self, File, OpenOptions},
-    io::{self, Write as _},
-    os::unix::fs::OpenOptionsExt as _,
-    path::Path,
-};
+use std::fs;
 
-use lapwing_client::identity::Root;
+use lapwing_client::identity::{IdentityError, Root, files};
 use lapwing_core::{
     agent::{Memory, Used},
     event::{Event, Hresult},
@@ -123,25 +118,15 @@ pub(crate) fn save(root: &Root, memory: &Memory) {
         behind: memory.behind.iter().map(|(replica, age)| (replica.to_string(), age.into())).collect(),
         behind_of: memory.behind_of.map(|version| version.to_string()),
     };
-    let written = serde_json::to_vec_pretty(&on_disk)
-        .map_err(io::Error::from)
-        .and_then(|bytes| replace(&root.path(PATH), &bytes));
-    if let Err(error) = written {
-        tracing::warn!(%error, path = PATH, "What this run remembers cannot be written");
-        log::raise(&Event::LocalStateNotWritten {
-            hr: Hresult::from_errno(error.raw_os_error().unwrap_or_default()),
-        });
+    let bytes = serde_json::to_vec_pretty(&on_disk).expect("strings and numbers are always JSON");
+    if let Err(error) = files::replace_private(&root.path(PATH), &bytes) {
+        let errno = match &error {
+            IdentityError::Unwritable { source, .. } => source.raw_os_error(),
+            _ => None,
+        };
+        tracing::warn!(error = super::chain(&error), "What this run remembers cannot be written");
+        log::raise(&Event::LocalStateNotWritten { hr: Hresult::from_errno(errno.unwrap_or_default()) });
     }
-}
-
-/// Replaces the file whole: write, sync, rename, sync of the folder.
-fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let temporary = path.with_extension("new");
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(&temporary, path)?;
-    path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
 }
 
 #[cfg(test)]

@@ -101,13 +101,16 @@ fn read_whole(file: File) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Replaces a file that only the owner of its folder may read.
-pub(super) fn replace_private(path: &Path, content: &[u8]) -> Result<(), IdentityError> {
+/// Replaces a file that only the owner of its folder may read: by one aside, synced, renamed, the folder synced.
+///
+/// # Errors
+/// [`IdentityError::Unwritable`]; then the file is as it was.
+pub fn replace_private(path: &Path, content: &[u8]) -> Result<(), IdentityError> {
     replace(path, content, 0o600, 0o700)
         .map_err(|source| IdentityError::Unwritable { path: path.to_owned(), source })
 }
 
-/// Replaces a file that everybody may read: by one aside, synced, renamed, the folder synced.
+/// The same for a file that everybody may read.
 ///
 /// # Errors
 /// [`IdentityError::Unwritable`]; then the file is as it was.

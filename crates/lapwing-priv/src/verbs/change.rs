@@ -24,7 +24,7 @@ impl Work {
         let by = request.by.as_deref().map(parse).transpose()?;
         let receipt = request.receipt.as_deref();
         let check = |host: &LinuxHost, entry: &Entry| check_acknowledged(host, entry, receipt);
-        self.half.commit(version, by, self.now, check).map(|entry| tell(&entry))
+        self.half.commit(version, by, self.now(), check).map(|entry| tell(&entry))
     }
 
     /// Puts the hash of `current` back after drift.
@@ -35,7 +35,7 @@ impl Work {
     /// At boot, before log-ons are open: commits what is recorded and refills an emptied field.
     pub(super) fn recover(&mut self) -> Result<(), VerbError> {
         account::clean_up(self.root())?;
-        if let Some(done) = self.half.recover_commit(self.now)? {
+        if let Some(done) = self.half.recover_commit(self.now())? {
             log_recovered("Committed what was recorded before the crash", EventId::CommitRecovered, &done);
         }
         if let Some(done) = self.half.recover_field()? {

@@ -29,7 +29,6 @@ pub(crate) enum Answer {
 
 /// One request's work: the journal is locked from its start to its end.
 struct Work {
-    now: WallTime,
     half: RootHalf<LinuxHost>,
 }
 
@@ -59,7 +58,11 @@ pub(crate) fn recover(root: &Root, now: WallTime) -> Result<(), VerbError> {
 impl Work {
     fn begin(root: &Root, now: WallTime) -> Result<Self, VerbError> {
         let (file, journal) = JournalFile::open(root)?;
-        Ok(Self { now, half: RootHalf { journal, host: LinuxHost { root: root.clone(), now, file } } })
+        Ok(Self { half: RootHalf { journal, host: LinuxHost { root: root.clone(), now, file } } })
+    }
+
+    const fn now(&self) -> WallTime {
+        self.half.host.now
     }
 
     const fn root(&self) -> &Root {
@@ -87,7 +90,7 @@ impl Work {
             Request::CountSend(request) => {
                 self.check_run(&request.run)?;
                 let to = request.to.as_deref().map(parse).transpose()?;
-                let unanswered = self.half.count_send(parse(&request.version)?, to, self.now)?;
+                let unanswered = self.half.count_send(parse(&request.version)?, to, self.now())?;
                 Ok(Answer::Counted(Counted { unanswered }))
             }
             Request::Answered(request) => {

@@ -63,7 +63,7 @@ impl Work {
             directory: directory_id,
             record: directory.record.clone(),
             expiry,
-            prepared: self.now.0,
+            prepared: self.now().0,
             sealed,
             sends: Vec::new(),
             acknowledged_by: None,
@@ -92,7 +92,7 @@ impl Work {
         };
         let account = account::find(self.root(), &name)?;
         managed.check_account(self.root(), &name, account.uid)?;
-        self.half.journal.check_budget(self.now, managed.changes_per_day)?;
+        self.half.journal.check_budget(self.now(), managed.changes_per_day)?;
         account.check_outlives(self.half.host.today(), expiry)?;
         account::check_room(&self.root().state())?;
         account::check_replaceable(self.root())?;
