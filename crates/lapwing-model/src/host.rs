@@ -96,6 +96,17 @@ impl Host for Process {
     type Content = u8;
     type Error = Halt;
 
+    fn sync(&mut self) -> Result<(), Halt> {
+        if self.mutant != Some(Mutant::JournalNotSyncedOnOpen) {
+            self.disk.journal.sync();
+        }
+        Ok(())
+    }
+
+    fn load(&self) -> Result<Journal<u8>, Halt> {
+        Ok(self.disk.journal.visible.clone())
+    }
+
     fn save(&mut self, journal: &Journal<u8>) -> Result<(), Halt> {
         match self.mutant {
             Some(Mutant::AcknowledgementOnlyInMemory) if journal.recorded.is_some() => return Ok(()),

@@ -36,14 +36,10 @@ pub(crate) struct Run {
 }
 
 impl State {
-    /// The root half, as each request's process finds it. Opening the journal makes durable what an earlier process may
-    /// have left between rename and fsync.
+    /// The root half, as each request's process finds it.
     pub(crate) fn root_half(&self, left: Option<u8>, mutant: Option<Mutant>) -> RootHalf<Process> {
-        let mut disk = self.disk.clone();
-        if mutant != Some(Mutant::JournalNotSyncedOnOpen) {
-            disk.journal.sync();
-        }
-        RootHalf { journal: disk.journal.visible.clone(), host: Process { disk, left, died: false, mutant } }
+        RootHalf::open(Process { disk: self.disk.clone(), left, died: false, mutant })
+            .expect("a journal is there")
     }
 
     /// Runs a verb that dies after `left` steps, or lives.

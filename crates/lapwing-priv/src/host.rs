@@ -40,6 +40,14 @@ impl Host for LinuxHost {
     type Content = Zeroizing<Vec<u8>>;
     type Error = VerbError;
 
+    fn sync(&mut self) -> Result<(), VerbError> {
+        Ok(self.file.sync()?)
+    }
+
+    fn load(&self) -> Result<Journal, VerbError> {
+        Ok(self.file.load()?)
+    }
+
     fn save(&mut self, journal: &Journal) -> Result<(), VerbError> {
         Ok(self.file.save(journal)?)
     }

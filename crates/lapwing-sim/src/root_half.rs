@@ -90,6 +90,17 @@ impl Host for SimHost<'_> {
     type Content = Secret;
     type Error = Error;
 
+    fn sync(&mut self) -> Result<(), Error> {
+        if self.bug != Some(Bug::JournalNotSynced) {
+            self.disks.journal.sync();
+        }
+        Ok(())
+    }
+
+    fn load(&self) -> Result<Journal<Secret>, Error> {
+        self.disks.journal.read().clone().ok_or(Error::Refused(Fault::JournalDamaged))
+    }
+
     fn save(&mut self, journal: &Journal<Secret>) -> Result<(), Error> {
         self.check_writable()?;
         let file = &mut self.disks.journal;

@@ -16,7 +16,6 @@ use crate::{
     disk::Fuse,
     network::{directory_id, receipt},
     root_half::{Error, SimHost},
-    scenario::Bug,
     world::World,
 };
 
@@ -85,14 +84,7 @@ impl World {
             kind: self.scenario.kind,
         };
         let device = &mut self.devices[index];
-        if self.scenario.bug != Some(Bug::JournalNotSynced) {
-            device.disks.journal.sync();
-        }
-        let Some(journal) = device.disks.journal.read().clone() else {
-            return Some(Err(Error::Refused(Fault::JournalDamaged)));
-        };
         let doom = device.doom.take();
-        let before = journal.current.as_ref().map(|current| current.version);
         let host = SimHost {
             disks: &mut device.disks,
             fuse: Fuse(doom.map(|(step, _)| step)),
@@ -101,7 +93,11 @@ impl World {
             bug: self.scenario.bug,
             wrongly_set: None,
         };
-        let mut half = RootHalf { journal, host };
+        let mut half = match RootHalf::open(host) {
+            Ok(half) => half,
+            Err(error) => return Some(Err(error)),
+        };
+        let before = half.journal.current.as_ref().map(|current| current.version);
         let result = work(&mut half, &drawn);
         let rotated = half.journal.current.as_ref().map(|current| current.version) != before;
         self.stats.rotations += u64::from(rotated && result.is_ok());

@@ -29,6 +29,19 @@ pub trait Host {
     /// Why the host does not do what it is asked.
     type Error: From<ProtocolError>;
 
+    /// Makes sure that a loss of power cannot bring back an older journal than the one on disk now: whoever wrote that may
+    /// have died before its last sync.
+    ///
+    /// # Errors
+    /// The disk's.
+    fn sync(&mut self) -> Result<(), Self::Error>;
+
+    /// Reads the journal on disk; an empty one if there is none yet.
+    ///
+    /// # Errors
+    /// The disk's, or that the journal is damaged.
+    fn load(&self) -> Result<Journal<Self::Hash>, Self::Error>;
+
     /// Replaces the journal on disk by this one, whole and durably.
     ///
     /// # Errors
@@ -84,6 +97,15 @@ pub struct RootHalf<H: Host> {
 }
 
 impl<H: Host> RootHalf<H> {
+    /// Takes the journal of a host for one request. What is read is believed, so it is made durable first.
+    ///
+    /// # Errors
+    /// The host's.
+    pub fn open(mut host: H) -> Result<Self, H::Error> {
+        host.sync()?;
+        Ok(Self { journal: host.load()?, host })
+    }
+
     /// Begins a run of `lapwingd`: verbs of earlier ones are refused from now on.
     ///
     /// # Errors

@@ -75,28 +75,42 @@ pub(crate) struct JournalFile {
 }
 
 impl JournalFile {
-    /// Locks and reads the journal; where there is none yet, an empty one.
+    /// Locks the journal.
     ///
     /// # Errors
-    /// [`JournalError`]; a damaged file stays as it is.
-    pub(crate) fn open(root: &Root) -> Result<(Self, Journal), JournalError> {
+    /// [`JournalError::Busy`] if somebody else keeps it; [`JournalError::Io`].
+    pub(crate) fn lock(root: &Root) -> Result<Self, JournalError> {
         let folder = root.state();
-        let io_error = |path: &Path| {
-            let path = path.to_owned();
-            |source| JournalError::Io { path, source }
-        };
         DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(io_error(&folder))?;
         let path = folder.join("lock");
         let lock = os::lock_file(&path, LOCK_WAIT_MAX)
             .map_err(io_error(&path))?
             .ok_or(JournalError::Busy { path })?;
+        Ok(Self { folder, _lock: lock })
+    }
 
-        let path = folder.join(NAME);
-        let journal = match read(&folder, &path).map_err(io_error(&path))? {
-            Some(bytes) => disk::decode(&bytes).map_err(|why| JournalError::Damaged { path, why })?,
-            None => Journal::default(),
-        };
-        Ok((Self { folder, _lock: lock }, journal))
+    /// Syncs the file and its folder.
+    ///
+    /// # Errors
+    /// [`JournalError::Io`].
+    pub(crate) fn sync(&self) -> Result<(), JournalError> {
+        let path = self.folder.join(NAME);
+        if let Some(file) = open(&path).map_err(io_error(&path))? {
+            file.sync_all().map_err(io_error(&path))?;
+        }
+        File::open(&self.folder).and_then(|folder| folder.sync_all()).map_err(io_error(&self.folder))
+    }
+
+    /// Reads the journal; where there is none yet, an empty one.
+    ///
+    /// # Errors
+    /// [`JournalError`]; a damaged file stays as it is.
+    pub(crate) fn load(&self) -> Result<Journal, JournalError> {
+        let path = self.folder.join(NAME);
+        let Some(file) = open(&path).map_err(io_error(&path))? else { return Ok(Journal::default()) };
+        let mut bytes = Zeroizing::new(Vec::new());
+        file.take(FILE_LEN_MAX).read_to_end(&mut bytes).map_err(io_error(&path))?;
+        disk::decode(&bytes).map_err(|why| JournalError::Damaged { path, why })
     }
 
     /// Replaces the file, durably.
@@ -106,22 +120,21 @@ impl JournalFile {
     pub(crate) fn save(&self, journal: &Journal) -> Result<(), JournalError> {
         Replacement { folder: &self.folder, name: NAME, temp: ".journal.new", like: None, points: POINTS }
             .write(&disk::encode(journal))
-            .map_err(|source| JournalError::Io { path: self.folder.join(NAME), source })
+            .map_err(io_error(&self.folder.join(NAME)))
     }
 }
 
-/// Reads it, and makes sure that a loss of power cannot bring an older one back: whoever wrote it may have died before
-/// the folder was synced.
-fn read(folder: &Path, path: &Path) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
-    let mut file = match File::options().read(true).custom_flags(libc::O_NOFOLLOW).open(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        other => other?,
-    };
-    let mut bytes = Zeroizing::new(Vec::new());
-    (&mut file).take(FILE_LEN_MAX).read_to_end(&mut bytes)?;
-    file.sync_all()?;
-    File::open(folder)?.sync_all()?;
-    Ok(Some(bytes))
+/// Opens the file, if there is one.
+fn open(path: &Path) -> io::Result<Option<File>> {
+    match File::options().read(true).custom_flags(libc::O_NOFOLLOW).open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        other => other.map(Some),
+    }
+}
+
+fn io_error(path: &Path) -> impl FnOnce(io::Error) -> JournalError + use<> {
+    let path = path.to_owned();
+    |source| JournalError::Io { path, source }
 }
 
 #[cfg(test)]
@@ -133,7 +146,8 @@ mod tests {
 
     fn saved(dir: &TestDir) -> (Root, PathBuf) {
         let root = Root::new(dir.path());
-        let (file, _) = JournalFile::open(&root).unwrap();
+        let file = JournalFile::lock(&root).unwrap();
+        file.sync().unwrap();
         file.save(&super::super::tests::full_journal()).unwrap();
         (root, dir.path().join("var/lib/lapwing-priv/journal"))
     }
@@ -143,7 +157,7 @@ mod tests {
         use std::os::unix::fs::PermissionsExt as _;
         let dir = TestDir::new();
         let (root, path) = saved(&dir);
-        let (_, read) = JournalFile::open(&root).unwrap();
+        let read = JournalFile::lock(&root).unwrap().load().unwrap();
         assert_eq!(format!("{read:?}"), format!("{:?}", super::super::tests::full_journal()));
         assert_eq!(fs::metadata(path).unwrap().permissions().mode() & 0o777, 0o600);
     }
@@ -160,7 +174,7 @@ mod tests {
         });
         for bytes in broken {
             fs::write(&path, &bytes).unwrap();
-            let error = JournalFile::open(&root).map(drop).unwrap_err();
+            let error = JournalFile::lock(&root).unwrap().load().map(drop).unwrap_err();
             assert_eq!(error.fault(), Fault::JournalDamaged);
             assert_eq!(fs::read(&path).unwrap(), bytes);
         }
@@ -175,7 +189,7 @@ mod tests {
         let digest: String =
             crate::seal::sha256(json.as_bytes()).iter().map(|b| format!("{b:02x}")).collect();
         fs::write(&path, format!("{json}{digest}\n")).unwrap();
-        let error = JournalFile::open(&root).map(drop).unwrap_err();
+        let error = JournalFile::lock(&root).unwrap().load().map(drop).unwrap_err();
         assert!(matches!(
             error,
             JournalError::Damaged { why: "it was written by another version of this program", .. }

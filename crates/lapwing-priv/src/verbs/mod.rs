@@ -57,8 +57,8 @@ pub(crate) fn recover(root: &Root, now: WallTime) -> Result<(), VerbError> {
 
 impl Work {
     fn begin(root: &Root, now: WallTime) -> Result<Self, VerbError> {
-        let (file, journal) = JournalFile::open(root)?;
-        Ok(Self { half: RootHalf { journal, host: LinuxHost { root: root.clone(), now, file } } })
+        let file = JournalFile::lock(root)?;
+        Ok(Self { half: RootHalf::open(LinuxHost { root: root.clone(), now, file })? })
     }
 
     const fn now(&self) -> WallTime {
