@@ -22,6 +22,7 @@
 
 pub mod agent;
 pub mod binding;
+pub mod csp;
 pub mod event;
 pub mod fault;
 pub mod generate;
