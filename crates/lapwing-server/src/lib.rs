@@ -19,6 +19,7 @@ mod failpoint;
 mod graph;
 mod http;
 mod keys;
+mod mdm;
 mod os;
 mod register;
 mod rules;

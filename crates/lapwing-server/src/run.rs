@@ -25,7 +25,7 @@ use crate::{
         serve::Server,
         tls::{self, Identity},
     },
-    os, register, setup,
+    mdm, os, register, setup,
     token::{self, nonce::Nonces},
 };
 
@@ -90,6 +90,7 @@ fn router(app: Arc<App>) -> Router {
         .merge(token::routes())
         .merge(graph::routes())
         .merge(admin::routes())
+        .merge(mdm::routes())
         .fallback(async || Fault::not_found("There is nothing at this address."))
         .method_not_allowed_fallback(async || {
             Fault::new(Kind::MethodNotAllowed, "This address does not know this method.")

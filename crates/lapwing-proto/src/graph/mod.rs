@@ -4,6 +4,7 @@ mod credential;
 mod device;
 mod directory_audit;
 mod error;
+mod managed_device;
 mod policy;
 
 use serde::{Deserialize, Serialize};
@@ -12,6 +13,7 @@ pub use credential::{DeviceLocalCredential, DeviceLocalCredentialInfo};
 pub use device::Device;
 pub use directory_audit::{App, DirectoryAudit, InitiatedBy, KeyValue, TargetResource, User};
 pub use error::{GraphError, GraphErrorBody, InnerError};
+pub use managed_device::{DeviceActionResult, DeviceActionState, ManagedDevice, ROTATE_LOCAL_ADMIN_PASSWORD};
 pub use policy::{
     AzureAdJoin, AzureAdRegistration, DeviceRegistrationPolicy, LocalAdminPassword, LocalAdmins, Membership,
 };

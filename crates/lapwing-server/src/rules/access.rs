@@ -31,6 +31,10 @@ roles! {
     AuditRead = "AuditLog.Read.All",
     PolicyRead = "Policy.Read.DeviceConfiguration",
     PolicyWrite = "Policy.ReadWrite.DeviceConfiguration",
+    /// The fleet and its actions.
+    ManagedDevicesRead = "DeviceManagementManagedDevices.Read.All",
+    /// To rotate a device's password now.
+    ManagedDevicesOperate = "DeviceManagementManagedDevices.PrivilegedOperations.All",
     /// Enrolment tokens, clients, devices, the audit log.
     Administer = "Lapwing.Administer",
 }
@@ -64,6 +68,8 @@ pub(crate) enum Act {
     ReadAudit,
     ReadPolicy,
     WritePolicy,
+    ReadManagedDevices,
+    Rotate,
     Administer,
 }
 
@@ -76,6 +82,8 @@ pub(crate) fn may(roles: &[Role], act: Act) -> bool {
         Act::ReadAudit => &[Role::AuditRead],
         Act::ReadPolicy => &[Role::PolicyRead, Role::PolicyWrite],
         Act::WritePolicy => &[Role::PolicyWrite],
+        Act::ReadManagedDevices => &[Role::ManagedDevicesRead],
+        Act::Rotate => &[Role::ManagedDevicesOperate],
         Act::Administer => &[Role::Administer],
     };
     sufficient.iter().any(|role| roles.contains(role))

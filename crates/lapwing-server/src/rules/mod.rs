@@ -4,3 +4,4 @@ pub(crate) mod access;
 pub(crate) mod audit;
 pub(crate) mod history;
 pub(crate) mod rate;
+pub(crate) mod session;

@@ -157,8 +157,5 @@ pub(crate) fn device(app: &App, context: &Context, headers: &HeaderMap) -> Resul
         let device = claims.deviceid.and_then(|id| id.parse().ok());
         return device.filter(|_| claims.idtyp == "device").ok_or_else(unauthenticated);
     }
-    let certificate = context.peer.certificate.as_ref().ok_or_else(unauthenticated)?;
-    device_certificate::parse(app, certificate, context.at)
-        .map(|certificate| certificate.device)
-        .map_err(|_| unauthenticated())
+    device_certificate::caller(app, context)
 }

@@ -57,6 +57,8 @@ pub(crate) struct Request<'a> {
     pub(crate) method: &'a str,
     pub(crate) path: &'a str,
     pub(crate) bearer: Option<&'a str>,
+    /// The body's media type, if the test names one.
+    pub(crate) kind: Option<&'a str>,
     pub(crate) body: &'a [u8],
     pub(crate) identity: Option<(CertificateDer<'static>, PrivateKeyDer<'static>)>,
 }
@@ -161,8 +163,9 @@ impl Server {
         };
         let authorization =
             request.bearer.map(|token| format!("Authorization: Bearer {token}\r\n")).unwrap_or_default();
+        let kind = request.kind.map(|kind| format!("Content-Type: {kind}\r\n")).unwrap_or_default();
         let head = format!(
-            "{} {} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n{authorization}Content-Length: {}\r\n\r\n",
+            "{} {} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n{authorization}{kind}Content-Length: {}\r\n\r\n",
             request.method,
             request.path,
             request.body.len()
