@@ -28,6 +28,7 @@ pub mod fault;
 pub mod generate;
 #[cfg(feature = "wire")]
 pub mod local;
+pub mod management;
 pub mod mutant;
 pub mod policy;
 pub mod root_half;

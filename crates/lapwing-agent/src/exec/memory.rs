@@ -44,7 +44,7 @@ struct UsedOnDisk {
 
 /// An age, in both clocks.
 #[derive(Debug, Serialize, Deserialize)]
-struct AgeOnDisk {
+pub(super) struct AgeOnDisk {
     carried: Duration,
     boot_id: String,
     boot: Duration,
@@ -63,7 +63,7 @@ impl From<&Age> for AgeOnDisk {
 }
 
 impl AgeOnDisk {
-    fn parse(self) -> Option<Age> {
+    pub(super) fn parse(self) -> Option<Age> {
         let since = Now { wall: WallTime(self.wall.parse().ok()?), boot: BootTime(self.boot) };
         Some(Age { carried: self.carried, boot_id: BootId(self.boot_id.parse().ok()?), since })
     }

@@ -1,5 +1,6 @@
 //! Performs the machine's actions: each once, each with one outcome, each within a deadline.
 
+pub(crate) mod ledger;
 pub(crate) mod memory;
 
 mod directory;
@@ -112,7 +113,11 @@ impl Executor {
                 None
             }
             // The loop does these itself.
-            Action::Raise(_) | Action::Answer(..) => None,
+            Action::Raise(_)
+            | Action::Answer(..)
+            | Action::Keep(_)
+            | Action::Acknowledge(..)
+            | Action::CallHome => None,
         }
     }
 
