@@ -30,6 +30,8 @@ pub(crate) struct App {
     pub(crate) origin: Origin,
     /// The origin as text, with the port bound.
     pub(crate) url: String,
+    /// Where devices are asked for their certificates, as text with the port bound.
+    pub(crate) device_url: String,
     pub(crate) meta: MetaRow,
     pub(crate) keys: Keyring,
     /// Whether TLS uses a certificate of our own authority, which enrolment tokens then name.

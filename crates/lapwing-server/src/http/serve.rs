@@ -1,7 +1,7 @@
 //! Accepting connections: how many, how slow, and how they end. All tasks of the server start here.
 
 use core::{net::SocketAddr, time::Duration};
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use axum::Router;
 use hyper::service::service_fn;
@@ -35,60 +35,86 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 pub(crate) struct Server {
     pub(crate) app: Arc<App>,
     pub(crate) router: Router,
+    /// What is to be renewed for which hosts, if our own authority issued it.
+    pub(crate) renewed: Option<(Arc<Identity>, BTreeSet<String>)>,
+}
+
+/// One of the server's listeners.
+pub(crate) struct Door {
+    pub(crate) listener: TcpListener,
     pub(crate) tls: ServerConfig,
-    /// To be renewed, if our own authority issued it.
-    pub(crate) identity: Option<Arc<Identity>>,
     pub(crate) connections_max: u32,
 }
 
 impl Server {
     /// Serves until `stop` resolves, then lets requests under way end.
-    pub(crate) async fn run(self, listener: TcpListener, stop: impl Future<Output = ()>) {
-        let permits = Arc::new(Semaphore::new(usize::try_from(self.connections_max).unwrap_or(usize::MAX)));
-        let acceptor = TlsAcceptor::from(Arc::new(self.tls));
+    pub(crate) async fn run(self, doors: [Door; 2], stop: impl Future<Output = ()>) {
+        let [one, other] = doors.map(OpenDoor::new);
         let graceful = GracefulShutdown::new();
         let mut tasks = JoinSet::new();
-        if let Some(identity) = self.identity {
+        if let Some((identity, hosts)) = self.renewed {
             let (app, issued) = (Arc::clone(&self.app), os::now());
             tasks.spawn(async move {
-                identity.renew(&app.keys.authority, &app.origin.host, issued).await;
+                identity.renew(&app.keys.authority, &hosts, issued).await;
             });
         }
         let mut stop = core::pin::pin!(stop);
         loop {
             let accepted = tokio::select! {
                 () = &mut stop => break,
-                accepted = accept(&listener, &permits) => accepted,
+                accepted = one.accept() => accepted,
+                accepted = other.accept() => accepted,
                 Some(_) = tasks.join_next(), if !tasks.is_empty() => continue,
             };
-            let Some((stream, address, permit)) = accepted else { continue };
+            let Some(accepted) = accepted else { continue };
             let connection = Connection {
                 app: Arc::clone(&self.app),
                 router: self.router.clone(),
-                acceptor: acceptor.clone(),
                 watcher: graceful.watcher(),
-                address,
-                _permit: permit,
             };
-            tasks.spawn(connection.serve(stream));
+            tasks.spawn(connection.serve(accepted));
         }
-        drop(listener);
+        drop((one, other));
         drain(tasks, graceful).await;
     }
 }
 
-/// A full house waits in the kernel's queue, which is bounded too.
-async fn accept(
-    listener: &TcpListener,
-    permits: &Arc<Semaphore>,
-) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
-    let permit = Arc::clone(permits).acquire_owned().await.ok()?;
-    match listener.accept().await {
-        Ok((stream, address)) => Some((stream, address, permit)),
-        Err(error) => {
-            tracing::warn!(%error, "Could not accept a connection");
-            tokio::time::sleep(ACCEPT_PAUSE).await;
-            None
+struct OpenDoor {
+    listener: TcpListener,
+    acceptor: TlsAcceptor,
+    permits: Arc<Semaphore>,
+}
+
+/// A connection before its TLS.
+struct Accepted {
+    stream: TcpStream,
+    address: SocketAddr,
+    acceptor: TlsAcceptor,
+    permit: OwnedSemaphorePermit,
+}
+
+impl OpenDoor {
+    fn new(door: Door) -> Self {
+        let permits = usize::try_from(door.connections_max).unwrap_or(usize::MAX);
+        Self {
+            listener: door.listener,
+            acceptor: TlsAcceptor::from(Arc::new(door.tls)),
+            permits: Arc::new(Semaphore::new(permits.min(Semaphore::MAX_PERMITS))),
+        }
+    }
+
+    /// A full house waits in the kernel's queue, which is bounded too.
+    async fn accept(&self) -> Option<Accepted> {
+        let permit = Arc::clone(&self.permits).acquire_owned().await.ok()?;
+        match self.listener.accept().await {
+            Ok((stream, address)) => {
+                Some(Accepted { stream, address, acceptor: self.acceptor.clone(), permit })
+            }
+            Err(error) => {
+                tracing::warn!(%error, "Could not accept a connection");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+                None
+            }
         }
     }
 }
@@ -103,25 +129,23 @@ async fn drain(mut tasks: JoinSet<()>, graceful: GracefulShutdown) {
 struct Connection {
     app: Arc<App>,
     router: Router,
-    acceptor: TlsAcceptor,
     watcher: Watcher,
-    address: SocketAddr,
-    _permit: OwnedSemaphorePermit,
 }
 
 impl Connection {
-    async fn serve(self, stream: TcpStream) {
+    async fn serve(self, accepted: Accepted) {
+        let Accepted { stream, address, acceptor, permit: _permit } = accepted;
         // Small answers should not wait for more.
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "Could not set TCP_NODELAY");
         }
-        let handshake = tokio::time::timeout(HANDSHAKE_TIME_MAX, self.acceptor.accept(stream));
+        let handshake = tokio::time::timeout(HANDSHAKE_TIME_MAX, acceptor.accept(stream));
         let Ok(Ok(stream)) = handshake.await else {
-            tracing::debug!(address = %self.address, "A TLS handshake failed or took too long");
+            tracing::debug!(%address, "A TLS handshake failed or took too long");
             return;
         };
         let certificate = stream.get_ref().1.peer_certificates().and_then(<[_]>::first).cloned();
-        let peer = Peer { address: self.address.ip(), certificate: certificate.map(|c| c.into_owned()) };
+        let peer = Peer { address: address.ip(), certificate: certificate.map(|c| c.into_owned()) };
         let service = service_fn(|request| {
             let answer = answer(Arc::clone(&self.app), self.router.clone(), peer.clone(), request);
             async { Ok::<_, core::convert::Infallible>(answer.await) }

@@ -28,6 +28,9 @@ pub(crate) struct Server {
     child: Child,
     pub(crate) url: String,
     address: SocketAddr,
+    /// Where devices show their certificates.
+    pub(crate) device_url: String,
+    device_address: SocketAddr,
     pub(crate) admin: Credentials,
     pub(crate) authority: CertificateDer<'static>,
 }
@@ -114,9 +117,9 @@ impl Server {
     pub(crate) fn open_with(folder: TempDir, variables: &[(&str, &str)]) -> Self {
         let text = std::fs::read_to_string(folder.path().join("admin.toml")).unwrap();
         let admin: Credentials = toml::from_str(&text).unwrap();
-        let (child, address, url) = spawn(folder.path(), variables);
+        let (child, [(address, url), (device_address, device_url)]) = spawn(folder.path(), variables);
         let authority = authority_in_chain(address, &admin);
-        Self { folder, child, url, address, admin, authority }
+        Self { folder, child, url, address, device_url, device_address, admin, authority }
     }
 
     pub(crate) fn log(&self) -> PathBuf {
@@ -145,8 +148,18 @@ impl Server {
         self.try_send(request).expect("an answer")
     }
 
-    /// Fails if the connection ends without an answer.
+    /// Fails if the connection ends without an answer. Who has a certificate goes where it is asked for.
     pub(crate) fn try_send(&self, request: &Request<'_>) -> std::io::Result<Answer> {
+        let address = if request.identity.is_some() { self.device_address } else { self.address };
+        self.send_to(address, request)
+    }
+
+    /// Sends a certificate to the listener that asks nobody for one.
+    pub(crate) fn send_to_everybodys(&self, request: &Request<'_>) -> Answer {
+        self.send_to(self.address, request).expect("an answer")
+    }
+
+    fn send_to(&self, address: SocketAddr, request: &Request<'_>) -> std::io::Result<Answer> {
         let mut roots = RootCertStore::empty();
         roots.add(self.authority.clone()).unwrap();
         let config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
@@ -167,7 +180,7 @@ impl Server {
             request.path,
             request.body.len()
         );
-        exchange(self.address, config, &[head.as_bytes(), request.body].concat())
+        exchange(address, config, &[head.as_bytes(), request.body].concat())
     }
 
     pub(crate) fn get(&self, path: &str, bearer: &str) -> Answer {
@@ -218,7 +231,7 @@ impl Drop for Server {
     }
 }
 
-fn spawn(folder: &Path, variables: &[(&str, &str)]) -> (Child, SocketAddr, String) {
+fn spawn(folder: &Path, variables: &[(&str, &str)]) -> (Child, [(SocketAddr, String); 2]) {
     let log = std::fs::OpenOptions::new().create(true).append(true).open(folder.join("log")).unwrap();
     let mut command = program();
     command.args(["run", "--listen", "127.0.0.1:0", "--data"]).arg(folder);
@@ -229,7 +242,8 @@ fn spawn(folder: &Path, variables: &[(&str, &str)]) -> (Child, SocketAddr, Strin
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
     let mut words = line.split_ascii_whitespace();
     assert_eq!(words.next(), Some("listening"), "the program ended at its start: {line}");
-    (child, words.next().unwrap().parse().unwrap(), words.next().unwrap().to_owned())
+    let mut listener = || (words.next().unwrap().parse().unwrap(), words.next().unwrap().to_owned());
+    (child, [listener(), listener()])
 }
 
 fn exchange(address: SocketAddr, config: ClientConfig, request: &[u8]) -> std::io::Result<Answer> {
