@@ -29,3 +29,4 @@ pub mod json;
 pub mod jwt;
 pub mod register;
 pub mod secret_text;
+pub mod wake;

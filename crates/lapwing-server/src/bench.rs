@@ -30,6 +30,7 @@ use crate::{
     os, setup,
     store::bench::{Generated, device_id, version_of},
     token::{bearer, nonce::Nonces},
+    wake::Lines,
 };
 
 /// The account of every generated device.
@@ -128,6 +129,7 @@ impl Tenant {
             store,
             nonces: Nonces::new(&mut os::rng()),
             rates: Rates::new(&unlimited(Limits::default())),
+            wake: Arc::new(Lines::new(Limits::default().wake_ups_per_second)),
         };
         Ok(Self { app: Arc::new(app), account: ACCOUNT.parse()? })
     }

@@ -1,5 +1,6 @@
 //! `server.toml`: what the operator decides. Written by `setup`, edited by hand.
 
+use core::num::NonZeroU32;
 use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
@@ -56,6 +57,8 @@ pub(crate) struct Limits {
     pub(crate) connections: u32,
     /// Connections of devices at once; each device that waits to be woken has one.
     pub(crate) device_connections: u32,
+    /// Devices that are woken a second when many are.
+    pub(crate) wake_ups_per_second: NonZeroU32,
 }
 
 impl Default for Limits {
@@ -67,6 +70,7 @@ impl Default for Limits {
             device_per_hour: 120,
             connections: 4096,
             device_connections: 20_000,
+            wake_ups_per_second: NonZeroU32::new(100).unwrap_or(NonZeroU32::MIN),
         }
     }
 }

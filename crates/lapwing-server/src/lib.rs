@@ -27,5 +27,6 @@ mod setup;
 mod store;
 mod sys;
 mod token;
+mod wake;
 
 pub use cli::main;

@@ -28,6 +28,7 @@ use crate::{
     },
     os, register, setup,
     token::{self, nonce::Nonces},
+    wake::{self, Lines},
 };
 
 /// Serves until SIGTERM or SIGINT.
@@ -38,6 +39,9 @@ pub(crate) async fn run(
 ) -> anyhow::Result<()> {
     if let Err(error) = os::keep_memory_private() {
         tracing::warn!(%error, "Could not lock memory: a password in use may be swapped out");
+    }
+    if let Err(error) = os::allow_descriptors() {
+        tracing::warn!(%error, "Could not raise the limit of open connections");
     }
     let _lock = data.lock()?;
     let Opened { config, meta, keys, store, writer } = data.open().await?;
@@ -70,6 +74,7 @@ pub(crate) async fn run(
         store,
         nonces: Nonces::new(&mut os::rng()),
         rates: Rates::new(&config.limits),
+        wake: Arc::new(Lines::new(config.limits.wake_ups_per_second)),
     });
     let writer = writer.spawn();
     let stop = stop_signal()?;
@@ -115,6 +120,7 @@ fn router(app: Arc<App>) -> Router {
         .merge(token::routes())
         .merge(graph::routes())
         .merge(admin::routes())
+        .merge(wake::routes())
         .fallback(async || Fault::not_found("There is nothing at this address."))
         .method_not_allowed_fallback(async || {
             Fault::new(Kind::MethodNotAllowed, "This address does not know this method.")

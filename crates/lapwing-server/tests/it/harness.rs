@@ -61,8 +61,13 @@ pub(crate) struct Request<'a> {
     pub(crate) path: &'a str,
     pub(crate) bearer: Option<&'a str>,
     pub(crate) body: &'a [u8],
-    pub(crate) identity: Option<(CertificateDer<'static>, PrivateKeyDer<'static>)>,
+    pub(crate) identity: Option<ClientIdentity>,
 }
+
+/// A certificate to show in TLS, and its key.
+pub(crate) type ClientIdentity = (CertificateDer<'static>, PrivateKeyDer<'static>);
+
+pub(crate) type Stream = StreamOwned<ClientConnection, TcpStream>;
 
 #[expect(clippy::disallowed_methods, reason = "the program under test is started here alone")]
 fn program() -> Command {
@@ -159,19 +164,28 @@ impl Server {
         self.send_to(self.address, request).expect("an answer")
     }
 
-    fn send_to(&self, address: SocketAddr, request: &Request<'_>) -> std::io::Result<Answer> {
+    /// A connection to the devices' listener.
+    pub(crate) fn device_stream(&self, identity: Option<&ClientIdentity>) -> Stream {
+        dial(self.device_address, self.client_config(identity)).unwrap()
+    }
+
+    fn client_config(&self, identity: Option<&ClientIdentity>) -> ClientConfig {
         let mut roots = RootCertStore::empty();
         roots.add(self.authority.clone()).unwrap();
         let config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
             .with_safe_default_protocol_versions()
             .unwrap()
             .with_root_certificates(roots);
-        let config = match &request.identity {
+        match identity {
             Some((certificate, key)) => {
                 config.with_client_auth_cert(vec![certificate.clone()], key.clone_key()).unwrap()
             }
             None => config.with_no_client_auth(),
-        };
+        }
+    }
+
+    fn send_to(&self, address: SocketAddr, request: &Request<'_>) -> std::io::Result<Answer> {
+        let config = self.client_config(request.identity.as_ref());
         let authorization =
             request.bearer.map(|token| format!("Authorization: Bearer {token}\r\n")).unwrap_or_default();
         let head = format!(
@@ -246,12 +260,16 @@ fn spawn(folder: &Path, variables: &[(&str, &str)]) -> (Child, [(SocketAddr, Str
     (child, [listener(), listener()])
 }
 
-fn exchange(address: SocketAddr, config: ClientConfig, request: &[u8]) -> std::io::Result<Answer> {
+fn dial(address: SocketAddr, config: ClientConfig) -> std::io::Result<Stream> {
     let name = ServerName::IpAddress(IpAddr::V4(Ipv4Addr::LOCALHOST).into());
     let connection = ClientConnection::new(Arc::new(config), name).map_err(std::io::Error::other)?;
     let socket = TcpStream::connect(address)?;
     socket.set_read_timeout(Some(ANSWER_TIME_MAX))?;
-    let mut stream = StreamOwned::new(connection, socket);
+    Ok(StreamOwned::new(connection, socket))
+}
+
+fn exchange(address: SocketAddr, config: ClientConfig, request: &[u8]) -> std::io::Result<Answer> {
+    let mut stream = dial(address, config)?;
     stream.write_all(request)?;
     let mut bytes = Vec::new();
     // A peer that closes without TLS's farewell has still answered, if the head says so.

@@ -10,3 +10,4 @@ mod harness;
 mod life;
 mod sdk;
 mod secrets;
+mod wake;
