@@ -31,4 +31,5 @@ pub mod jwt;
 pub mod register;
 pub mod secret_text;
 pub mod syncml;
+pub mod wake;
 pub mod xml;

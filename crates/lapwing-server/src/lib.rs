@@ -28,5 +28,6 @@ mod setup;
 mod store;
 mod sys;
 mod token;
+mod wake;
 
 pub use cli::main;

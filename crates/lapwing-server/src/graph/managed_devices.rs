@@ -119,7 +119,10 @@ pub(super) async fn rotate(call: Call, Path(id): Path<String>) -> Result<StatusC
     let id = ActionId::random(&mut os::rng());
     let change = RequestAction { device, id, life: ACTION_LIFE, record };
     match call.app.store.change(change).await? {
-        RequestOutcome::Queued => Ok(StatusCode::NO_CONTENT),
+        RequestOutcome::Queued => {
+            call.app.wake.wake(device);
+            Ok(StatusCode::NO_CONTENT)
+        }
         RequestOutcome::UnknownDevice => Err(unknown()),
         RequestOutcome::Disabled => Err(Fault::bad_request("The device is disabled.")),
         RequestOutcome::Full => {

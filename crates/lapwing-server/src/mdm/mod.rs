@@ -18,12 +18,12 @@ use crate::{
         fault::{Fault, Kind},
         request::Context,
     },
-    register::device_certificate,
     rules::{
         audit::{Activity, Actor},
         session,
     },
     store::{Contact, Contacted},
+    token::bearer,
 };
 
 pub(crate) fn routes() -> Router<Arc<App>> {
@@ -47,7 +47,7 @@ async fn manage(
     if !app.is_tenant(&tenant) {
         return Err(Fault::not_found("The tenant does not exist."));
     }
-    let device = device_certificate::caller(&app, &context)?;
+    let device = bearer::certified(&app, &context)?;
     if !is_syncml(&headers) {
         return Err(Fault::new(Kind::UnsupportedMediaType, "The body must be SyncML in XML."));
     }
@@ -64,7 +64,7 @@ async fn manage(
     crate::failpoint::reach("manage-before-answer");
     let actions = actions.into_iter().map(|row| (row.number, row.action));
     let work = session::work(context.at, &heard, is_named, actions);
-    let source = format!("{}/lapwing/v1/{}/manage", app.url, app.meta.tenant);
+    let source = format!("{}/lapwing/v1/{}/manage", app.device_url, app.meta.tenant);
     let source = source.parse().map_err(|_| Fault::unavailable())?;
     let answer = syncml::encode(&session::answer(&message, &source, &work));
     Ok(([(header::CONTENT_TYPE, HeaderValue::from_static(syncml::MEDIA_TYPE))], answer).into_response())

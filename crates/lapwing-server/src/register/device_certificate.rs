@@ -4,11 +4,7 @@ use lapwing_core::types::{DeviceId, FileTime, Guid, TenantId};
 use lapwing_proto::register::{OID_DEVICE_ID, OID_TENANT_ID, parse_guid_extension};
 use x509_parser::prelude::{ASN1Time, FromDer as _, X509Certificate};
 
-use crate::{
-    app::App,
-    http::{fault::Fault, request::Context},
-    token::bearer::unauthenticated,
-};
+use crate::app::App;
 
 /// A device certificate whose checks all passed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,12 +25,6 @@ pub(crate) enum DeviceCertificateError {
     Validity,
     #[error("the certificate is not a device's of this tenant")]
     Names,
-}
-
-/// The device whose certificate the handshake of this connection has proved.
-pub(crate) fn caller(app: &App, context: &Context) -> Result<DeviceId, Fault> {
-    let certificate = context.peer.certificate.as_ref().ok_or_else(unauthenticated)?;
-    parse(app, certificate, context.at).map(|certificate| certificate.device).map_err(|_| unauthenticated())
 }
 
 /// Checks signature, validity, purpose, and that name, device id and tenant agree.

@@ -329,6 +329,18 @@ async fn save(transaction: &mut Transaction<'_>, row: &ActionRow) -> Result<(), 
 }
 
 impl Store {
+    /// Whether an action waits for the device.
+    pub(crate) async fn has_pending(&self, device: DeviceId, now: FileTime) -> Result<bool, StoreError> {
+        let found: Option<i64> = sqlx::query_scalar(
+            "SELECT 1 FROM action WHERE device = ? AND state = 'pending' AND expires > ? LIMIT 1",
+        )
+        .bind(blob(device.0))
+        .bind(ticks(now))
+        .fetch_optional(&self.readers)
+        .await?;
+        Ok(found.is_some())
+    }
+
     /// The actions of a device, newest first, as they stand at `now`.
     pub(crate) async fn actions(
         &self,

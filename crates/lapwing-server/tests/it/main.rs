@@ -11,3 +11,4 @@ mod life;
 mod manage;
 mod sdk;
 mod secrets;
+mod wake;
