@@ -6,18 +6,22 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use lapwing_core::types::{DeviceId, FileTime};
+use lapwing_core::{
+    secret::Password,
+    types::{DeviceId, FileTime},
+};
 
 use crate::{
     config::{Limits, Origin},
     http::fault::Fault,
-    keys::Keyring,
+    keys::{Keyring, envelope::Binding, operator_password::Hasher},
     os::Monotonic,
     rules::{
         audit::{Activity, Actor, Record},
+        operator::OperatorName,
         rate::Buckets,
     },
-    store::{MetaRow, Note, Store},
+    store::{MetaRow, Note, PasswordRow, Store},
     token::nonce::Nonces,
 };
 
@@ -39,6 +43,7 @@ pub(crate) struct App {
     pub(crate) store: Store,
     pub(crate) nonces: Nonces,
     pub(crate) rates: Rates,
+    pub(crate) hasher: Hasher,
 }
 
 impl App {
@@ -50,6 +55,13 @@ impl App {
     /// Adds an entry to the audit log, durable before this returns.
     pub(crate) async fn note(&self, record: Record) -> Result<(), Fault> {
         Ok(self.store.change(Note(record)).await?)
+    }
+
+    /// The clear text of a stored password. To be recorded before it is shown.
+    pub(crate) fn open_password(&self, device: DeviceId, row: &PasswordRow) -> Result<Password, Fault> {
+        let (tenant, version, account) = (self.meta.tenant, row.held.version, &row.held.account);
+        let binding = Binding::Password { tenant, device, version, account };
+        Ok(self.keys.kek.open_password(&row.record, binding)?)
     }
 
     /// Records a refusal and returns it.
@@ -71,19 +83,40 @@ impl App {
     }
 }
 
-/// How often each address and each device has asked.
+/// Attempts to sign in, at once and then one a time, of one address and for one name. An attacker who knows a password
+/// has three codes of a million right at any time, and 720 attempts a day.
+const ADDRESS_SIGN_INS: u32 = 30;
+const ADDRESS_SIGN_IN_REFILL: Duration = Duration::from_secs(10);
+const NAME_SIGN_INS: u32 = 10;
+const NAME_SIGN_IN_REFILL: Duration = Duration::from_secs(120);
+
+/// How often each address, device and operator has asked.
 #[derive(Debug)]
 pub(crate) struct Rates {
     clock: Monotonic,
     addresses: Mutex<Buckets<IpAddr>>,
     devices: Mutex<Buckets<DeviceId>>,
+    sign_in_addresses: Mutex<Buckets<IpAddr>>,
+    sign_in_names: Mutex<Buckets<OperatorName>>,
 }
 
 impl Rates {
     pub(crate) fn new(limits: &Limits) -> Self {
         let addresses = Buckets::new(limits.address_burst, SECOND / limits.address_per_second.max(1));
         let devices = Buckets::new(limits.device_burst, HOUR / limits.device_per_hour.max(1));
-        Self { clock: Monotonic::start(), addresses: Mutex::new(addresses), devices: Mutex::new(devices) }
+        Self {
+            clock: Monotonic::start(),
+            addresses: Mutex::new(addresses),
+            devices: Mutex::new(devices),
+            sign_in_addresses: Mutex::new(Buckets::new(ADDRESS_SIGN_INS, ADDRESS_SIGN_IN_REFILL)),
+            sign_in_names: Mutex::new(Buckets::new(NAME_SIGN_INS, NAME_SIGN_IN_REFILL)),
+        }
+    }
+
+    /// Counts an attempt to sign in, by whatever proof, whether or not there is such an operator.
+    pub(crate) fn take_sign_in(&self, address: IpAddr, name: Option<OperatorName>) -> Result<(), Fault> {
+        self.take(&self.sign_in_addresses, address)?;
+        name.map_or(Ok(()), |name| self.take(&self.sign_in_names, name))
     }
 
     /// Counts a request of an address.

@@ -27,6 +27,7 @@ use crate::{
         serve::Server,
         tls::{self, Identity},
     },
+    keys::operator_password::Hasher,
     os, setup,
     store::bench::{Generated, device_id, version_of},
     token::{bearer, nonce::Nonces},
@@ -127,6 +128,7 @@ impl Tenant {
             store,
             nonces: Nonces::new(&mut os::rng()),
             rates: Rates::new(&unlimited(Limits::default())),
+            hasher: Hasher::new(&mut os::rng())?,
         };
         Ok(Self { app: Arc::new(app), account: ACCOUNT.parse()? })
     }

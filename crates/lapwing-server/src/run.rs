@@ -18,6 +18,7 @@ use crate::{
     admin,
     app::{App, Rates},
     config::Origin,
+    console,
     data::{Data, Opened},
     graph,
     http::{
@@ -25,6 +26,7 @@ use crate::{
         serve::Server,
         tls::{self, Identity},
     },
+    keys::operator_password::Hasher,
     os, register, setup,
     token::{self, nonce::Nonces},
 };
@@ -67,6 +69,7 @@ pub(crate) async fn run(data: &Data, listen: Option<SocketAddr>) -> anyhow::Resu
         store,
         nonces: Nonces::new(&mut os::rng()),
         rates: Rates::new(&config.limits),
+        hasher: Hasher::new(&mut os::rng())?,
     });
     let writer = writer.spawn();
     let stop = stop_signal()?;
@@ -90,6 +93,7 @@ fn router(app: Arc<App>) -> Router {
         .merge(token::routes())
         .merge(graph::routes())
         .merge(admin::routes())
+        .merge(console::routes())
         .fallback(async || Fault::not_found("There is nothing at this address."))
         .method_not_allowed_fallback(async || {
             Fault::new(Kind::MethodNotAllowed, "This address does not know this method.")
