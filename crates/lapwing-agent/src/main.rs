@@ -8,6 +8,7 @@
 //! half for the journal.
 #![deny(unsafe_code)]
 
+mod csp;
 mod exec;
 mod failpoint;
 mod log;

@@ -15,7 +15,7 @@ use tokio::{
 };
 
 use crate::{
-    exec::{Executor, memory},
+    exec::{Executor, ledger, memory},
     log, network,
     os::{self, Alarm},
     policy_source,
@@ -50,7 +50,8 @@ pub(crate) async fn run(root: Root) -> anyhow::Result<()> {
     tasks.spawn(policy_source::watch(root.clone(), tell.clone()));
     tasks.spawn(sleep::watch(root.clone(), tell));
 
-    let mut machine = Machine::new(os::now(), os::boot_id(), os::seed(), memory::load(&root));
+    let mut machine =
+        Machine::new(os::now(), os::boot_id(), os::seed(), memory::load(&root), ledger::load(&root));
     let mut waiting = Waiting::default();
     let mut lock = None;
     log::raise(&Event::Loaded);
@@ -62,6 +63,9 @@ pub(crate) async fn run(root: Root) -> anyhow::Result<()> {
             match action {
                 Action::Raise(event) => log::raise(&event),
                 Action::Answer(id, answer) => waiting.answer(id, answer),
+                // Not in the queue of actions, where a store may be under way: what is accepted is answered at once.
+                Action::Keep(ledger) => machine.handle(os::now(), Input::Kept(ledger::save(&root, &ledger))),
+                Action::Acknowledge(..) | Action::CallHome => {}
                 Action::ReadJournal { .. }
                 | Action::ReadPolicy { .. }
                 | Action::Connect { .. }

@@ -3,9 +3,10 @@
 use core::time::Duration;
 use std::{
     net::IpAddr,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
 };
 
+use aws_lc_rs::digest::{SHA256, digest};
 use lapwing_core::{
     secret::Password,
     types::{DeviceId, FileTime},
@@ -13,7 +14,7 @@ use lapwing_core::{
 
 use crate::{
     config::{Limits, Origin},
-    http::fault::Fault,
+    http::{fault::Fault, request::Peer},
     keys::{Keyring, envelope::Binding, operator_password::Hasher},
     os::Monotonic,
     rules::{
@@ -23,6 +24,7 @@ use crate::{
     },
     store::{MetaRow, Note, PasswordRow, Store},
     token::nonce::Nonces,
+    wake::Bus,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -34,6 +36,8 @@ pub(crate) struct App {
     pub(crate) origin: Origin,
     /// The origin as text, with the port bound.
     pub(crate) url: String,
+    /// Where devices are asked for their certificates, as text with the port bound.
+    pub(crate) device_url: String,
     pub(crate) meta: MetaRow,
     pub(crate) keys: Keyring,
     /// Whether TLS uses a certificate of our own authority, which enrolment tokens then name.
@@ -44,6 +48,8 @@ pub(crate) struct App {
     pub(crate) nonces: Nonces,
     pub(crate) rates: Rates,
     pub(crate) hasher: Hasher,
+    /// The way to devices that wait to be woken.
+    pub(crate) wake: Arc<dyn Bus>,
 }
 
 impl App {
@@ -90,11 +96,19 @@ const ADDRESS_SIGN_IN_REFILL: Duration = Duration::from_secs(10);
 const NAME_SIGN_INS: u32 = 10;
 const NAME_SIGN_IN_REFILL: Duration = Duration::from_secs(120);
 
+/// Where a request comes from.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Source {
+    Address(IpAddr),
+    /// SHA-256 of the certificate.
+    Certificate([u8; 32]),
+}
+
 /// How often each address, device and operator has asked.
 #[derive(Debug)]
 pub(crate) struct Rates {
     clock: Monotonic,
-    addresses: Mutex<Buckets<IpAddr>>,
+    sources: Mutex<Buckets<Source>>,
     devices: Mutex<Buckets<DeviceId>>,
     sign_in_addresses: Mutex<Buckets<IpAddr>>,
     sign_in_names: Mutex<Buckets<OperatorName>>,
@@ -102,11 +116,11 @@ pub(crate) struct Rates {
 
 impl Rates {
     pub(crate) fn new(limits: &Limits) -> Self {
-        let addresses = Buckets::new(limits.address_burst, SECOND / limits.address_per_second.max(1));
+        let sources = Buckets::new(limits.address_burst, SECOND / limits.address_per_second.max(1));
         let devices = Buckets::new(limits.device_burst, HOUR / limits.device_per_hour.max(1));
         Self {
             clock: Monotonic::start(),
-            addresses: Mutex::new(addresses),
+            sources: Mutex::new(sources),
             devices: Mutex::new(devices),
             sign_in_addresses: Mutex::new(Buckets::new(ADDRESS_SIGN_INS, ADDRESS_SIGN_IN_REFILL)),
             sign_in_names: Mutex::new(Buckets::new(NAME_SIGN_INS, NAME_SIGN_IN_REFILL)),
@@ -119,9 +133,18 @@ impl Rates {
         name.map_or(Ok(()), |name| self.take(&self.sign_in_names, name))
     }
 
-    /// Counts a request of an address.
-    pub(crate) fn take_address(&self, address: IpAddr) -> Result<(), Fault> {
-        self.take(&self.addresses, address)
+    /// Counts a request: of its device if that has shown a certificate, else of its address, for many devices may
+    /// share one.
+    pub(crate) fn take_request(&self, peer: &Peer) -> Result<(), Fault> {
+        let source = match &peer.certificate {
+            Some(certificate) => {
+                let mut sha256 = [0; 32];
+                sha256.copy_from_slice(digest(&SHA256, certificate).as_ref());
+                Source::Certificate(sha256)
+            }
+            None => Source::Address(peer.address),
+        };
+        self.take(&self.sources, source)
     }
 
     /// Counts a store of a device.

@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::collections::BTreeMap;
 
 use lapwing_core::{
-    agent::{Machine, Memory, Plan, PlanRules, PolicyRead, Verdict},
+    agent::{Ledger, Machine, Memory, Plan, PlanRules, PolicyRead, Verdict},
     policy::{PassphraseLength, PasswordAgeDays, PasswordComplexity, PasswordLength},
     root_half::Journal,
     types::{AccountName, BootId, BootTime, Guid, Now, PasswordVersion, RunId, Uid},
@@ -30,8 +30,9 @@ pub(crate) enum Power {
 pub(crate) struct Device {
     pub(crate) disks: Disks,
     pub(crate) memory: File<Memory>,
+    pub(crate) ledger: File<Ledger>,
     /// A state of the disks that the host may go back to.
-    pub(crate) snapshot: Option<Box<(Disks, File<Memory>)>>,
+    pub(crate) snapshot: Option<Box<Snapshot>>,
     /// How far the wall clock is ahead, in microseconds.
     pub(crate) wall_offset: i64,
     pub(crate) booted: Time,
@@ -57,6 +58,14 @@ pub(crate) struct Device {
     /// When the next timer fires that is in the queue.
     pub(crate) timer: Option<Time>,
     pub(crate) watch: Watch,
+}
+
+/// What a host can be restored from.
+#[derive(Debug, Clone)]
+pub(crate) struct Snapshot {
+    pub(crate) disks: Disks,
+    pub(crate) memory: File<Memory>,
+    pub(crate) ledger: File<Ledger>,
 }
 
 /// The policy of one host.
@@ -143,6 +152,7 @@ impl Device {
                 is_locked: false,
             },
             memory: File::new(Memory::default()),
+            ledger: File::new(Ledger::default()),
             snapshot: None,
             wall_offset: 0,
             booted: Time(0),

@@ -5,7 +5,7 @@ use core::time::Duration;
 use lapwing_core::agent::{DirectoryFault, Input, Request, RequestId};
 
 use crate::{
-    device::{ACCOUNTS, Device, Policy, Power, account_name},
+    device::{ACCOUNTS, Device, Policy, Power, Snapshot, account_name},
     disk::{File, Fuse},
     faults::Fault,
     time::{DAY, HOUR, MINUTE, SECOND, Time, micros},
@@ -296,17 +296,22 @@ impl World {
     fn restore_host(&mut self, index: usize) {
         let device = &mut self.devices[index];
         let Some(snapshot) = device.snapshot.take() else {
-            device.snapshot = Some(Box::new((device.disks.clone(), device.memory.clone())));
+            device.snapshot = Some(Box::new(Snapshot {
+                disks: device.disks.clone(),
+                memory: device.memory.clone(),
+                ledger: device.ledger.clone(),
+            }));
             return;
         };
         if device.power != Power::Off {
             self.cut_power(index);
         }
         let device = &mut self.devices[index];
-        let (disks, memory) = *snapshot;
+        let Snapshot { disks, memory, ledger } = *snapshot;
         device.disks.journal = disks.journal;
         device.disks.accounts = disks.accounts;
         device.memory = memory;
+        device.ledger = ledger;
         device.watch.reset_at = None;
         // What it had sent and forgotten may still land.
         self.outside_fault(index, 3 * HOUR);
@@ -346,6 +351,7 @@ impl World {
         let mut clone = Device::new(original.record, original.policy);
         clone.disks = original.disks.clone();
         clone.memory = original.memory.clone();
+        clone.ledger = original.ledger.clone();
         clone.was_cloned = true;
         self.devices.push(clone);
         let device = self.devices.len() - 1;

@@ -114,6 +114,20 @@ impl World {
                     device.memory.replace(memory, &mut Fuse::default()).expect("a fuse that never blows");
                 }
             }
+            Action::Keep(ledger) => {
+                let device = &mut self.devices[index];
+                let kept = if device.disks.is_full {
+                    Err("the disk is full".to_owned())
+                } else {
+                    device.ledger.replace(ledger, &mut Fuse::default()).expect("a fuse that never blows");
+                    Ok(())
+                };
+                let now = device.now(self.now);
+                if let Some(agent) = self.agent(index) {
+                    agent.machine.handle(now, Input::Kept(kept));
+                }
+            }
+            Action::Acknowledge(..) | Action::CallHome => {}
             Action::Answer(id, answer) => self.on_answer(index, id.0, answer.result),
         }
     }

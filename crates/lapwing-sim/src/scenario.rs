@@ -95,6 +95,11 @@ impl Bug {
             Self::Core(Mutant::ClearTextSleeps) => "clear-text-sleeps",
             Self::Core(Mutant::JoinsAfterStore) => "joins-after-store",
             Self::Core(Mutant::RequestForgotten) => "request-forgotten",
+            Self::Core(Mutant::ActionNotSaved) => "action-not-saved",
+            Self::Core(Mutant::ActionTwice) => "action-twice",
+            Self::Core(Mutant::ActionUnbound) => "action-unbound",
+            Self::Core(Mutant::ActionJoinsResend) => "action-joins-resend",
+            Self::Core(Mutant::ActionNotRepeated) => "action-not-repeated",
             Self::JournalNotSynced => "journal-not-synced",
             Self::JournalInTwoFiles => "journal-in-two-files",
             Self::HistoryFromTheWrongEnd => "history-from-the-wrong-end",
@@ -123,7 +128,15 @@ impl Bug {
                 | Mutant::UnreachableIsRefusal,
             ) => Invariant::Prompt,
             Self::Core(Mutant::ClearTextKept | Mutant::ClearTextSleeps) => Invariant::Secret,
-            Self::Core(Mutant::JoinsAfterStore | Mutant::RequestForgotten) => Invariant::Answered,
+            Self::Core(
+                Mutant::JoinsAfterStore
+                | Mutant::RequestForgotten
+                | Mutant::ActionNotSaved
+                | Mutant::ActionTwice
+                | Mutant::ActionUnbound
+                | Mutant::ActionJoinsResend
+                | Mutant::ActionNotRepeated,
+            ) => Invariant::Answered,
         }
     }
 

@@ -367,7 +367,8 @@ impl World {
             return;
         }
         let now = device.now(self.now);
-        let machine = Machine::new(now, device.boot_id(index), seed, device.memory.read().clone());
+        let (memory, ledger) = (device.memory.read().clone(), device.ledger.read().clone());
+        let machine = Machine::new(now, device.boot_id(index), seed, memory, ledger);
         device.agent = Some(Box::new(Agent {
             machine,
             run,
@@ -411,6 +412,7 @@ impl World {
             device.disks.journal.lose_power(chance),
             device.disks.accounts.lose_power(chance),
             device.memory.lose_power(chance),
+            device.ledger.lose_power(chance),
         ];
         self.stats.writes_lost += lost.iter().map(|lost| u64::from(*lost)).sum::<u64>();
         let wait = self.chance.spread(20 * SECOND, DAY);

@@ -1,5 +1,6 @@
 //! Performs the machine's actions: each once, each with one outcome, each within a deadline.
 
+pub(crate) mod ledger;
 pub(crate) mod memory;
 
 mod directory;
@@ -112,7 +113,11 @@ impl Executor {
                 None
             }
             // The loop does these itself.
-            Action::Raise(_) | Action::Answer(..) => None,
+            Action::Raise(_)
+            | Action::Answer(..)
+            | Action::Keep(_)
+            | Action::Acknowledge(..)
+            | Action::CallHome => None,
         }
     }
 
@@ -131,7 +136,7 @@ async fn until<T>(cut: impl Future<Output = ()>, call: impl Future<Output = T>) 
 }
 
 /// An error and what it rests on, in one line.
-fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     std::iter::successors(Some(error), |error| error.source())
         .map(ToString::to_string)
         .collect::<Vec<_>>()

@@ -58,7 +58,7 @@ impl Jitter {
     }
 
     /// `around` shortened by up to a fifth, so that a fleet does not move in step.
-    pub(super) fn shorten(&mut self, around: Duration) -> Duration {
+    pub(crate) fn shorten(&mut self, around: Duration) -> Duration {
         let millis = u64::try_from(around.as_millis()).unwrap_or(u64::MAX);
         Duration::from_millis(millis - self.below(millis / 5 + 1))
     }

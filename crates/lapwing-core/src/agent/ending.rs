@@ -32,6 +32,8 @@ impl Machine {
     /// Ends the cycle and plans the next attempt: nothing ends silently.
     pub(super) fn fail(&mut self, now: Now, mut cycle: Box<Cycle>, failure: Failure) {
         self.raise(&mut cycle, Event::ProcessingFailed { hr: failure.hresult });
+        let is_definite = failure.patience == Patience::Refused;
+        self.note_failed_actions(now, &mut cycle, failure.hresult, failure.event, is_definite);
         self.note_failed_reset(now, &mut cycle, self.backoff.failures(), failure.hresult);
         if self.last_failure == Some(failure.event) {
             // What a mere retry held back has all been said before.

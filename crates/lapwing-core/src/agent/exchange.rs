@@ -7,13 +7,14 @@ use core::time::Duration;
 
 use super::{
     journal::Journal,
+    ledger::{ActionStatus, Ledger},
     memory::Memory,
     plan::{Plan, PolicyRead},
 };
 use crate::{
     event::{Event, Hresult},
     fault::Fault,
-    types::{AccountName, DirectoryId, PasswordVersion, RecordId, Replica, Uid, WallTime},
+    types::{AccountName, ActionId, DirectoryId, PasswordVersion, RecordId, Replica, Uid, WallTime},
 };
 
 /// What the machine is told.
@@ -23,6 +24,13 @@ pub enum Input {
     Timer,
     /// Somebody asks for something; answered by exactly one [`Action::Answer`].
     Request(RequestId, Request),
+    /// Device management asks for a rotation; answered by one [`Action::Acknowledge`] once that is saved. What comes again
+    /// before it is answered shares the answer.
+    Ordered(ActionId),
+    /// The server has confirmed to have heard that an action stands like this.
+    Confirmed(ActionId, ActionStatus),
+    /// The oldest [`Action::Keep`] without an answer has been performed; or why not, for people.
+    Kept(Result<(), String>),
     /// The policy's sources may have changed.
     PolicyChanged,
     /// The network changed: the directory may be reachable again.
@@ -120,6 +128,25 @@ pub enum Action {
     Answer(RequestId, Answer),
     /// Keep this for the next start of the agent. Has no outcome.
     Remember(Memory),
+    /// Save this durably before any later action. Answered by [`Input::Kept`], whatever else is under way.
+    Keep(Ledger),
+    /// Answer device management about an action. Has no outcome.
+    Acknowledge(ActionId, Acceptance),
+    /// Have the server told how actions stand. Has no outcome.
+    CallHome,
+}
+
+/// What device management is answered when it asks for a rotation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Acceptance {
+    /// It is saved and will be satisfied.
+    Open,
+    /// It has been satisfied before.
+    Satisfied,
+    /// Too many are open.
+    Full,
+    /// It could not be saved, so it is as if it had never come.
+    NotSaved,
 }
 
 /// One send of a password to the directory.

@@ -4,9 +4,11 @@ use core::time::Duration;
 use std::collections::{BTreeSet, VecDeque};
 
 use super::{
+    actions::Keeping,
     backoff::{Backoff, Jitter},
     cycle::{Cycle, Step},
     exchange::{Action, Answer, AnswerResult, Input, Prepared, Request, RequestId},
+    ledger::Ledger,
     memory::Memory,
     plan::Cause,
     report::Report,
@@ -27,6 +29,11 @@ pub struct Machine {
     pub(super) backoff: Backoff,
     pub(super) boot_id: BootId,
     pub(super) memory: Memory,
+    pub(super) ledger: Ledger,
+    /// What waits for the ledger to be saved, in the order of saving.
+    pub(super) keeping: VecDeque<Keeping>,
+    /// Up to when actions that became late have been told of.
+    pub(super) late_told: BootTime,
     /// Whether the root half knows this run.
     pub(super) begun: bool,
     pub(super) cycle: Option<Box<Cycle>>,
@@ -57,7 +64,7 @@ pub struct Machine {
 impl Machine {
     /// A machine that starts its first cycle at once.
     #[must_use]
-    pub fn new(now: Now, boot_id: BootId, seed: u64, memory: Memory) -> Self {
+    pub fn new(now: Now, boot_id: BootId, seed: u64, memory: Memory, ledger: Ledger) -> Self {
         let memory = memory.resumed(now, boot_id);
         Self {
             boot_id,
@@ -79,6 +86,9 @@ impl Machine {
             last_failure: None,
             report: Report::new(memory.last_rotation),
             memory,
+            ledger: ledger.resumed(now, boot_id),
+            keeping: VecDeque::new(),
+            late_told: now.boot,
             actions: VecDeque::new(),
         }
     }
@@ -86,9 +96,13 @@ impl Machine {
     /// Takes in what has happened.
     pub fn handle(&mut self, now: Now, input: Input) {
         self.stay_awake(now);
+        self.note_late_actions(now);
         match input {
             Input::Timer => self.forget_if_due(now),
             Input::Request(id, request) => self.take_request(id, request),
+            Input::Ordered(id) => self.on_ordered(now, id),
+            Input::Confirmed(id, status) => self.on_confirmed(id, status),
+            Input::Kept(kept) => self.on_kept(now, kept),
             Input::PolicyChanged => {
                 self.causes.insert(Cause::PolicyChange);
             }
@@ -169,6 +183,7 @@ impl Machine {
             (cycle.causes.contains(&Cause::Administrator) && !asked, Event::CycleByAdministrator),
             (cycle.causes.contains(&Cause::PolicyChange), Event::CycleByPolicyChange),
             (asked, Event::ResetRequested),
+            (cycle.causes.contains(&Cause::Management), Event::MdmRequested),
             (cycle.causes.contains(&Cause::PostAuthentication), Event::PostAuthRequested),
         ];
         for (_, event) in announced.into_iter().filter(|(applies, _)| *applies) {
@@ -183,10 +198,14 @@ impl Machine {
     }
 
     /// Waits for the outcome of `action` in `step`.
-    pub(super) fn go(&mut self, mut cycle: Box<Cycle>, step: Step, action: Action) {
+    pub(super) fn go(&mut self, cycle: Box<Cycle>, step: Step, action: Action) {
+        self.wait_in(cycle, step);
+        self.actions.push_back(action);
+    }
+
+    pub(super) fn wait_in(&mut self, mut cycle: Box<Cycle>, step: Step) {
         cycle.step = step;
         self.cycle = Some(cycle);
-        self.actions.push_back(action);
     }
 
     pub(super) const fn is_working(&self) -> bool {

@@ -92,6 +92,8 @@ pub enum Cause {
     AccountChange,
     /// The grace period after a use of the account is over.
     PostAuthentication,
+    /// Device management asked for a rotation.
+    Management,
 }
 
 /// Why the password has to be changed.
@@ -121,6 +123,8 @@ pub enum Reason {
     Used,
     /// A change was begun and nobody knows where it stopped: a send of it may still land.
     Unfinished,
+    /// Device management asked for it.
+    ManagementRequest,
 }
 
 impl Reason {
@@ -140,6 +144,7 @@ impl Reason {
             Self::AdministratorRequest => 0x20_0000,
             Self::Unfinished => 0x40_0000,
             Self::Used => 0x80_0000,
+            Self::ManagementRequest => 0x100_0000,
         }
     }
 }
@@ -158,6 +163,7 @@ impl fmt::Display for Reason {
             Self::AccountDrifted => "the account's password had been changed by somebody else",
             Self::AdministratorRequest => "an administrator asked for it",
             Self::Used => "the account was used, and the grace period after that is over",
+            Self::ManagementRequest => "device management asked for it",
             Self::Unfinished => "a change that was begun has not been finished",
         })
     }

@@ -44,6 +44,10 @@ guid_newtype! {
     RunId
 }
 guid_newtype! {
+    /// Names one press of a button: a rotation that device management asks for.
+    ActionId
+}
+guid_newtype! {
     /// The tenant: one directory of devices on Entra ID or a `lapwing-server`.
     TenantId
 }

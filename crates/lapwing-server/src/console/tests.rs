@@ -30,6 +30,7 @@ use crate::{
     setup::{Wish, set_up},
     store::{CreateOperator, FinishSetUp, OpenSession, PassSecondFactor, Proof},
     token::nonce::Nonces,
+    wake::Lines,
 };
 
 const URL: &str = "https://laps.example";
@@ -61,6 +62,7 @@ impl World {
         let app = App {
             origin: Origin::parse(URL).unwrap(),
             url: URL.to_owned(),
+            device_url: URL.to_owned(),
             meta,
             keys,
             own_authority: true,
@@ -69,6 +71,7 @@ impl World {
             nonces: Nonces::new(&mut os::rng()),
             rates: Rates::new(&limits),
             hasher: Hasher::new(&mut os::rng()).unwrap(),
+            wake: Arc::new(Lines::new(1)),
         };
         Self { app: Arc::new(app), now: os::now(), step: 1, _folder: folder }
     }

@@ -5,6 +5,7 @@ mod batch;
 mod credentials;
 mod devices;
 mod filter;
+mod managed_devices;
 mod page;
 mod policy;
 
@@ -30,6 +31,8 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/$batch", post(batch::batch))
         .route("/devices", get(devices::list))
         .route("/devices/{id}", get(devices::get))
+        .route("/devicemanagement/manageddevices", get(managed_devices::list))
+        .route("/devicemanagement/manageddevices/{id}", get(managed_devices::get))
         .route("/auditlogs/directoryaudits", get(audits::list))
         .route("/policies/deviceregistrationpolicy", get(policy::read).put(policy::write));
     for collection in ["/directory/devicelocalcredentials", "/devicelocalcredentials"] {
@@ -38,7 +41,11 @@ pub(crate) fn routes() -> Router<Arc<App>> {
             .route(&format!("{collection}/$count"), get(credentials::count))
             .route(&format!("{collection}/{{id}}"), get(credentials::get));
     }
-    Router::new().nest("/v1.0", version.clone()).nest("/beta", version)
+    let beta = version.clone().route(
+        "/devicemanagement/manageddevices/{id}/rotatelocaladminpassword",
+        post(managed_devices::rotate),
+    );
+    Router::new().nest("/v1.0", version).nest("/beta", beta)
 }
 
 /// One page of a collection, with the link to the next.

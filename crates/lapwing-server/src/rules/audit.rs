@@ -65,6 +65,11 @@ pub(crate) enum Activity {
     ChangePolicy,
     ReplaceKey,
     RefuseRequest,
+    RequestRotation,
+    CancelAction,
+    AcceptAction,
+    FinishAction,
+    ManageDevice,
 }
 
 impl Activity {
@@ -96,6 +101,11 @@ impl Activity {
             Self::ChangePolicy => "Set device registration policy",
             Self::ReplaceKey => "Replace key-encryption key",
             Self::RefuseRequest => "Refuse request",
+            Self::RequestRotation => "Rotate local administrator password",
+            Self::CancelAction => "Cancel device action",
+            Self::AcceptAction => "Accept device action",
+            Self::FinishAction => "Finish device action",
+            Self::ManageDevice => "Manage device",
         }
     }
 }

@@ -6,4 +6,5 @@ pub(crate) mod fleet;
 pub(crate) mod history;
 pub(crate) mod operator;
 pub(crate) mod rate;
+pub(crate) mod session;
 pub(crate) mod sign_in;

@@ -23,6 +23,7 @@ pub(crate) struct DeviceRow {
     pub(crate) enabled: bool,
     pub(crate) created: FileTime,
     pub(crate) is_deleted: bool,
+    pub(crate) last_contact: Option<FileTime>,
 }
 
 /// A password held, without the password.
@@ -145,6 +146,7 @@ impl DeviceRow {
             os_version: row.try_get("os_version")?,
             enabled: row.try_get("enabled")?,
             created: time(row, "created")?,
+            last_contact: time_or_null(row, "last_contact")?,
             is_deleted: row.try_get::<Option<i64>, _>("deleted")?.is_some(),
         })
     }

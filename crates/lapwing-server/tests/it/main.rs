@@ -8,5 +8,7 @@ mod garbage;
 mod graph;
 mod harness;
 mod life;
+mod manage;
 mod sdk;
 mod secrets;
+mod wake;
