@@ -1,4 +1,4 @@
-//! One device: its state, what is stored of it, what was done to it, and what can be done.
+//! One device: its state, what is stored of it, what was done to it.
 
 use askama::Template;
 use axum::response::Response;
@@ -6,23 +6,17 @@ use lapwing_core::types::DeviceId;
 
 use super::{
     page::{Mark, Moment, Shell},
+    rotation::Rotations,
     visit::{Visit, see_other},
 };
 use crate::{
-    app::App,
-    http::fault::{Fault, Kind},
-    rules::{
-        access::Act,
-        audit::{Activity, Actor},
-        fleet::FleetState,
-    },
+    http::fault::Fault,
+    rules::{access::Act, audit::Activity, fleet::FleetState},
     store::{AuditQuery, DeviceRow, EnableDevice, HeldRow},
 };
 
 /// How many entries of the audit log stand on a device's page.
 const AUDIT_LEN: u32 = 10;
-/// Whether [`start_rotation`] can do anything yet; the button waits for it.
-const ROTATION_IS_AVAILABLE: bool = false;
 
 #[derive(Template)]
 #[template(path = "device.html")]
@@ -31,6 +25,8 @@ struct Page {
     device: DeviceRow,
     mark: Option<Mark>,
     created: Moment,
+    last_contact: Option<Moment>,
+    rotations: Rotations,
     passwords: Option<Vec<Stored>>,
     entries: Option<Vec<super::audit::Row>>,
     may_reveal: bool,
@@ -67,8 +63,10 @@ pub(super) async fn page(visit: Visit) -> Result<Response, Fault> {
         shell: visit.shell("Device"),
         mark: is_there.then(|| Mark(FleetState::of(device.enabled, expiry, now))),
         created: Moment { at: device.created, now },
+        last_contact: device.last_contact.map(|at| Moment { at, now }),
+        rotations: Rotations::of(&visit, device.id).await?,
         may_reveal: visit.may(Act::ReadPassword) && !held.is_empty(),
-        may_rotate: visit.may(Act::Rotate) && is_there && ROTATION_IS_AVAILABLE,
+        may_rotate: visit.may(Act::Rotate) && is_there && device.enabled,
         may_administer: visit.may(Act::Administer) && is_there,
         device,
         passwords,
@@ -117,17 +115,9 @@ pub(super) async fn enable(visit: Visit) -> Result<Response, Fault> {
     let mut record = visit.record(Activity::ChangeDevice, &device.to_string());
     record.detail = format!("enabled {enabled}");
     let changed = visit.app.store.change(EnableDevice { device, enabled, record }).await?;
-    changed.ok_or_else(|| Fault::not_found("There is no device with this id."))?;
+    let row = changed.ok_or_else(|| Fault::not_found("There is no device with this id."))?;
+    if !row.enabled {
+        visit.app.wake.end(device);
+    }
     Ok(see_other(&format!("/console/devices/{device}")))
-}
-
-pub(super) async fn rotate(visit: Visit) -> Result<Response, Fault> {
-    let device: DeviceId = visit.param("id")?;
-    start_rotation(&visit.app, device, visit.actor()).await?;
-    Ok(see_other(&format!("/console/devices/{device}")))
-}
-
-/// Puts a rotation of the device into its queue.
-async fn start_rotation(_app: &App, _device: DeviceId, _actor: Actor) -> Result<(), Fault> {
-    Err(Fault::new(Kind::Unavailable, "Rotation from the console is not available yet."))
 }

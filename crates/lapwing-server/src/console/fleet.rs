@@ -58,6 +58,7 @@ struct Row {
     mark: Mark,
     stored: Option<Moment>,
     expiry: Option<Moment>,
+    last_contact: Option<Moment>,
 }
 
 pub(super) async fn page(visit: Visit) -> Result<Response, Fault> {
@@ -113,6 +114,7 @@ fn shown(row: FleetRow, visit: &Visit) -> Row {
         mark: Mark(row.state(now)),
         stored: row.stored.map(|at| Moment { at, now }),
         expiry: row.expiry.map(|at| Moment { at, now }),
+        last_contact: row.last_contact.map(|at| Moment { at, now }),
         name: row.name,
     }
 }

@@ -17,6 +17,7 @@ mod operators;
 mod page;
 mod phonetic;
 mod reveal;
+mod rotation;
 mod second_factor;
 mod set_up;
 mod sign_in;
@@ -116,7 +117,9 @@ static ROUTES: &[Route] = routes! {
     GET "/console/fleet" May(Act::ReadManagedDevices), Plain, fleet::page;
     GET "/console/fleet/numbers" May(Act::ReadManagedDevices), Live, fleet::numbers;
     GET "/console/devices/{id}" May(Act::ReadManagedDevices), Plain, device::page;
-    POST "/console/devices/{id}/rotate" May(Act::Rotate), Plain, device::rotate;
+    GET "/console/devices/{id}/rotations" May(Act::ReadManagedDevices), Live, rotation::list;
+    POST "/console/devices/{id}/rotations" May(Act::Rotate), Plain, rotation::rotate;
+    POST "/console/devices/{id}/rotations/{action}/cancel" May(Act::Rotate), Plain, rotation::cancel;
     POST "/console/devices/{id}/enabled" May(Act::Administer), Plain, device::enable;
     GET "/console/devices/{id}/reveal" May(Act::ReadManagedDevices), Plain, reveal::back;
     POST "/console/devices/{id}/reveal" May(Act::ReadPassword), Fresh, reveal::reveal;

@@ -71,7 +71,7 @@ impl World {
             nonces: Nonces::new(&mut os::rng()),
             rates: Rates::new(&limits),
             hasher: Hasher::new(&mut os::rng()).unwrap(),
-            wake: Arc::new(Lines::new(1)),
+            wake: Arc::new(Lines::new(core::num::NonZero::<u32>::MIN)),
         };
         Self { app: Arc::new(app), now: os::now(), step: 1, _folder: folder }
     }

@@ -5,7 +5,7 @@ use sqlx::{QueryBuilder, Row as _, Sqlite, sqlite::SqliteRow};
 
 use super::{
     Store, StoreError,
-    row::{blob, guid, time_or_zero},
+    row::{blob, guid, time_or_null, time_or_zero},
 };
 use crate::rules::fleet::{AGE_BOUNDS, FleetState, ages};
 
@@ -44,6 +44,7 @@ pub(crate) struct FleetRow {
     pub(crate) enabled: bool,
     pub(crate) stored: Option<FileTime>,
     pub(crate) expiry: Option<FileTime>,
+    pub(crate) last_contact: Option<FileTime>,
 }
 
 impl FleetRow {
@@ -54,6 +55,7 @@ impl FleetRow {
             enabled: row.try_get("enabled")?,
             stored: time_or_zero(row, "stored")?,
             expiry: time_or_zero(row, "expiry")?,
+            last_contact: time_or_null(row, "last_contact")?,
         })
     }
 
@@ -78,29 +80,34 @@ pub(crate) type Ages = [u64; AGE_BOUNDS.len() + 1];
 
 impl Store {
     pub(crate) async fn fleet(&self, query: &FleetQuery) -> Result<Vec<FleetRow>, StoreError> {
-        let mut sql: QueryBuilder<Sqlite> =
-            QueryBuilder::new("SELECT device, name, enabled, stored, expiry FROM fleet WHERE 1");
+        // The fleet first: its indexes give the order, so that only a page's devices are looked up.
+        let mut sql: QueryBuilder<Sqlite> = QueryBuilder::new(
+            "SELECT f.device, f.name, f.enabled, f.stored, f.expiry, d.last_contact
+             FROM fleet f CROSS JOIN device d ON d.id = f.device WHERE 1",
+        );
         if let Ok(device) = query.search.parse::<DeviceId>() {
-            sql.push(" AND device = ").push_bind(blob(device.0));
+            sql.push(" AND f.device = ").push_bind(blob(device.0));
         } else if !query.search.is_empty() {
-            sql.push(" AND name LIKE ").push_bind(contains(&query.search)).push(" ESCAPE '\\'");
+            sql.push(" AND f.name LIKE ").push_bind(contains(&query.search)).push(" ESCAPE '\\'");
         }
         if let Some(state) = query.state {
             let expiries = state.expiries(query.now);
-            sql.push(" AND enabled = ").push_bind(state.is_enabled());
-            sql.push(" AND expiry >= ").push_bind(column(expiries.start));
-            sql.push(" AND expiry < ").push_bind(column(expiries.end));
+            sql.push(" AND f.enabled = ").push_bind(state.is_enabled());
+            sql.push(" AND f.expiry >= ").push_bind(column(expiries.start));
+            sql.push(" AND f.expiry < ").push_bind(column(expiries.end));
         }
         if let Some(after) = &query.after {
             match query.order {
-                FleetOrder::Name => sql.push(" AND (name, device) > (").push_bind(after.name.clone()),
-                FleetOrder::Expiry => sql.push(" AND (expiry, device) > (").push_bind(column(after.expiry)),
+                FleetOrder::Name => sql.push(" AND (f.name, f.device) > (").push_bind(after.name.clone()),
+                FleetOrder::Expiry => {
+                    sql.push(" AND (f.expiry, f.device) > (").push_bind(column(after.expiry))
+                }
             };
             sql.push(", ").push_bind(blob(after.device.0)).push(")");
         }
         sql.push(match query.order {
-            FleetOrder::Name => " ORDER BY name, device LIMIT ",
-            FleetOrder::Expiry => " ORDER BY expiry, device LIMIT ",
+            FleetOrder::Name => " ORDER BY f.name, f.device LIMIT ",
+            FleetOrder::Expiry => " ORDER BY f.expiry, f.device LIMIT ",
         });
         sql.push_bind(query.len_max);
         let rows = sql.build().fetch_all(&self.readers).await?;
