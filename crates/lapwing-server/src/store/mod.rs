@@ -8,11 +8,14 @@ pub(crate) mod bench;
 mod change;
 mod device;
 mod directory;
+mod fleet;
+mod operator;
 mod password;
 mod read;
 mod rekey;
 mod row;
 mod schema;
+mod session;
 mod writer;
 
 use std::path::Path;
@@ -29,10 +32,15 @@ pub(crate) use self::{
     directory::{
         ChangeClient, CreateClient, CreateToken, DeleteClient, DeleteToken, Initialise, Note, SetPolicy,
     },
+    fleet::{Ages, Coverage, FleetKey, FleetOrder, FleetQuery, FleetRow},
+    operator::{ChangeOperator, CreateLink, CreateOperator, OperatorChange, OperatorOutcome, OperatorRow},
     password::{Form, StoreOutcome, StorePassword},
-    read::Window,
+    read::{AUDIT_STRETCH, AuditQuery, Window},
     rekey::Rekey,
     row::{ClientRow, CredentialRow, DeviceRow, HeldRow, MetaRow, PasswordRow, TokenRow},
+    session::{
+        EndSessions, FinishSetUp, OpenSession, PassSecondFactor, Proof, Sha256, SpendForm, TouchSession,
+    },
 };
 
 const BUSY_TIMEOUT: core::time::Duration = core::time::Duration::from_secs(10);
