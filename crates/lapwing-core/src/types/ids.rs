@@ -48,6 +48,10 @@ guid_newtype! {
     ActionId
 }
 guid_newtype! {
+    /// Names one rotation from its trigger to its end, whatever attempts that takes.
+    TraceId
+}
+guid_newtype! {
     /// The tenant: one directory of devices on Entra ID or a `lapwing-server`.
     TenantId
 }
