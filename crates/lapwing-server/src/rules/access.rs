@@ -31,6 +31,9 @@ roles! {
     AuditRead = "AuditLog.Read.All",
     PolicyRead = "Policy.Read.DeviceConfiguration",
     PolicyWrite = "Policy.ReadWrite.DeviceConfiguration",
+    ConfigurationRead = "DeviceManagementConfiguration.Read.All",
+    /// LAPS policies, the groups they are for, and the tags of devices.
+    ConfigurationWrite = "DeviceManagementConfiguration.ReadWrite.All",
     /// Enrolment tokens, clients, devices, the audit log.
     Administer = "Lapwing.Administer",
 }
@@ -64,6 +67,8 @@ pub(crate) enum Act {
     ReadAudit,
     ReadPolicy,
     WritePolicy,
+    ReadLapsPolicies,
+    WriteLapsPolicies,
     Administer,
 }
 
@@ -76,6 +81,8 @@ pub(crate) fn may(roles: &[Role], act: Act) -> bool {
         Act::ReadAudit => &[Role::AuditRead],
         Act::ReadPolicy => &[Role::PolicyRead, Role::PolicyWrite],
         Act::WritePolicy => &[Role::PolicyWrite],
+        Act::ReadLapsPolicies => &[Role::ConfigurationRead, Role::ConfigurationWrite],
+        Act::WriteLapsPolicies => &[Role::ConfigurationWrite],
         Act::Administer => &[Role::Administer],
     };
     sufficient.iter().any(|role| roles.contains(role))
@@ -96,8 +103,14 @@ mod tests {
 
     #[test]
     fn administration_does_not_include_reading() {
-        for act in [Act::ReadMetadata, Act::ReadPassword, Act::ReadAudit, Act::WritePolicy, Act::ReadDevices]
-        {
+        for act in [
+            Act::ReadMetadata,
+            Act::ReadPassword,
+            Act::ReadAudit,
+            Act::WritePolicy,
+            Act::ReadDevices,
+            Act::WriteLapsPolicies,
+        ] {
             assert!(!may(&[Role::Administer], act), "{act:?}");
         }
     }

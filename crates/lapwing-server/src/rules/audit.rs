@@ -52,6 +52,14 @@ pub(crate) enum Activity {
     ChangePolicy,
     ReplaceKey,
     RefuseRequest,
+    ReadLapsPolicy,
+    CreateLapsPolicy,
+    ChangeLapsPolicy,
+    DeleteLapsPolicy,
+    AssignLapsPolicy,
+    CreateGroup,
+    DeleteGroup,
+    TagDevice,
 }
 
 impl Activity {
@@ -75,6 +83,14 @@ impl Activity {
             Self::ChangePolicy => "Set device registration policy",
             Self::ReplaceKey => "Replace key-encryption key",
             Self::RefuseRequest => "Refuse request",
+            Self::ReadLapsPolicy => "Read LAPS policy",
+            Self::CreateLapsPolicy => "Add LAPS policy",
+            Self::ChangeLapsPolicy => "Update LAPS policy",
+            Self::DeleteLapsPolicy => "Delete LAPS policy",
+            Self::AssignLapsPolicy => "Assign LAPS policy",
+            Self::CreateGroup => "Add group",
+            Self::DeleteGroup => "Delete group",
+            Self::TagDevice => "Tag device",
         }
     }
 }

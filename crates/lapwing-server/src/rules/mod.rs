@@ -3,4 +3,5 @@
 pub(crate) mod access;
 pub(crate) mod audit;
 pub(crate) mod history;
+pub(crate) mod policy_assignment;
 pub(crate) mod rate;

@@ -2,12 +2,15 @@
 //!
 //! INVARIANT: a change is answered after its commit is durable, and each commits together with its audit entry.
 
+mod assignment;
 #[cfg(feature = "bench")]
 pub(crate) mod bench;
 mod change;
 mod device;
 mod directory;
+mod group;
 mod password;
+mod policy;
 mod read;
 mod rekey;
 mod row;
@@ -22,12 +25,17 @@ use sqlx::{
 };
 
 pub(crate) use self::{
+    assignment::GroupRow,
     change::{Change, Transaction},
     device::{DeleteDevice, EnableDevice, JoinDevice, JoinOutcome, NewDevice},
     directory::{
         ChangeClient, CreateClient, CreateToken, DeleteClient, DeleteToken, Initialise, Note, SetPolicy,
     },
+    group::{AssignOutcome, AssignPolicy, CreateGroup, DeleteGroup, DeleteGroupOutcome, TagDevice},
     password::{Form, StoreOutcome, StorePassword},
+    policy::{
+        CreatePolicy, DeletePolicy, Edit, EditOutcome, EditPolicy, PolicyContent, PolicyRow, PolicyVersionRow,
+    },
     read::Window,
     rekey::Rekey,
     row::{ClientRow, CredentialRow, DeviceRow, HeldRow, MetaRow, PasswordRow, TokenRow},

@@ -78,7 +78,7 @@ pub(crate) struct ClientRow {
 #[error("column {0} is damaged")]
 struct Damaged(&'static str);
 
-fn damaged(column: &'static str) -> sqlx::Error {
+pub(super) fn damaged(column: &'static str) -> sqlx::Error {
     sqlx::Error::Decode(Box::new(Damaged(column)))
 }
 

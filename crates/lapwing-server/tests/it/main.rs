@@ -8,5 +8,6 @@ mod garbage;
 mod graph;
 mod harness;
 mod life;
+mod policies;
 mod sdk;
 mod secrets;
