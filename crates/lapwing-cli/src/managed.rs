@@ -113,7 +113,7 @@ mod tests {
 
     fn keys(byte: u8) -> Announcement {
         let key = PinnedKey { id: Guid::from_bytes([1; 16]), public_key: [byte; 32] };
-        Announcement { password_age_days_min: 1, seal_key: key, receipt_key: key }
+        Announcement { password_age_days_min: 1, seal_key: key, receipt_key: key, management: None }
     }
 
     fn directory(byte: u8) -> DirectoryId {

@@ -162,6 +162,33 @@ pub struct DevicePatch {
 /// somebody who went on until there are none would never end.
 pub const AUDIT_PAGE_LEN: usize = 1000;
 
+/// One action of a device.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ActionInfo {
+    /// A GUID.
+    pub id: String,
+    /// `pending`, `accepted`, `failing`, `done`, `refused`, `cancelled` or `expired`.
+    pub state: String,
+    /// RFC 3339.
+    pub requested: String,
+    /// Who asked for it, as in the audit log.
+    pub requested_by: String,
+    /// When it ends unless the device has accepted it by then, RFC 3339.
+    pub expires: String,
+    /// When the state last changed, RFC 3339.
+    pub since: String,
+    /// Why it fails so far: the code that Windows would report.
+    #[serde(default)]
+    pub hresult: Option<String>,
+    /// The event on the device that says so.
+    #[serde(default)]
+    pub event: Option<u16>,
+    /// The version of the password that it ended in.
+    #[serde(default)]
+    pub version: Option<String>,
+}
+
 /// One entry of the audit log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuditEntry {

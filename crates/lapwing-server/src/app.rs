@@ -3,14 +3,15 @@
 use core::time::Duration;
 use std::{
     net::IpAddr,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
 };
 
+use aws_lc_rs::digest::{SHA256, digest};
 use lapwing_core::types::{DeviceId, FileTime};
 
 use crate::{
     config::{Limits, Origin},
-    http::fault::Fault,
+    http::{fault::Fault, request::Peer},
     keys::Keyring,
     os::Monotonic,
     rules::{
@@ -19,6 +20,7 @@ use crate::{
     },
     store::{MetaRow, Note, Store},
     token::nonce::Nonces,
+    wake::Bus,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -30,6 +32,8 @@ pub(crate) struct App {
     pub(crate) origin: Origin,
     /// The origin as text, with the port bound.
     pub(crate) url: String,
+    /// Where devices are asked for their certificates, as text with the port bound.
+    pub(crate) device_url: String,
     pub(crate) meta: MetaRow,
     pub(crate) keys: Keyring,
     /// Whether TLS uses a certificate of our own authority, which enrolment tokens then name.
@@ -39,6 +43,8 @@ pub(crate) struct App {
     pub(crate) store: Store,
     pub(crate) nonces: Nonces,
     pub(crate) rates: Rates,
+    /// The way to devices that wait to be woken.
+    pub(crate) wake: Arc<dyn Bus>,
 }
 
 impl App {
@@ -71,24 +77,41 @@ impl App {
     }
 }
 
+/// Where a request comes from.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Source {
+    Address(IpAddr),
+    /// SHA-256 of the certificate.
+    Certificate([u8; 32]),
+}
+
 /// How often each address and each device has asked.
 #[derive(Debug)]
 pub(crate) struct Rates {
     clock: Monotonic,
-    addresses: Mutex<Buckets<IpAddr>>,
+    sources: Mutex<Buckets<Source>>,
     devices: Mutex<Buckets<DeviceId>>,
 }
 
 impl Rates {
     pub(crate) fn new(limits: &Limits) -> Self {
-        let addresses = Buckets::new(limits.address_burst, SECOND / limits.address_per_second.max(1));
+        let sources = Buckets::new(limits.address_burst, SECOND / limits.address_per_second.max(1));
         let devices = Buckets::new(limits.device_burst, HOUR / limits.device_per_hour.max(1));
-        Self { clock: Monotonic::start(), addresses: Mutex::new(addresses), devices: Mutex::new(devices) }
+        Self { clock: Monotonic::start(), sources: Mutex::new(sources), devices: Mutex::new(devices) }
     }
 
-    /// Counts a request of an address.
-    pub(crate) fn take_address(&self, address: IpAddr) -> Result<(), Fault> {
-        self.take(&self.addresses, address)
+    /// Counts a request: of its device if that has shown a certificate, else of its address, for many devices may
+    /// share one.
+    pub(crate) fn take_request(&self, peer: &Peer) -> Result<(), Fault> {
+        let source = match &peer.certificate {
+            Some(certificate) => {
+                let mut sha256 = [0; 32];
+                sha256.copy_from_slice(digest(&SHA256, certificate).as_ref());
+                Source::Certificate(sha256)
+            }
+            None => Source::Address(peer.address),
+        };
+        self.take(&self.sources, source)
     }
 
     /// Counts a store of a device.

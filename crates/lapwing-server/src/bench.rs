@@ -1,7 +1,7 @@
 //! What the benchmarks of `benches/` need of the inside of the server: a tenant of any size, tokens without a log-on,
 //! and a server that only checks them. Never in a shipped build.
 
-use std::{net::SocketAddr, path::Path, sync::Arc};
+use std::{collections::BTreeSet, net::SocketAddr, path::Path, sync::Arc};
 
 use anyhow::Context as _;
 use axum::{Extension, Json, Router, body::Bytes, extract::State, http::HeaderMap, routing::post};
@@ -24,12 +24,13 @@ use crate::{
     http::{
         fault::Fault,
         request,
-        serve::Server,
+        serve::{Door, Server},
         tls::{self, Identity},
     },
     os, setup,
     store::bench::{Generated, device_id, version_of},
     token::{bearer, nonce::Nonces},
+    wake::Lines,
 };
 
 /// The account of every generated device.
@@ -120,6 +121,7 @@ impl Tenant {
         let app = App {
             origin: Origin::parse(url)?,
             url: url.to_owned(),
+            device_url: url.to_owned(),
             meta,
             keys,
             own_authority: true,
@@ -127,6 +129,7 @@ impl Tenant {
             store,
             nonces: Nonces::new(&mut os::rng()),
             rates: Rates::new(&unlimited(Limits::default())),
+            wake: Arc::new(Lines::new(Limits::default().wake_ups_per_second)),
         };
         Ok(Self { app: Arc::new(app), account: ACCOUNT.parse()? })
     }
@@ -206,20 +209,27 @@ impl Tenant {
     /// # Errors
     /// If it cannot listen; after that it serves for ever.
     pub async fn serve_token_check(&self, bound: impl FnOnce(SocketAddr)) -> anyhow::Result<()> {
-        let listener = TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0)).await?;
+        let free = || TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0));
+        let (everybody, devices) = (free().await?, free().await?);
         let keys = &self.app.keys;
-        let identity = keys.authority.issue_tls(&self.app.origin.host, os::now(), &mut os::rng())?;
+        let hosts = BTreeSet::from([self.app.origin.host.clone()]);
+        let identity = keys.authority.issue_tls(&hosts, os::now(), &mut os::rng())?;
         let server = Server {
             router: Router::new()
                 .route("/manage/{tenant}/lapsdevicepasswordupdate/{device}", post(check_token))
                 .with_state(Arc::clone(&self.app)),
             app: Arc::clone(&self.app),
-            tls: tls::server_config(Arc::new(Identity::new(identity)?), &keys.authority)?,
-            identity: None,
-            connections_max: Limits::default().connections,
+            renewed: None,
         };
-        bound(listener.local_addr()?);
-        server.run(listener, std::future::pending()).await;
+        let identity = Arc::new(Identity::new(identity)?);
+        bound(everybody.local_addr()?);
+        let connections_max = Limits::default().connections;
+        let door = |listener, tls| Door { listener, tls, connections_max };
+        let doors = [
+            door(everybody, tls::for_everybody(Arc::clone(&identity))?),
+            door(devices, tls::for_devices(identity, &keys.authority)?),
+        ];
+        server.run(doors, std::future::pending()).await;
         Ok(())
     }
 }

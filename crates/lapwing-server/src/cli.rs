@@ -51,8 +51,8 @@ enum Command {
     /// Serves until SIGTERM.
     #[command(
         after_help = "Example:\n  lapwing-server run --data /var/lib/lapwing-server\n\nStandard output gets \
-                            one line, `listening ADDRESS URL`, once clients can connect; the log goes to standard \
-                            error."
+                            one line, `listening ADDRESS URL ADDRESS URL`, once clients can connect: everybody's \
+                            first, then the devices'. The log goes to standard error."
     )]
     Run {
         #[command(flatten)]
@@ -60,6 +60,9 @@ enum Command {
         /// Where to listen, instead of what server.toml says; port 0 takes a free one.
         #[arg(long, value_name = "ADDRESS")]
         listen: Option<SocketAddr>,
+        /// Where to listen for devices, instead of what server.toml says; port 0 takes a free one.
+        #[arg(long, value_name = "ADDRESS")]
+        device_listen: Option<SocketAddr>,
     },
     /// Replaces the key-encryption key; the server must be stopped.
     #[command(after_help = "Example:\n  systemctl stop lapwing-server && lapwing-server rekey --data \
@@ -169,8 +172,8 @@ async fn perform(command: Command) -> anyhow::Result<ExitCode> {
             setup::set_up(&Data::new(&folder.data), wish).await?;
             Ok(ExitCode::SUCCESS)
         }
-        Command::Run { folder, listen } => {
-            run::run(&Data::new(&folder.data), listen).await?;
+        Command::Run { folder, listen, device_listen } => {
+            run::run(&Data::new(&folder.data), listen, device_listen).await?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Rekey(folder) => rekey(&folder.data).await,

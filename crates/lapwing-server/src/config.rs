@@ -1,5 +1,6 @@
 //! `server.toml`: what the operator decides. Written by `setup`, edited by hand.
 
+use core::num::NonZeroU32;
 use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
@@ -16,6 +17,12 @@ pub(crate) struct Config {
     /// Where it listens; by default on all addresses at the URL's port.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) listen: Option<SocketAddr>,
+    /// What devices call it where they show their certificates; by default the URL's host at another port.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) device_url: Option<String>,
+    /// Where it listens for devices; by default on the addresses of `listen` at the port of the devices' URL.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) device_listen: Option<SocketAddr>,
     /// A certificate chain in PEM, instead of one of the server's own authority.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) certificate: Option<PathBuf>,
@@ -46,8 +53,12 @@ pub(crate) struct Limits {
     pub(crate) device_burst: u32,
     /// Stores an hour of one device after that.
     pub(crate) device_per_hour: u32,
-    /// Connections at once, of all addresses.
+    /// Connections at once, of all addresses; those of devices apart.
     pub(crate) connections: u32,
+    /// Connections of devices at once; each device that waits to be woken has one.
+    pub(crate) device_connections: u32,
+    /// Devices that are woken a second when many are.
+    pub(crate) wake_ups_per_second: NonZeroU32,
 }
 
 impl Default for Limits {
@@ -58,6 +69,8 @@ impl Default for Limits {
             device_burst: 30,
             device_per_hour: 120,
             connections: 4096,
+            device_connections: 20_000,
+            wake_ups_per_second: NonZeroU32::new(100).unwrap_or(NonZeroU32::MIN),
         }
     }
 }
@@ -73,7 +86,13 @@ pub(crate) enum ConfigError {
     Malformed { path: PathBuf, source: toml::de::Error },
     #[error("a certificate needs its key and a key its certificate")]
     HalfIdentity,
+    #[error("devices need an address of their own, and {0:?} is everybody's")]
+    SharedUrl(String),
 }
+
+/// The devices' port where everybody's is the one of HTTPS.
+const DEVICE_PORT_DEFAULT: u16 = 8443;
+const HTTPS_PORT: u16 = 443;
 
 /// The parts of the server's URL.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -107,10 +126,25 @@ impl Origin {
         Ok(Self { host: host.to_ascii_lowercase(), port })
     }
 
+    /// The port that its URL means; 0 stands for "the one bound".
+    pub(crate) fn port(&self) -> u16 {
+        self.port.unwrap_or(HTTPS_PORT)
+    }
+
+    /// Where devices are asked for certificates, if nothing else is configured.
+    fn of_devices(&self) -> Self {
+        let port = match self.port() {
+            0 => 0,
+            HTTPS_PORT => DEVICE_PORT_DEFAULT,
+            port => port.checked_add(1).unwrap_or(DEVICE_PORT_DEFAULT),
+        };
+        Self { host: self.host.clone(), port: Some(port) }
+    }
+
     /// The URL with `port`, which replaces the one configured (0 stands for "the one bound").
     pub(crate) fn url_with_port(&self, port: u16) -> String {
         let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
-        if port == 443 { format!("https://{host}") } else { format!("https://{host}:{port}") }
+        if port == HTTPS_PORT { format!("https://{host}") } else { format!("https://{host}:{port}") }
     }
 
     /// What stands after `urn:ms-drs:` in the audience of device tokens.
@@ -128,8 +162,21 @@ impl Config {
         if config.certificate.is_some() != config.key.is_some() {
             return Err(ConfigError::HalfIdentity);
         }
-        Origin::parse(&config.url)?;
+        config.origins()?;
         Ok(config)
+    }
+
+    /// What everybody and what devices call this server.
+    pub(crate) fn origins(&self) -> Result<(Origin, Origin), ConfigError> {
+        let origin = Origin::parse(&self.url)?;
+        let of_devices = match &self.device_url {
+            Some(url) => Origin::parse(url)?,
+            None => origin.of_devices(),
+        };
+        if origin.host == of_devices.host && origin.port() == of_devices.port() && origin.port() != 0 {
+            return Err(ConfigError::SharedUrl(self.url.clone()));
+        }
+        Ok((origin, of_devices))
     }
 }
 
@@ -160,6 +207,25 @@ mod tests {
         ] {
             assert!(Origin::parse(url).is_err(), "{url}");
         }
+    }
+
+    #[test]
+    fn devices_have_a_port_of_their_own() {
+        let origins = |lines: &str| toml::from_str::<Config>(lines).unwrap().origins();
+        let table = [
+            ("url = 'https://h'", "https://h:8443"),
+            ("url = 'https://h:443'", "https://h:8443"),
+            ("url = 'https://h:8443'", "https://h:8444"),
+            ("url = 'https://h:65535'", "https://h:8443"),
+            ("url = 'https://h:0'", "https://h:0"),
+            ("url = 'https://h'\ndevice_url = 'https://devices.h'", "https://devices.h"),
+        ];
+        for (lines, url) in table {
+            let (_, of_devices) = origins(lines).unwrap();
+            assert_eq!(of_devices.url_with_port(of_devices.port()), url, "{lines}");
+        }
+        let shared = origins("url = 'https://h'\ndevice_url = 'https://H:443'");
+        assert!(matches!(shared, Err(ConfigError::SharedUrl(_))), "{shared:?}");
     }
 
     #[test]

@@ -19,6 +19,7 @@ mod failpoint;
 mod graph;
 mod http;
 mod keys;
+mod mdm;
 mod os;
 mod register;
 mod rules;
@@ -27,5 +28,6 @@ mod setup;
 mod store;
 mod sys;
 mod token;
+mod wake;
 
 pub use cli::main;

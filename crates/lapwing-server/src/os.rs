@@ -70,6 +70,13 @@ pub(crate) fn create_private_folder(path: &Path) -> io::Result<()> {
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o700))
 }
 
+/// Lets this process have as many connections as the system grants it.
+pub(crate) fn allow_descriptors() -> io::Result<()> {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    Ok(setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum })?)
+}
+
 /// Keeps clear text out of core dumps and swap, as far as the system allows.
 pub(crate) fn keep_memory_private() -> io::Result<()> {
     use rustix::{

@@ -1,6 +1,7 @@
 //! `run`: from the data folder to a serving program, and its end.
 
 use std::{
+    collections::BTreeSet,
     io::Write as _,
     net::{IpAddr, Ipv6Addr, SocketAddr},
     sync::Arc,
@@ -22,28 +23,34 @@ use crate::{
     graph,
     http::{
         fault::{Fault, Kind},
-        serve::Server,
+        serve::{Door, Server},
         tls::{self, Identity},
     },
-    os, register, setup,
+    mdm, os, register, setup,
     token::{self, nonce::Nonces},
+    wake::{self, Lines},
 };
 
-const PORT_DEFAULT: u16 = 443;
-
 /// Serves until SIGTERM or SIGINT.
-pub(crate) async fn run(data: &Data, listen: Option<SocketAddr>) -> anyhow::Result<()> {
+pub(crate) async fn run(
+    data: &Data,
+    listen: Option<SocketAddr>,
+    device_listen: Option<SocketAddr>,
+) -> anyhow::Result<()> {
     if let Err(error) = os::keep_memory_private() {
         tracing::warn!(%error, "Could not lock memory: a password in use may be swapped out");
     }
+    if let Err(error) = os::allow_descriptors() {
+        tracing::warn!(%error, "Could not raise the limit of open connections");
+    }
     let _lock = data.lock()?;
     let Opened { config, meta, keys, store, writer } = data.open().await?;
-    let origin = Origin::parse(&config.url)?;
-    let port = origin.port.unwrap_or(PORT_DEFAULT);
-    let address =
-        listen.or(config.listen).unwrap_or_else(|| SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), port));
-    let listener = TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))?;
-    let bound = listener.local_addr()?;
+    let (origin, device_origin) = config.origins()?;
+    let anywhere = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
+    let everybody = Bound::new(&origin, listen.or(config.listen), anywhere).await?;
+    let devices =
+        Bound::new(&device_origin, device_listen.or(config.device_listen), everybody.address.ip()).await?;
+    let hosts = BTreeSet::from([origin.host.clone(), device_origin.host]);
     let own_identity = match (&config.certificate, &config.key) {
         (Some(certificate), Some(key)) => Some(tls::read_identity(certificate, key)?),
         _ => None,
@@ -51,15 +58,15 @@ pub(crate) async fn run(data: &Data, listen: Option<SocketAddr>) -> anyhow::Resu
     let own_authority = own_identity.is_none();
     let identity = match own_identity {
         Some(identity) => identity,
-        None => keys.authority.issue_tls(&origin.host, os::now(), &mut os::rng())?,
+        None => keys.authority.issue_tls(&hosts, os::now(), &mut os::rng())?,
     };
     let identity = Arc::new(Identity::new(identity)?);
-    let tls = tls::server_config(Arc::clone(&identity), &keys.authority)?;
-    // A port of 0 in the URL stands for the one bound, so that tests need not choose one.
-    let url = origin.url_with_port(if port == 0 { bound.port() } else { port });
+    let tls = tls::for_everybody(Arc::clone(&identity))?;
+    let device_tls = tls::for_devices(Arc::clone(&identity), &keys.authority)?;
     let app = Arc::new(App {
         origin,
-        url,
+        url: everybody.url.clone(),
+        device_url: devices.url.clone(),
         meta,
         keys,
         own_authority,
@@ -67,21 +74,44 @@ pub(crate) async fn run(data: &Data, listen: Option<SocketAddr>) -> anyhow::Resu
         store,
         nonces: Nonces::new(&mut os::rng()),
         rates: Rates::new(&config.limits),
+        wake: Arc::new(Lines::new(config.limits.wake_ups_per_second)),
     });
     let writer = writer.spawn();
     let stop = stop_signal()?;
-    announce(&app.url, bound)?;
-    let server = Server {
-        router: router(Arc::clone(&app)),
-        app,
-        tls,
-        identity: own_authority.then_some(identity),
-        connections_max: config.limits.connections,
+    announce(&everybody, &devices)?;
+    let server =
+        Server { router: router(Arc::clone(&app)), app, renewed: own_authority.then_some((identity, hosts)) };
+    let everybody = Door { listener: everybody.listener, tls, connections_max: config.limits.connections };
+    let devices = Door {
+        listener: devices.listener,
+        tls: device_tls,
+        connections_max: config.limits.device_connections,
     };
-    server.run(listener, stop).await;
+    server.run([everybody, devices], stop).await;
     setup::end(writer).await;
     tracing::info!("Stopped");
     Ok(())
+}
+
+/// A listener, and what clients call it.
+struct Bound {
+    listener: TcpListener,
+    address: SocketAddr,
+    url: String,
+}
+
+impl Bound {
+    /// Listens at `address`, by default on `ip` at the port of `origin`.
+    async fn new(origin: &Origin, address: Option<SocketAddr>, ip: IpAddr) -> anyhow::Result<Self> {
+        let port = origin.port();
+        let address = address.unwrap_or(SocketAddr::new(ip, port));
+        let listener =
+            TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))?;
+        let address = listener.local_addr()?;
+        // A port of 0 in the URL stands for the one bound, so that tests need not choose one.
+        let url = origin.url_with_port(if port == 0 { address.port() } else { port });
+        Ok(Self { listener, address, url })
+    }
 }
 
 fn router(app: Arc<App>) -> Router {
@@ -90,6 +120,8 @@ fn router(app: Arc<App>) -> Router {
         .merge(token::routes())
         .merge(graph::routes())
         .merge(admin::routes())
+        .merge(mdm::routes())
+        .merge(wake::routes())
         .fallback(async || Fault::not_found("There is nothing at this address."))
         .method_not_allowed_fallback(async || {
             Fault::new(Kind::MethodNotAllowed, "This address does not know this method.")
@@ -98,14 +130,16 @@ fn router(app: Arc<App>) -> Router {
 }
 
 /// Says where the server listens: on standard output for people and tests, to the service manager for systemd.
-fn announce(url: &str, bound: SocketAddr) -> anyhow::Result<()> {
+fn announce(everybody: &Bound, devices: &Bound) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
-    writeln!(out, "listening {bound} {url}")?;
+    writeln!(out, "listening {} {} {} {}", everybody.address, everybody.url, devices.address, devices.url)?;
     out.flush()?;
     if let Err(error) = sd_notify::notify(&[NotifyState::Ready]) {
         tracing::warn!(%error, "Could not tell the service manager");
     }
-    tracing::info!(%bound, url, "Serving");
+    for Bound { address, url, .. } in [everybody, devices] {
+        tracing::info!(%address, url, "Serving");
+    }
     Ok(())
 }
 

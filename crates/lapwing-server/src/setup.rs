@@ -82,6 +82,8 @@ fn write_config(data: &Data, wish: &Wish) -> Result<(), DataError> {
     let config = Config {
         url: wish.url.trim_end_matches('/').to_owned(),
         listen: None,
+        device_url: None,
+        device_listen: None,
         certificate: wish.certificate.clone(),
         key: wish.key.clone(),
         extension: true,

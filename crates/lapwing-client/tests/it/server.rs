@@ -31,7 +31,7 @@ impl Server {
         let mut line = String::new();
         BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let Some(("listening", rest)) = line.trim_end().split_once(' ') else { panic!("{line:?}") };
-        let url = rest.split_once(' ').unwrap().1.to_owned();
+        let url = rest.split(' ').nth(1).unwrap().to_owned();
         Self { folder, process, url }
     }
 

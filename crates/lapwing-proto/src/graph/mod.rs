@@ -7,6 +7,7 @@ mod device;
 mod directory_audit;
 mod error;
 mod group;
+mod managed_device;
 mod policy;
 
 use serde::{Deserialize, Serialize};
@@ -20,6 +21,7 @@ pub use device::Device;
 pub use directory_audit::{App, DirectoryAudit, InitiatedBy, KeyValue, TargetResource, User};
 pub use error::{GraphError, GraphErrorBody, InnerError};
 pub use group::Group;
+pub use managed_device::{DeviceActionResult, DeviceActionState, ManagedDevice, ROTATE_LOCAL_ADMIN_PASSWORD};
 pub use policy::{
     AzureAdJoin, AzureAdRegistration, DeviceRegistrationPolicy, LocalAdminPassword, LocalAdmins, Membership,
 };

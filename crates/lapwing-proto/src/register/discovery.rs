@@ -122,6 +122,15 @@ service!(
     }
 );
 service!(
+    /// Where a `lapwing-server` manages devices, by their certificates in TLS.
+    ManagementService {
+        /// Absolute URL: OMA-DM sessions.
+        endpoint,
+        /// Absolute URL: the wake-up connection.
+        wake_up,
+    }
+);
+service!(
     /// The tenant.
     TenantInfo {
         /// For people.
@@ -171,6 +180,9 @@ pub struct LapwingService {
     pub seal_key: KeyAnnouncement,
     /// What receipts are signed with.
     pub receipt_key: KeyAnnouncement,
+    /// Where devices are managed; absent on servers from before there was management.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub management: Option<ManagementService>,
 }
 
 /// One public key of the server.
@@ -194,6 +206,8 @@ pub struct Announcement {
     pub seal_key: PinnedKey,
     /// Ed25519, what receipts are signed with.
     pub receipt_key: PinnedKey,
+    /// Where devices are managed, if they are.
+    pub management: Option<ManagementService>,
 }
 
 /// A public key as a device pins it.
@@ -241,6 +255,7 @@ impl LapwingService {
             password_age_days_min: self.minimum_password_age_days,
             seal_key: self.seal_key.parse("seal key", SEAL_ALGORITHM)?,
             receipt_key: self.receipt_key.parse("receipt key", RECEIPT_ALGORITHM)?,
+            management: self.management.clone(),
         })
     }
 }
@@ -278,7 +293,23 @@ mod tests {
             minimum_password_age_days: 1,
             seal_key: KeyAnnouncement::new(&key, SEAL_ALGORITHM),
             receipt_key: KeyAnnouncement::new(&key, RECEIPT_ALGORITHM),
+            management: None,
         }
+    }
+
+    #[test]
+    fn management_is_announced_or_left_out() {
+        let old = serde_json::to_string(&announcement()).unwrap();
+        assert!(!old.contains("Management"), "{old}");
+        let endpoint = "https://h:8444/lapwing/v1/t/manage".to_owned();
+        let management = ManagementService { endpoint, wake_up: "https://h:8444/wake".to_owned() };
+        let new = LapwingService { management: Some(management.clone()), ..announcement() };
+        let json = serde_json::to_string(&new).unwrap();
+        assert!(json.ends_with(
+            r#""Management":{"Endpoint":"https://h:8444/lapwing/v1/t/manage","WakeUp":"https://h:8444/wake"}}"#
+        ), "{json}");
+        let read: LapwingService = crate::json::parse(json.as_bytes()).unwrap();
+        assert_eq!(read.parse().unwrap().management, Some(management));
     }
 
     #[test]

@@ -18,8 +18,8 @@ pub use certificate::{
 pub use discovery::{
     Announcement, AnnouncementError, AuthenticationService, DeviceJoinService, DeviceManagementService,
     DeviceRegistrationService, Discovery, DiscoveryService, EXTENSION_VERSION, IdentityProviderService,
-    KeyAnnouncement, KeyProvisioningService, LapwingService, NonceService, OAuth2Endpoints, PinnedKey,
-    RECEIPT_ALGORITHM, SEAL_ALGORITHM, TenantInfo,
+    KeyAnnouncement, KeyProvisioningService, LapwingService, ManagementService, NonceService,
+    OAuth2Endpoints, PinnedKey, RECEIPT_ALGORITHM, SEAL_ALGORITHM, TenantInfo,
 };
 pub use enrolment_token::{ENROLMENT_SECRET_LEN, EnrolmentToken, EnrolmentTokenError};
 pub use error::{

@@ -51,6 +51,9 @@ pub(super) async fn change(
     record.detail = format!("enabled {enabled}");
     let changed = call.app.store.change(EnableDevice { device, enabled, record }).await?;
     let row = changed.ok_or_else(|| not_found("device"))?;
+    if !row.enabled {
+        call.app.wake.end(device);
+    }
     let newest = call.app.store.newest(device).await?;
     let last_backup = newest.as_ref().map(|held| held.stored.to_string());
     let expiry = newest.as_ref().map(|held| held.expiry.to_string());
@@ -63,5 +66,7 @@ pub(super) async fn delete(
 ) -> Result<StatusCode, Fault> {
     let allowed = administrator(&call, &tenant, Activity::LeaveDevice).await?;
     let (device, record) = (parse_id(&id)?, allowed.record(&id));
-    deleted(call.app.store.change(DeleteDevice { device, record }).await?, "device")
+    let found = call.app.store.change(DeleteDevice { device, record }).await?;
+    call.app.wake.end(device);
+    deleted(found, "device")
 }

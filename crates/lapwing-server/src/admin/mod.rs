@@ -1,5 +1,6 @@
 //! Administration. docs/protocol.md, "Administration".
 
+mod actions;
 mod clients;
 mod devices;
 pub(crate) mod enrol;
@@ -37,6 +38,8 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/clients/{id}", patch(clients::change).delete(clients::delete))
         .route("/devices", get(devices::list))
         .route("/devices/{id}", patch(devices::change).delete(devices::delete))
+        .route("/devices/{id}/actions", get(actions::list))
+        .route("/devices/{id}/actions/{action}", axum::routing::delete(actions::cancel))
         .route("/devices/{id}/tags", get(policies::tags).put(policies::tag))
         .route("/devices/{id}/policy", get(policies::device))
         .route("/policies/{id}/versions", get(policies::versions))

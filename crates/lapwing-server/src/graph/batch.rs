@@ -67,7 +67,7 @@ fn to_request(call: &Call, part: &Part) -> Result<Request<Body>, Fault> {
     if !part.method.eq_ignore_ascii_case("GET") {
         return Err(Fault::new(Kind::MethodNotAllowed, "A batch may only read."));
     }
-    call.app.rates.take_address(call.context.peer.address)?;
+    call.app.rates.take_request(&call.context.peer)?;
     let root = call.uri.path().trim_end_matches("/$batch");
     let (path, query) = part.url.split_once('?').map_or((part.url.as_str(), None), |(p, q)| (p, Some(q)));
     let path = path::normalise(&format!("{root}/{}", path.trim_start_matches('/')));

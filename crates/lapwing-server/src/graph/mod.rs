@@ -7,6 +7,7 @@ mod credentials;
 mod devices;
 mod filter;
 mod groups;
+mod managed_devices;
 mod page;
 mod policy;
 mod policy_assignments;
@@ -35,6 +36,8 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/groups/{id}", get(groups::get).delete(groups::delete))
         .route("/devices", get(devices::list))
         .route("/devices/{id}", get(devices::get))
+        .route("/devicemanagement/manageddevices", get(managed_devices::list))
+        .route("/devicemanagement/manageddevices/{id}", get(managed_devices::get))
         .route("/auditlogs/directoryaudits", get(audits::list))
         .route("/policies/deviceregistrationpolicy", get(policy::read).put(policy::write));
     for collection in ["/directory/devicelocalcredentials", "/devicelocalcredentials"] {
@@ -43,7 +46,11 @@ pub(crate) fn routes() -> Router<Arc<App>> {
             .route(&format!("{collection}/$count"), get(credentials::count))
             .route(&format!("{collection}/{{id}}"), get(credentials::get));
     }
-    Router::new().nest("/v1.0", version.clone()).nest("/beta", version.merge(policies()))
+    let beta = version.clone().route(
+        "/devicemanagement/manageddevices/{id}/rotatelocaladminpassword",
+        post(managed_devices::rotate),
+    );
+    Router::new().nest("/v1.0", version).nest("/beta", beta.merge(policies()))
 }
 
 /// The policies, which v1.0 does not have.

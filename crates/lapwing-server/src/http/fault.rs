@@ -27,6 +27,7 @@ pub(crate) enum Kind {
     Timeout,
     Conflict,
     TooLarge,
+    UnsupportedMediaType,
     TooManyRequests,
     Unavailable,
 }
@@ -104,6 +105,7 @@ impl Fault {
             Kind::Timeout => StatusCode::REQUEST_TIMEOUT,
             Kind::Conflict => StatusCode::CONFLICT,
             Kind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Kind::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Kind::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
             Kind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         }
@@ -144,7 +146,9 @@ impl Fault {
 
     fn to_drs(&self, context: &Context) -> DrsError {
         let (code, subcode) = match self.0.kind {
-            Kind::BadRequest | Kind::TooLarge | Kind::MethodNotAllowed => ("invalid_request", "error_fail"),
+            Kind::BadRequest | Kind::TooLarge | Kind::UnsupportedMediaType | Kind::MethodNotAllowed => {
+                ("invalid_request", "error_fail")
+            }
             Kind::Unauthenticated => ("authentication_error", "error_authentication_failed"),
             Kind::Forbidden => ("authorization_error", "error_authorization_request_denied"),
             Kind::NotFound => ("invalid_request", "error_not_found"),
@@ -170,9 +174,12 @@ impl Fault {
             Kind::TooManyRequests | Kind::Unavailable | Kind::Timeout => ("temporarily_unavailable", 90_033),
             Kind::Unauthenticated => ("invalid_client", 70_002),
             Kind::Forbidden => ("unauthorized_client", 700_016),
-            Kind::BadRequest | Kind::NotFound | Kind::MethodNotAllowed | Kind::Conflict | Kind::TooLarge => {
-                ("invalid_request", 90_014)
-            }
+            Kind::BadRequest
+            | Kind::NotFound
+            | Kind::MethodNotAllowed
+            | Kind::Conflict
+            | Kind::TooLarge
+            | Kind::UnsupportedMediaType => ("invalid_request", 90_014),
         });
         TokenError {
             error: error.to_owned(),
@@ -194,6 +201,7 @@ impl Fault {
             Kind::Timeout => "RequestTimeout",
             Kind::Conflict => "Conflict",
             Kind::TooLarge => "RequestEntityTooLarge",
+            Kind::UnsupportedMediaType => "UnsupportedMediaType",
             Kind::TooManyRequests => "TooManyRequests",
             Kind::Unavailable => "ServiceUnavailable",
         };

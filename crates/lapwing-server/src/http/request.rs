@@ -114,7 +114,7 @@ async fn prepare(
     path: String,
     request: Request<Incoming>,
 ) -> Result<Request<Body>, Fault> {
-    app.rates.take_address(context.peer.address)?;
+    app.rates.take_request(&context.peer)?;
     let (mut parts, body) = request.into_parts();
     let query = parts.uri.query().map(|query| format!("?{query}")).unwrap_or_default();
     let uri = format!("{path}{query}");

@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 use std::{
+    collections::BTreeSet,
     path::{Path, PathBuf},
     sync::{Arc, PoisonError, RwLock},
 };
@@ -11,7 +12,7 @@ use tokio_rustls::rustls::{
     self, RootCertStore, ServerConfig,
     crypto::aws_lc_rs,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
-    server::{ClientHello, ResolvesServerCert, WebPkiClientVerifier},
+    server::{ClientHello, NoServerSessionStorage, ResolvesServerCert, WebPkiClientVerifier},
     sign::CertifiedKey,
 };
 
@@ -61,14 +62,14 @@ impl Identity {
     }
 
     /// Replaces a certificate of our own authority, last issued at `issued`, after two thirds of its life, for ever.
-    pub(crate) async fn renew(&self, authority: &Authority, host: &str, mut issued: FileTime) {
+    pub(crate) async fn renew(&self, authority: &Authority, hosts: &BTreeSet<String>, mut issued: FileTime) {
         loop {
             tokio::time::sleep(AGE_CHECK).await;
             let now = os::now();
             if now < issued.saturating_add(TLS_LIFE / 3 * 2) {
                 continue;
             }
-            match self.reissue(authority, host, now) {
+            match self.reissue(authority, hosts, now) {
                 Ok(()) => {
                     issued = now;
                     tracing::info!("Renewed the TLS certificate");
@@ -79,8 +80,13 @@ impl Identity {
     }
 
     /// From here on new connections see another certificate.
-    fn reissue(&self, authority: &Authority, host: &str, now: FileTime) -> Result<(), TlsError> {
-        let certified = certified(authority.issue_tls(host, now, &mut os::rng())?)?;
+    fn reissue(
+        &self,
+        authority: &Authority,
+        hosts: &BTreeSet<String>,
+        now: FileTime,
+    ) -> Result<(), TlsError> {
+        let certified = certified(authority.issue_tls(hosts, now, &mut os::rng())?)?;
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = certified;
         Ok(())
     }
@@ -111,11 +117,19 @@ pub(crate) fn read_identity(certificate: &Path, key: &Path) -> Result<TlsIdentit
     })
 }
 
-/// TLS 1.2 and 1.3; a device may show its certificate, others need none.
-pub(crate) fn server_config(
-    identity: Arc<Identity>,
-    authority: &Authority,
-) -> Result<ServerConfig, TlsError> {
+/// TLS 1.2 and 1.3 without a question for a certificate, which a browser would pass on to its user.
+pub(crate) fn for_everybody(identity: Arc<Identity>) -> Result<ServerConfig, TlsError> {
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_cert_resolver(identity);
+    Ok(http_1(config))
+}
+
+/// TLS 1.2 and 1.3; a device may show its certificate, and one that has none yet need not. Nothing is resumed: devices
+/// prove themselves anew each time, and tickets for thousands would take memory for nothing.
+pub(crate) fn for_devices(identity: Arc<Identity>, authority: &Authority) -> Result<ServerConfig, TlsError> {
     let provider = Arc::new(aws_lc_rs::default_provider());
     let mut roots = RootCertStore::empty();
     roots.add(authority.certificate().clone())?;
@@ -126,28 +140,61 @@ pub(crate) fn server_config(
         .with_safe_default_protocol_versions()?
         .with_client_cert_verifier(devices)
         .with_cert_resolver(identity);
+    config.session_storage = Arc::new(NoServerSessionStorage {});
+    config.send_tls13_tickets = 0;
+    Ok(http_1(config))
+}
+
+fn http_1(mut config: ServerConfig) -> ServerConfig {
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(config)
+    config
 }
 
 #[cfg(test)]
 mod tests {
-    use tokio_rustls::rustls::{ClientConfig, ClientConnection, ServerConnection};
+    use core::sync::atomic::{AtomicBool, Ordering};
+
+    use tokio_rustls::rustls::{
+        ClientConfig, ClientConnection, ServerConnection, SignatureScheme, client::ResolvesClientCert,
+    };
 
     use super::*;
 
     const HOST: &str = "laps.example";
     const DAY: Duration = Duration::from_secs(86_400);
 
+    /// Has no certificate, and remembers whether it was asked for one.
+    #[derive(Debug, Default)]
+    struct Asked(AtomicBool);
+
+    impl ResolvesClientCert for Asked {
+        fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+            self.0.store(true, Ordering::SeqCst);
+            None
+        }
+
+        fn has_certs(&self) -> bool {
+            true
+        }
+    }
+
     /// The certificate that a client of today accepts in a handshake.
     fn presented(server: &Arc<ServerConfig>, authority: &Authority) -> CertificateDer<'static> {
+        shaken(server, authority, &Arc::default())
+    }
+
+    fn shaken(
+        server: &Arc<ServerConfig>,
+        authority: &Authority,
+        asked: &Arc<Asked>,
+    ) -> CertificateDer<'static> {
         let mut roots = RootCertStore::empty();
         roots.add(authority.certificate().clone()).unwrap();
         let client = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
             .with_safe_default_protocol_versions()
             .unwrap()
             .with_root_certificates(roots)
-            .with_no_client_auth();
+            .with_client_cert_resolver(Arc::clone(asked) as Arc<dyn ResolvesClientCert>);
         let mut client = ClientConnection::new(Arc::new(client), HOST.try_into().unwrap()).unwrap();
         let mut server = ServerConnection::new(Arc::clone(server)).unwrap();
         while client.is_handshaking() {
@@ -169,12 +216,28 @@ mod tests {
         let (certificate, key) = Authority::generate("Example", now, &mut os::rng()).unwrap();
         let authority = Authority::open(&certificate, &key).unwrap();
         let issued = FileTime::from_unix(now.since_unix().saturating_sub(age)).unwrap();
-        let identity = authority.issue_tls(HOST, issued, &mut os::rng()).unwrap();
+        let hosts = BTreeSet::from([HOST.to_owned()]);
+        let identity = authority.issue_tls(&hosts, issued, &mut os::rng()).unwrap();
         let identity = Arc::new(Identity::new(identity).unwrap());
-        let server = Arc::new(server_config(Arc::clone(&identity), &authority).unwrap());
+        let server = Arc::new(for_everybody(Arc::clone(&identity)).unwrap());
         let before = presented(&server, &authority);
-        tokio::time::timeout(DAY, identity.renew(&authority, HOST, issued)).await.unwrap_err();
+        tokio::time::timeout(DAY, identity.renew(&authority, &hosts, issued)).await.unwrap_err();
         [before, presented(&server, &authority)]
+    }
+
+    #[test]
+    fn only_devices_are_asked_for_a_certificate_and_need_none() {
+        let now = os::now();
+        let (certificate, key) = Authority::generate("Example", now, &mut os::rng()).unwrap();
+        let authority = Authority::open(&certificate, &key).unwrap();
+        let identity = authority.issue_tls(&BTreeSet::from([HOST.to_owned()]), now, &mut os::rng()).unwrap();
+        let identity = Arc::new(Identity::new(identity).unwrap());
+        let (everybody, devices) = (Arc::<Asked>::default(), Arc::<Asked>::default());
+        let config = for_everybody(Arc::clone(&identity)).unwrap();
+        shaken(&Arc::new(config), &authority, &everybody);
+        assert!(!everybody.0.load(Ordering::SeqCst));
+        shaken(&Arc::new(for_devices(identity, &authority).unwrap()), &authority, &devices);
+        assert!(devices.0.load(Ordering::SeqCst));
     }
 
     // Paused, the runtime's clock jumps to its next timer.

@@ -4,7 +4,7 @@
 //! authentication alone, so that no device can pass for the server.
 
 use core::time::Duration;
-use std::time::SystemTime;
+use std::{collections::BTreeSet, time::SystemTime};
 
 use aws_lc_rs::digest::{SHA256, digest};
 use lapwing_core::types::{DeviceId, FileTime, Guid, TenantId};
@@ -84,18 +84,20 @@ impl Authority {
         sha256
     }
 
-    /// A certificate for this server's own TLS, with a key of its own.
+    /// A certificate for this server's own TLS under each of its names, with a key of its own.
     pub(crate) fn issue_tls(
         &self,
-        host: &str,
+        hosts: &BTreeSet<String>,
         now: FileTime,
         rng: &mut impl CryptoRng,
     ) -> Result<TlsIdentity, KeyError> {
         let key = KeyPair::generate()?;
-        let names = CertificateParams::new([host.to_owned()])?.subject_alt_names;
+        let names = CertificateParams::new(hosts.iter().cloned().collect::<Vec<_>>())?.subject_alt_names;
         let mut params = params(now, TLS_LIFE, rng);
         params.subject_alt_names = names;
-        params.distinguished_name.push(DnType::CommonName, host);
+        if let Some(host) = hosts.first() {
+            params.distinguished_name.push(DnType::CommonName, host);
+        }
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         let leaf = params.signed_by(&key, &self.issuer)?;

@@ -9,8 +9,8 @@ use axum::{
 use lapwing_proto::register::{
     AuthenticationService, DeviceJoinService, DeviceManagementService, DeviceRegistrationService, Discovery,
     DiscoveryService, EXTENSION_VERSION, IdentityProviderService, KeyAnnouncement, KeyProvisioningService,
-    LapwingService, Nonce, NonceService, NonceStatus, OAuth2Endpoints, RECEIPT_ALGORITHM, SEAL_ALGORITHM,
-    TenantInfo,
+    LapwingService, ManagementService, Nonce, NonceService, NonceStatus, OAuth2Endpoints, RECEIPT_ALGORITHM,
+    SEAL_ALGORITHM, TenantInfo,
 };
 
 use super::check_tenant;
@@ -29,7 +29,7 @@ pub(super) async fn discover(
     Path(tenant): Path<String>,
 ) -> Result<Json<Discovery>, Fault> {
     check_tenant(&app, &tenant)?;
-    let (url, id) = (&app.url, app.meta.tenant);
+    let (url, device_url, id) = (&app.url, &app.device_url, app.meta.tenant);
     let resource = app.origin.resource();
     let at = |path: &str| format!("{url}{path}");
     let version_1 = || "1.0".to_owned();
@@ -54,7 +54,8 @@ pub(super) async fn discover(
             passive_auth_endpoint: None,
         }),
         device_join_service: DeviceJoinService {
-            join_endpoint: at("/EnrollmentServer/device/"),
+            // A device leaves there too, by its certificate. [MS-DVRJ] 3.2.
+            join_endpoint: format!("{device_url}/EnrollmentServer/device/"),
             join_resource_id: resource.clone(),
             service_version: "2.0".to_owned(),
         },
@@ -83,6 +84,10 @@ pub(super) async fn discover(
             minimum_password_age_days: PASSWORD_AGE_DAYS_MIN,
             seal_key: KeyAnnouncement::new(app.keys.seal.public(), SEAL_ALGORITHM),
             receipt_key: KeyAnnouncement::new(app.keys.receipt.public(), RECEIPT_ALGORITHM),
+            management: Some(ManagementService {
+                endpoint: format!("{device_url}/lapwing/v1/{id}/manage"),
+                wake_up: format!("{device_url}/lapwing/v1/{id}/wake"),
+            }),
         }),
     }))
 }

@@ -172,6 +172,7 @@ pub(super) async fn leave(
     }
     let record = record(context.at, actor, Activity::LeaveDevice, &device);
     if app.store.change(DeleteDevice { device: caller, record }).await? {
+        app.wake.end(caller);
         Ok(axum::http::StatusCode::OK.into_response())
     } else {
         Err(super::upload::missing_device(&app, caller))

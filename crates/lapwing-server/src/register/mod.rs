@@ -12,6 +12,7 @@ use axum::{
     routing::{delete, get, post},
 };
 
+pub(crate) use self::upload::missing_device;
 use crate::{
     app::App,
     http::fault::{Fault, Kind},
@@ -27,7 +28,7 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/manage/{tenant}/lapsdevicepasswordupdate/{device}", post(upload::store).get(upload::state))
 }
 
-fn check_tenant(app: &App, tenant: &str) -> Result<(), Fault> {
+pub(crate) fn check_tenant(app: &App, tenant: &str) -> Result<(), Fault> {
     if app.is_tenant(tenant) {
         Ok(())
     } else {
@@ -35,6 +36,6 @@ fn check_tenant(app: &App, tenant: &str) -> Result<(), Fault> {
     }
 }
 
-fn denied() -> Fault {
+pub(crate) fn denied() -> Fault {
     Fault::new(Kind::Forbidden, "The request is not allowed for this device.")
 }

@@ -42,7 +42,7 @@ use crate::{
 const DEFAULT_LIFE: Duration = Duration::from_secs(30 * 86_400);
 
 /// The device is unknown in this tenant.
-pub(super) fn missing_device(app: &App, device: DeviceId) -> Fault {
+pub(crate) fn missing_device(app: &App, device: DeviceId) -> Fault {
     Fault::bad_request(format!("Device {device} does not exist in tenant {}.", app.meta.tenant))
         .with_subcode(SUBCODE_MISSING_DEVICE)
 }

@@ -31,6 +31,10 @@ roles! {
     AuditRead = "AuditLog.Read.All",
     PolicyRead = "Policy.Read.DeviceConfiguration",
     PolicyWrite = "Policy.ReadWrite.DeviceConfiguration",
+    /// The fleet and its actions.
+    ManagedDevicesRead = "DeviceManagementManagedDevices.Read.All",
+    /// To rotate a device's password now.
+    ManagedDevicesOperate = "DeviceManagementManagedDevices.PrivilegedOperations.All",
     ConfigurationRead = "DeviceManagementConfiguration.Read.All",
     /// LAPS policies, the groups they are for, and the tags of devices.
     ConfigurationWrite = "DeviceManagementConfiguration.ReadWrite.All",
@@ -67,6 +71,8 @@ pub(crate) enum Act {
     ReadAudit,
     ReadPolicy,
     WritePolicy,
+    ReadManagedDevices,
+    Rotate,
     ReadLapsPolicies,
     WriteLapsPolicies,
     Administer,
@@ -81,6 +87,8 @@ pub(crate) fn may(roles: &[Role], act: Act) -> bool {
         Act::ReadAudit => &[Role::AuditRead],
         Act::ReadPolicy => &[Role::PolicyRead, Role::PolicyWrite],
         Act::WritePolicy => &[Role::PolicyWrite],
+        Act::ReadManagedDevices => &[Role::ManagedDevicesRead],
+        Act::Rotate => &[Role::ManagedDevicesOperate],
         Act::ReadLapsPolicies => &[Role::ConfigurationRead, Role::ConfigurationWrite],
         Act::WriteLapsPolicies => &[Role::ConfigurationWrite],
         Act::Administer => &[Role::Administer],

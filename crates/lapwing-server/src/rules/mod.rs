@@ -5,3 +5,4 @@ pub(crate) mod audit;
 pub(crate) mod history;
 pub(crate) mod policy_assignment;
 pub(crate) mod rate;
+pub(crate) mod session;

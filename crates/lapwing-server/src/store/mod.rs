@@ -2,6 +2,7 @@
 //!
 //! INVARIANT: a change is answered after its commit is durable, and each commits together with its audit entry.
 
+mod action;
 mod assignment;
 #[cfg(feature = "bench")]
 pub(crate) mod bench;
@@ -25,6 +26,7 @@ use sqlx::{
 };
 
 pub(crate) use self::{
+    action::{ActionRow, CancelAction, Contact, Contacted, RequestAction, RequestOutcome},
     assignment::GroupRow,
     change::{Change, Transaction},
     device::{DeleteDevice, EnableDevice, JoinDevice, JoinOutcome, NewDevice},

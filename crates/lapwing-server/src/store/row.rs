@@ -23,6 +23,7 @@ pub(crate) struct DeviceRow {
     pub(crate) enabled: bool,
     pub(crate) created: FileTime,
     pub(crate) is_deleted: bool,
+    pub(crate) last_contact: Option<FileTime>,
 }
 
 /// A password held, without the password.
@@ -113,6 +114,10 @@ pub(super) fn time(row: &SqliteRow, column: &'static str) -> Result<FileTime, sq
         .ok_or_else(|| damaged(column))
 }
 
+fn time_or_null(row: &SqliteRow, column: &'static str) -> Result<Option<FileTime>, sqlx::Error> {
+    if row.try_get::<Option<i64>, _>(column)?.is_some() { time(row, column).map(Some) } else { Ok(None) }
+}
+
 /// A time as a column: its range fits.
 pub(super) fn ticks(time: FileTime) -> i64 {
     i64::try_from(time.ticks()).unwrap_or(i64::MAX)
@@ -133,6 +138,7 @@ impl DeviceRow {
             os_version: row.try_get("os_version")?,
             enabled: row.try_get("enabled")?,
             created: time(row, "created")?,
+            last_contact: time_or_null(row, "last_contact")?,
             is_deleted: row.try_get::<Option<i64>, _>("deleted")?.is_some(),
         })
     }

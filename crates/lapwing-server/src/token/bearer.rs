@@ -157,7 +157,17 @@ pub(crate) fn device(app: &App, context: &Context, headers: &HeaderMap) -> Resul
         let device = claims.deviceid.and_then(|id| id.parse().ok());
         return device.filter(|_| claims.idtyp == "device").ok_or_else(unauthenticated);
     }
-    let certificate = context.peer.certificate.as_ref().ok_or_else(unauthenticated)?;
+    certified(app, context)
+}
+
+/// The device that a request comes from, by its certificate in TLS alone.
+pub(crate) fn certified(app: &App, context: &Context) -> Result<DeviceId, Fault> {
+    let certificate = context.peer.certificate.as_ref().ok_or_else(|| {
+        Fault::new(
+            Kind::Unauthenticated,
+            "The device's certificate is missing, or this is not the devices' listener.",
+        )
+    })?;
     device_certificate::parse(app, certificate, context.at)
         .map(|certificate| certificate.device)
         .map_err(|_| unauthenticated())

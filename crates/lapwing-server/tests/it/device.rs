@@ -27,9 +27,9 @@ use lapwing_proto::{
 };
 use rand_core::UnwrapErr;
 use rcgen::{CertificateParams, CustomExtension, DistinguishedName, DnType, KeyPair, PKCS_RSA_SHA256};
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 
-use crate::harness::{Answer, Request, Server};
+use crate::harness::{Answer, ClientIdentity, Request, Server};
 
 /// One key for all devices of a test process: making one takes most of a second.
 fn key() -> &'static KeyPair {
@@ -166,7 +166,7 @@ impl Device {
         format!("/manage/{}/lapsdevicepasswordupdate/{}?api-version=1.0", self.tenant, self.id)
     }
 
-    pub(crate) fn identity(&self) -> (CertificateDer<'static>, PrivateKeyDer<'static>) {
+    pub(crate) fn identity(&self) -> ClientIdentity {
         let key = PrivatePkcs8KeyDer::from(key().serialize_der());
         (CertificateDer::from(self.certificate.clone()), key.into())
     }

@@ -139,7 +139,8 @@ fn the_tenant_switch_survives_a_round_trip_and_stops_uploads() {
     policy["azureADJoin"]["allowedToJoin"] = serde_json::json!({ "@odata.type": "#microsoft.graph.enumeratedDeviceRegistrationMembership",
                             "users": ["u"], "groups": [] });
     let body = policy.to_string();
-    let put = Request { method: "PUT", path, bearer: Some(&token), body: body.as_bytes(), identity: None };
+    let put =
+        Request { method: "PUT", path, bearer: Some(&token), body: body.as_bytes(), ..Request::default() };
     assert_eq!(server.send(&put).status, 200);
     let read = server.get(path, &token).json();
     assert_eq!(read["azureADJoin"]["allowedToJoin"], policy["azureADJoin"]["allowedToJoin"]);

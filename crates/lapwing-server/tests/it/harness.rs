@@ -28,6 +28,9 @@ pub(crate) struct Server {
     child: Child,
     pub(crate) url: String,
     address: SocketAddr,
+    /// Where devices show their certificates.
+    pub(crate) device_url: String,
+    device_address: SocketAddr,
     pub(crate) admin: Credentials,
     pub(crate) authority: CertificateDer<'static>,
 }
@@ -57,9 +60,16 @@ pub(crate) struct Request<'a> {
     pub(crate) method: &'a str,
     pub(crate) path: &'a str,
     pub(crate) bearer: Option<&'a str>,
+    /// The body's media type, if the test names one.
+    pub(crate) kind: Option<&'a str>,
     pub(crate) body: &'a [u8],
-    pub(crate) identity: Option<(CertificateDer<'static>, PrivateKeyDer<'static>)>,
+    pub(crate) identity: Option<ClientIdentity>,
 }
+
+/// A certificate to show in TLS, and its key.
+pub(crate) type ClientIdentity = (CertificateDer<'static>, PrivateKeyDer<'static>);
+
+pub(crate) type Stream = StreamOwned<ClientConnection, TcpStream>;
 
 #[expect(clippy::disallowed_methods, reason = "the program under test is started here alone")]
 fn program() -> Command {
@@ -114,9 +124,9 @@ impl Server {
     pub(crate) fn open_with(folder: TempDir, variables: &[(&str, &str)]) -> Self {
         let text = std::fs::read_to_string(folder.path().join("admin.toml")).unwrap();
         let admin: Credentials = toml::from_str(&text).unwrap();
-        let (child, address, url) = spawn(folder.path(), variables);
+        let (child, [(address, url), (device_address, device_url)]) = spawn(folder.path(), variables);
         let authority = authority_in_chain(address, &admin);
-        Self { folder, child, url, address, admin, authority }
+        Self { folder, child, url, address, device_url, device_address, admin, authority }
     }
 
     pub(crate) fn log(&self) -> PathBuf {
@@ -145,29 +155,49 @@ impl Server {
         self.try_send(request).expect("an answer")
     }
 
-    /// Fails if the connection ends without an answer.
+    /// Fails if the connection ends without an answer. Who has a certificate goes where it is asked for.
     pub(crate) fn try_send(&self, request: &Request<'_>) -> std::io::Result<Answer> {
+        let address = if request.identity.is_some() { self.device_address } else { self.address };
+        self.send_to(address, request)
+    }
+
+    /// Sends a certificate to the listener that asks nobody for one.
+    pub(crate) fn send_to_everybodys(&self, request: &Request<'_>) -> Answer {
+        self.send_to(self.address, request).expect("an answer")
+    }
+
+    /// A connection to the devices' listener.
+    pub(crate) fn device_stream(&self, identity: Option<&ClientIdentity>) -> Stream {
+        dial(self.device_address, self.client_config(identity)).unwrap()
+    }
+
+    fn client_config(&self, identity: Option<&ClientIdentity>) -> ClientConfig {
         let mut roots = RootCertStore::empty();
         roots.add(self.authority.clone()).unwrap();
         let config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
             .with_safe_default_protocol_versions()
             .unwrap()
             .with_root_certificates(roots);
-        let config = match &request.identity {
+        match identity {
             Some((certificate, key)) => {
                 config.with_client_auth_cert(vec![certificate.clone()], key.clone_key()).unwrap()
             }
             None => config.with_no_client_auth(),
-        };
+        }
+    }
+
+    fn send_to(&self, address: SocketAddr, request: &Request<'_>) -> std::io::Result<Answer> {
+        let config = self.client_config(request.identity.as_ref());
         let authorization =
             request.bearer.map(|token| format!("Authorization: Bearer {token}\r\n")).unwrap_or_default();
+        let kind = request.kind.map(|kind| format!("Content-Type: {kind}\r\n")).unwrap_or_default();
         let head = format!(
-            "{} {} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n{authorization}Content-Length: {}\r\n\r\n",
+            "{} {} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n{authorization}{kind}Content-Length: {}\r\n\r\n",
             request.method,
             request.path,
             request.body.len()
         );
-        exchange(self.address, config, &[head.as_bytes(), request.body].concat())
+        exchange(address, config, &[head.as_bytes(), request.body].concat())
     }
 
     pub(crate) fn get(&self, path: &str, bearer: &str) -> Answer {
@@ -218,7 +248,7 @@ impl Drop for Server {
     }
 }
 
-fn spawn(folder: &Path, variables: &[(&str, &str)]) -> (Child, SocketAddr, String) {
+fn spawn(folder: &Path, variables: &[(&str, &str)]) -> (Child, [(SocketAddr, String); 2]) {
     let log = std::fs::OpenOptions::new().create(true).append(true).open(folder.join("log")).unwrap();
     let mut command = program();
     command.args(["run", "--listen", "127.0.0.1:0", "--data"]).arg(folder);
@@ -229,15 +259,20 @@ fn spawn(folder: &Path, variables: &[(&str, &str)]) -> (Child, SocketAddr, Strin
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
     let mut words = line.split_ascii_whitespace();
     assert_eq!(words.next(), Some("listening"), "the program ended at its start: {line}");
-    (child, words.next().unwrap().parse().unwrap(), words.next().unwrap().to_owned())
+    let mut listener = || (words.next().unwrap().parse().unwrap(), words.next().unwrap().to_owned());
+    (child, [listener(), listener()])
 }
 
-fn exchange(address: SocketAddr, config: ClientConfig, request: &[u8]) -> std::io::Result<Answer> {
+fn dial(address: SocketAddr, config: ClientConfig) -> std::io::Result<Stream> {
     let name = ServerName::IpAddress(IpAddr::V4(Ipv4Addr::LOCALHOST).into());
     let connection = ClientConnection::new(Arc::new(config), name).map_err(std::io::Error::other)?;
     let socket = TcpStream::connect(address)?;
     socket.set_read_timeout(Some(ANSWER_TIME_MAX))?;
-    let mut stream = StreamOwned::new(connection, socket);
+    Ok(StreamOwned::new(connection, socket))
+}
+
+fn exchange(address: SocketAddr, config: ClientConfig, request: &[u8]) -> std::io::Result<Answer> {
+    let mut stream = dial(address, config)?;
     stream.write_all(request)?;
     let mut bytes = Vec::new();
     // A peer that closes without TLS's farewell has still answered, if the head says so.

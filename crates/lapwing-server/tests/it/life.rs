@@ -6,7 +6,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use lapwing_proto::register::{CSR_SUBJECT, Condition, EnrolmentToken, LapwingUpload, SealedUpload};
 
 use crate::{
-    device::{Device, account, enrolment_token, join_body, version},
+    device::{Device, account, discover, enrolment_token, join_body, version},
     harness::{Request, Server, run, set_up},
 };
 
@@ -131,6 +131,32 @@ fn an_upload_in_windows_form_needs_no_extension_and_takes_a_certificate() {
         assert_eq!((answer.status, answer.body.as_slice()), (200, &b"{}"[..]));
     }
     assert_eq!(passwords(&server, &device), ["windows 4", "windows 3", "windows 2"]);
+}
+
+#[test]
+fn a_certificate_counts_only_where_devices_are_asked_for_one() {
+    let server = Server::start();
+    let device = Device::join(&server, "host");
+    let path = format!("/EnrollmentServer/device/{}?api-version=1.0", device.id);
+    let leave =
+        || Request { method: "DELETE", path: &path, identity: Some(device.identity()), ..Request::default() };
+    assert_eq!(server.send_to_everybodys(&leave()).status, 401);
+    assert_eq!(server.send(&leave()).status, 200);
+}
+
+#[test]
+fn discovery_names_the_devices_listener_where_a_certificate_is_needed() {
+    let server = Server::start();
+    let discovery = discover(&server);
+    let management = discovery.lapwing_service.unwrap().management.unwrap();
+    let tenant = &server.admin.tenant;
+    assert_eq!(management.endpoint, format!("{}/lapwing/v1/{tenant}/manage", server.device_url));
+    assert_eq!(management.wake_up, format!("{}/lapwing/v1/{tenant}/wake", server.device_url));
+    let join = discovery.device_join_service.join_endpoint;
+    assert_eq!(join, format!("{}/EnrollmentServer/device/", server.device_url));
+    let upload = discovery.device_management_service.device_management_endpoint;
+    assert_eq!(upload, format!("{}/manage/{tenant}/", server.url), "a firewall may know this port alone");
+    assert_ne!(server.url, server.device_url);
 }
 
 #[test]

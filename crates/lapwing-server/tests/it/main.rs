@@ -8,6 +8,8 @@ mod garbage;
 mod graph;
 mod harness;
 mod life;
+mod manage;
 mod policies;
 mod sdk;
 mod secrets;
+mod wake;
