@@ -58,7 +58,7 @@ pub(super) async fn versions(
     call: Call,
     Path((tenant, id)): Path<(String, String)>,
 ) -> Result<Json<Values<PolicyVersionInfo>>, Fault> {
-    let allowed = allowed(&call, &tenant, Act::ReadLapsPolicies, Activity::ReadLapsPolicy, &id).await?;
+    let allowed = allowed(&call, &tenant, Act::ReadConfiguration, Activity::ReadLapsPolicy, &id).await?;
     let rows = call.app.store.policy_versions(parse_id(&id)?).await?;
     if rows.is_empty() {
         return Err(allowed.refuse(&id, not_found("policy")).await);
@@ -82,7 +82,7 @@ pub(super) async fn restore(
     Path((tenant, id)): Path<(String, String)>,
     body: Bytes,
 ) -> Result<Json<PolicyRestore>, Fault> {
-    let allowed = allowed(&call, &tenant, Act::WriteLapsPolicies, Activity::ChangeLapsPolicy, &id).await?;
+    let allowed = allowed(&call, &tenant, Act::WriteConfiguration, Activity::ChangeLapsPolicy, &id).await?;
     let PolicyRestore { version } = parse(&body)?;
     let row = policy(&call, parse_id(&id)?).await?;
     let mut record = allowed.record(&id);
@@ -98,7 +98,7 @@ pub(super) async fn dry_run(
     Path((tenant, id)): Path<(String, String)>,
     body: Bytes,
 ) -> Result<Json<Counted<PolicyDifference>>, Fault> {
-    let allowed = allowed(&call, &tenant, Act::ReadLapsPolicies, Activity::ReadLapsPolicy, &id).await?;
+    let allowed = allowed(&call, &tenant, Act::ReadConfiguration, Activity::ReadLapsPolicy, &id).await?;
     let request: PolicyDryRun = parse(&body)?;
     let row = policy(&call, parse_id(&id)?).await?;
     let before = call.app.store.assigned().await?;
@@ -148,7 +148,7 @@ pub(super) async fn conflicts(
     call: Call,
     Path(tenant): Path<String>,
 ) -> Result<Json<Counted<PolicyConflict>>, Fault> {
-    let allowed = allowed(&call, &tenant, Act::ReadLapsPolicies, Activity::ReadLapsPolicy, "").await?;
+    let allowed = allowed(&call, &tenant, Act::ReadConfiguration, Activity::ReadLapsPolicy, "").await?;
     let policies = call.app.store.assigned().await?;
     let members = call.app.store.members().await?;
     allowed.note("").await?;
@@ -168,7 +168,7 @@ pub(super) async fn device(
     call: Call,
     Path((tenant, id)): Path<(String, String)>,
 ) -> Result<Json<DevicePolicyInfo>, Fault> {
-    let allowed = allowed(&call, &tenant, Act::ReadLapsPolicies, Activity::ReadLapsPolicy, &id).await?;
+    let allowed = allowed(&call, &tenant, Act::ReadConfiguration, Activity::ReadLapsPolicy, &id).await?;
     let Some(found) = call.app.store.device_policy(parse_id(&id)?).await? else {
         return Err(allowed.refuse(&id, not_found("device")).await);
     };
@@ -185,7 +185,7 @@ pub(super) async fn tags(
     call: Call,
     Path((tenant, id)): Path<(String, String)>,
 ) -> Result<Json<DeviceTags>, Fault> {
-    let allowed = allowed(&call, &tenant, Act::ReadLapsPolicies, Activity::ReadDevices, &id).await?;
+    let allowed = allowed(&call, &tenant, Act::ReadConfiguration, Activity::ReadDevices, &id).await?;
     let Some(tags) = call.app.store.tags(parse_id(&id)?).await? else {
         return Err(allowed.refuse(&id, not_found("device")).await);
     };
@@ -199,7 +199,7 @@ pub(super) async fn tag(
     Path((tenant, id)): Path<(String, String)>,
     body: Bytes,
 ) -> Result<Json<DeviceTags>, Fault> {
-    let allowed = allowed(&call, &tenant, Act::WriteLapsPolicies, Activity::TagDevice, &id).await?;
+    let allowed = allowed(&call, &tenant, Act::WriteConfiguration, Activity::TagDevice, &id).await?;
     let DeviceTags { tags } = parse(&body)?;
     let parsed: Result<BTreeSet<Tag>, GroupError> = tags.iter().map(|tag| tag.parse()).collect();
     let tags = parsed.map_err(|error| Fault::bad_request(error.to_string()))?;

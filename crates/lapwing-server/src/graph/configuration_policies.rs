@@ -127,7 +127,7 @@ fn expands(query: &Query) -> bool {
 }
 
 pub(super) async fn list(call: Call) -> Result<Response, Fault> {
-    let allowed = call.authorise(Act::ReadLapsPolicies, Activity::ReadLapsPolicy, "").await?;
+    let allowed = call.authorise(Act::ReadConfiguration, Activity::ReadLapsPolicy, "").await?;
     let query = Query::parse(call.uri.query());
     let rows = call.app.store.policies().await?;
     let policies: Result<Vec<_>, _> = rows.iter().map(|row| policy(row, expands(&query))).collect();
@@ -137,7 +137,7 @@ pub(super) async fn list(call: Call) -> Result<Response, Fault> {
 }
 
 pub(super) async fn get(call: Call, Path(id): Path<String>) -> Result<Response, Fault> {
-    let allowed = call.authorise(Act::ReadLapsPolicies, Activity::ReadLapsPolicy, &id).await?;
+    let allowed = call.authorise(Act::ReadConfiguration, Activity::ReadLapsPolicy, &id).await?;
     let row = find(&call, &allowed, &id).await?;
     allowed.note(&id).await?;
     answer(&call, &row, expands(&Query::parse(call.uri.query())))
@@ -145,7 +145,7 @@ pub(super) async fn get(call: Call, Path(id): Path<String>) -> Result<Response, 
 
 /// What the policy sets, without the policy.
 pub(super) async fn settings(call: Call, Path(id): Path<String>) -> Result<Response, Fault> {
-    let allowed = call.authorise(Act::ReadLapsPolicies, Activity::ReadLapsPolicy, &id).await?;
+    let allowed = call.authorise(Act::ReadConfiguration, Activity::ReadLapsPolicy, &id).await?;
     let row = find(&call, &allowed, &id).await?;
     let value = document(&row.content)?.settings.unwrap_or_default();
     allowed.note(&id).await?;
@@ -154,7 +154,7 @@ pub(super) async fn settings(call: Call, Path(id): Path<String>) -> Result<Respo
 }
 
 pub(super) async fn create(call: Call, request: Bytes) -> Result<(StatusCode, Response), Fault> {
-    let allowed = call.authorise(Act::WriteLapsPolicies, Activity::CreateLapsPolicy, "").await?;
+    let allowed = call.authorise(Act::WriteConfiguration, Activity::CreateLapsPolicy, "").await?;
     let parsed = json::parse(&request).map_err(|error| Fault::bad_request(error.to_string()));
     let content = match parsed.and_then(content) {
         Ok(content) => content,
@@ -169,7 +169,7 @@ pub(super) async fn create(call: Call, request: Bytes) -> Result<(StatusCode, Re
 
 /// Replaces the members that the body has.
 pub(super) async fn change(call: Call, Path(id): Path<String>, request: Bytes) -> Result<Response, Fault> {
-    let allowed = call.authorise(Act::WriteLapsPolicies, Activity::ChangeLapsPolicy, &id).await?;
+    let allowed = call.authorise(Act::WriteConfiguration, Activity::ChangeLapsPolicy, &id).await?;
     let row = find(&call, &allowed, &id).await?;
     let content = match merged(&row.content, &request) {
         Ok(content) => content,
@@ -205,7 +205,7 @@ pub(crate) fn edited(outcome: EditOutcome) -> Result<u32, Fault> {
 }
 
 pub(super) async fn delete(call: Call, Path(id): Path<String>) -> Result<StatusCode, Fault> {
-    let allowed = call.authorise(Act::WriteLapsPolicies, Activity::DeleteLapsPolicy, &id).await?;
+    let allowed = call.authorise(Act::WriteConfiguration, Activity::DeleteLapsPolicy, &id).await?;
     let Ok(policy) = id.parse() else { return Err(allowed.refuse(&id, unknown()).await) };
     let deleted = call.app.store.change(DeletePolicy { id: policy, record: allowed.record(&id) }).await?;
     if deleted { Ok(StatusCode::NO_CONTENT) } else { Err(unknown()) }

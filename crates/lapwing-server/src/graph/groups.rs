@@ -54,14 +54,14 @@ fn unknown() -> Fault {
 }
 
 pub(super) async fn list(call: Call) -> Result<Response, Fault> {
-    let allowed = call.authorise(Act::ReadLapsPolicies, Activity::ReadLapsPolicy, "").await?;
+    let allowed = call.authorise(Act::ReadConfiguration, Activity::ReadLapsPolicy, "").await?;
     let page = Query::parse(call.uri.query()).page(call.app.store.groups().await?)?;
     allowed.note("").await?;
     super::list(&call, "groups", &page, group)
 }
 
 pub(super) async fn get(call: Call, Path(id): Path<String>) -> Result<Response, Fault> {
-    let allowed = call.authorise(Act::ReadLapsPolicies, Activity::ReadLapsPolicy, &id).await?;
+    let allowed = call.authorise(Act::ReadConfiguration, Activity::ReadLapsPolicy, &id).await?;
     let wanted: Option<GroupId> = id.parse().ok();
     let found = call.app.store.groups().await?.into_iter().find(|row| Some(row.id) == wanted);
     let Some(row) = found else { return Err(allowed.refuse(&id, unknown()).await) };
@@ -74,7 +74,7 @@ fn answer(call: &Call, row: &GroupRow) -> Result<Response, Fault> {
 }
 
 pub(super) async fn create(call: Call, request: Bytes) -> Result<(StatusCode, Response), Fault> {
-    let allowed = call.authorise(Act::WriteLapsPolicies, Activity::CreateGroup, "").await?;
+    let allowed = call.authorise(Act::WriteConfiguration, Activity::CreateGroup, "").await?;
     let (id, created) = (GroupId::random(&mut os::rng()), call.context.at);
     let row = match parse(&request) {
         Ok((name, group)) => GroupRow { id, name, group, created },
@@ -97,7 +97,7 @@ fn parse(request: &[u8]) -> Result<(String, policy_assignment::Group), Fault> {
 }
 
 pub(super) async fn delete(call: Call, Path(id): Path<String>) -> Result<StatusCode, Fault> {
-    let allowed = call.authorise(Act::WriteLapsPolicies, Activity::DeleteGroup, &id).await?;
+    let allowed = call.authorise(Act::WriteConfiguration, Activity::DeleteGroup, &id).await?;
     let Ok(group) = id.parse() else { return Err(allowed.refuse(&id, unknown()).await) };
     match call.app.store.change(DeleteGroup { id: group, record: allowed.record(&id) }).await? {
         DeleteGroupOutcome::Deleted => Ok(StatusCode::NO_CONTENT),

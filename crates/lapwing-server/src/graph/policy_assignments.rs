@@ -25,7 +25,7 @@ use crate::{
 const GROUPS_MAX: usize = 256;
 
 pub(super) async fn list(call: Call, Path(id): Path<String>) -> Result<Response, Fault> {
-    let allowed = call.authorise(Act::ReadLapsPolicies, Activity::ReadLapsPolicy, &id).await?;
+    let allowed = call.authorise(Act::ReadConfiguration, Activity::ReadLapsPolicy, &id).await?;
     let row = find(&call, &allowed, &id).await?;
     allowed.note(&id).await?;
     answer(&call, row.id).await
@@ -33,7 +33,7 @@ pub(super) async fn list(call: Call, Path(id): Path<String>) -> Result<Response,
 
 /// Replaces all assignments.
 pub(super) async fn assign(call: Call, Path(id): Path<String>, request: Bytes) -> Result<Response, Fault> {
-    let allowed = call.authorise(Act::WriteLapsPolicies, Activity::AssignLapsPolicy, &id).await?;
+    let allowed = call.authorise(Act::WriteConfiguration, Activity::AssignLapsPolicy, &id).await?;
     let row = find(&call, &allowed, &id).await?;
     let groups = match groups(&request) {
         Ok(groups) => groups,

@@ -9,13 +9,16 @@ pub(crate) mod bench;
 mod change;
 mod device;
 mod directory;
+mod fleet;
 mod group;
+mod operator;
 mod password;
 mod policy;
 mod read;
 mod rekey;
 mod row;
 mod schema;
+mod session;
 mod writer;
 
 use std::path::Path;
@@ -33,14 +36,19 @@ pub(crate) use self::{
     directory::{
         ChangeClient, CreateClient, CreateToken, DeleteClient, DeleteToken, Initialise, Note, SetPolicy,
     },
+    fleet::{Ages, Coverage, FleetKey, FleetOrder, FleetQuery, FleetRow},
     group::{AssignOutcome, AssignPolicy, CreateGroup, DeleteGroup, DeleteGroupOutcome, TagDevice},
+    operator::{ChangeOperator, CreateLink, CreateOperator, OperatorChange, OperatorOutcome, OperatorRow},
     password::{Form, StoreOutcome, StorePassword},
     policy::{
         CreatePolicy, DeletePolicy, Edit, EditOutcome, EditPolicy, PolicyContent, PolicyRow, PolicyVersionRow,
     },
-    read::Window,
+    read::{AUDIT_STRETCH, AuditQuery, Window},
     rekey::Rekey,
     row::{ClientRow, CredentialRow, DeviceRow, HeldRow, MetaRow, PasswordRow, TokenRow},
+    session::{
+        EndSessions, FinishSetUp, OpenSession, PassSecondFactor, Proof, Sha256, SpendForm, TouchSession,
+    },
 };
 
 const BUSY_TIMEOUT: core::time::Duration = core::time::Duration::from_secs(10);
