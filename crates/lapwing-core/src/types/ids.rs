@@ -52,6 +52,14 @@ guid_newtype! {
     TraceId
 }
 guid_newtype! {
+    /// Names a LAPS policy of a `lapwing-server`.
+    PolicyId
+}
+guid_newtype! {
+    /// Names a group of devices that policies are for.
+    GroupId
+}
+guid_newtype! {
     /// The tenant: one directory of devices on Entra ID or a `lapwing-server`.
     TenantId
 }

@@ -9,6 +9,7 @@ mod graph;
 mod harness;
 mod life;
 mod manage;
+mod policies;
 mod sdk;
 mod secrets;
 mod wake;
