@@ -64,10 +64,6 @@ pub(crate) struct CspStore {
     path: PathBuf,
 }
 
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "no session with a management server performs anything yet")
-)]
 impl CspStore {
     /// That of the host whose file system begins at `root`.
     pub(crate) fn new(root: &Root) -> Self {

@@ -11,6 +11,7 @@
 mod csp;
 mod exec;
 mod failpoint;
+mod home;
 mod log;
 mod network;
 mod os;

@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use anyhow::Context as _;
 use lapwing_client::identity::Root;
 use lapwing_core::{
-    agent::{Action, Answer, Input, Machine, Outcome, Report, Request, RequestId},
+    agent::{Acceptance, Action, Answer, Deadline, Input, Machine, Outcome, Report, Request, RequestId},
     event::Event,
+    management::{Because, Contact},
+    types::ActionId,
 };
 use tokio::{
     signal::unix::{SignalKind, signal},
@@ -16,6 +18,7 @@ use tokio::{
 
 use crate::{
     exec::{Executor, ledger, memory},
+    home::{self, Asked, Visit},
     log, network,
     os::{self, Alarm},
     policy_source,
@@ -49,9 +52,13 @@ pub(crate) async fn run(root: Root) -> anyhow::Result<()> {
     tasks.spawn(network::watch(tell.clone()));
     tasks.spawn(policy_source::watch(root.clone(), tell.clone()));
     tasks.spawn(sleep::watch(root.clone(), tell));
+    let (visits, to_visit) = mpsc::channel::<Visit>(1);
+    let (asked_in, mut asked) = mpsc::channel::<Asked>(CHANNEL_LEN_MAX);
+    tasks.spawn(home::visit(root.clone(), to_visit, asked_in));
 
     let mut machine =
         Machine::new(os::now(), os::boot_id(), os::seed(), memory::load(&root), ledger::load(&root));
+    let mut contact = Contact::new(os::now().boot, os::seed());
     let mut waiting = Waiting::default();
     let mut lock = None;
     log::raise(&Event::Loaded);
@@ -65,7 +72,8 @@ pub(crate) async fn run(root: Root) -> anyhow::Result<()> {
                 Action::Answer(id, answer) => waiting.answer(id, answer),
                 // Not in the queue of actions, where a store may be under way: what is accepted is answered at once.
                 Action::Keep(ledger) => machine.handle(os::now(), Input::Kept(ledger::save(&root, &ledger))),
-                Action::Acknowledge(..) | Action::CallHome => {}
+                Action::Acknowledge(id, acceptance) => waiting.acknowledge(id, acceptance),
+                Action::CallHome => contact.want(os::now().boot, Because::News),
                 Action::ReadJournal { .. }
                 | Action::ReadPolicy { .. }
                 | Action::Connect { .. }
@@ -89,17 +97,28 @@ pub(crate) async fn run(root: Root) -> anyhow::Result<()> {
                 }
             }
         }
+        let now = os::now().boot;
+        if let Some(because) = contact.poll_start(now) {
+            visits
+                .send(Visit::new(because, machine.ledger(), now))
+                .await
+                .context("the caller of the server has ended")?;
+        }
         let input = tokio::select! {
             Some(outcome) = outcomes.recv() => Input::Outcome(outcome),
             Some(call) = calls.recv() => match waiting.accept(call, &machine) {
                 Some(input) => input,
                 None => continue,
             },
-            fired = alarm.wait(machine.poll_timeout()) => {
+            Some(asked) = asked.recv() => match waiting.hear(asked, &machine, &mut contact) {
+                Some(input) => input,
+                None => continue,
+            },
+            fired = alarm.wait(soonest(&machine, &contact)) => {
                 fired.context("the kernel's timers fail")?;
                 Input::Timer
             }
-            Some(news) = news.recv() => hear(news, &mut lock),
+            Some(news) = news.recv() => hear(news, &mut lock, &mut contact),
             Some(()) = reload.recv() => Input::PolicyChanged,
             Some(()) = terminate.recv() => break,
             Some(()) = interrupt.recv() => break,
@@ -113,15 +132,27 @@ pub(crate) async fn run(root: Root) -> anyhow::Result<()> {
 }
 
 /// Turns news into an input, and keeps the lock that may come with them.
-fn hear(news: News, lock: &mut Option<Lock>) -> Input {
+fn hear(news: News, lock: &mut Option<Lock>, contact: &mut Contact) -> Input {
     match news {
-        News::NetworkChanged => Input::NetworkChanged,
+        News::NetworkChanged => {
+            contact.network_changed(os::now().boot);
+            Input::NetworkChanged
+        }
         News::PolicyChanged => Input::PolicyChanged,
         News::Suspending(held) => {
             *lock = held;
             Input::Suspending
         }
         News::Woke => Input::Woke,
+    }
+}
+
+/// When something is to be done by itself.
+fn soonest(machine: &Machine, contact: &Contact) -> Option<Deadline> {
+    match (machine.poll_timeout(), contact.poll_timeout()) {
+        (Some(own), Some(contact)) => Some(Deadline { boot: own.boot.min(contact), ..own }),
+        (own, None) => own,
+        (None, Some(contact)) => Some(Deadline { boot: contact, wall: None }),
     }
 }
 
@@ -154,6 +185,7 @@ async fn perform(mut executor: Executor, mut to_do: mpsc::Receiver<Order>, done:
 struct Waiting {
     last: u64,
     callers: BTreeMap<RequestId, oneshot::Sender<Answer>>,
+    orders: Vec<(ActionId, oneshot::Sender<Acceptance>)>,
 }
 
 impl Waiting {
@@ -173,6 +205,32 @@ impl Waiting {
         let id = RequestId(self.last);
         self.callers.insert(id, reply);
         Input::Request(id, request)
+    }
+
+    /// Turns what a session wants into an input, or answers it from what is known.
+    fn hear(&mut self, asked: Asked, machine: &Machine, contact: &mut Contact) -> Option<Input> {
+        match asked {
+            Asked::Order(id, reply) => {
+                self.orders.push((id, reply));
+                Some(Input::Ordered(id))
+            }
+            Asked::ResetStatus(reply) => {
+                self.tell(reply, machine.reset_status(os::now().boot));
+                None
+            }
+            Asked::Confirm(id, status) => Some(Input::Confirmed(id, status)),
+            Asked::Ended(is_complete) => {
+                contact.ended(os::now().boot, is_complete);
+                None
+            }
+        }
+    }
+
+    fn acknowledge(&mut self, id: ActionId, acceptance: Acceptance) {
+        let (told, left) = core::mem::take(&mut self.orders).into_iter().partition(|(order, _)| *order == id);
+        self.orders = left;
+        let told: Vec<_> = told;
+        told.into_iter().for_each(|(_, reply)| self.tell(reply, acceptance));
     }
 
     fn answer(&mut self, id: RequestId, answer: Answer) {
@@ -201,4 +259,4 @@ pub(crate) enum News {
 }
 
 /// What a status call is answered with.
-pub(crate) type Known = (Report, Option<lapwing_core::agent::Deadline>);
+pub(crate) type Known = (Report, Option<Deadline>);

@@ -28,6 +28,7 @@ pub mod graph;
 pub mod hex;
 pub mod json;
 pub mod jwt;
+pub mod management;
 pub mod register;
 pub mod secret_text;
 pub mod syncml;

@@ -55,21 +55,17 @@ pub enum Taken {
 }
 
 impl Assembly {
-    /// Whether an object is begun and not ended.
-    #[must_use]
-    pub const fn is_open(&self) -> bool {
-        self.open.is_some()
-    }
-
-    /// Whether the item does not belong to the object that is begun: its end did not come, and [`Self::give_up`] is due.
+    /// Whether the item does not belong to the object that is begun: its end did not come, and [`Self::give_up`] is
+    /// due.
     #[must_use]
     pub fn is_broken_by(&self, item: &Item) -> bool {
         self.open.as_ref().is_some_and(|open| address(&open.item) != address(item))
     }
 
-    /// Forgets an object that is begun.
-    pub fn give_up(&mut self) {
-        self.open = None;
+    /// Forgets an object that is begun and not ended; gives what names it, for [`super::AlertCode::NO_END_OF_DATA`].
+    pub fn give_up(&mut self) -> Option<Item> {
+        let Item { target, source, .. } = self.open.take()?.item;
+        Some(Item { target, source, ..Item::default() })
     }
 
     /// Takes the next item.

@@ -2,12 +2,14 @@
 
 use core::{fmt, str::FromStr};
 
+use lapwing_core::types::DeviceId;
+
 /// The longest session id, in bytes. [MS-MDM] 2.2.3.
 pub const SESSION_ID_LEN_MAX: usize = 4;
 /// The longest command id, in bytes: servers use GUIDs, devices numbers.
 pub const CMD_ID_LEN_MAX: usize = 64;
 /// The longest address of a node or a party, in bytes.
-pub const URI_LEN_MAX: usize = 1024;
+pub const URI_LEN_MAX: usize = 2048;
 
 /// Why a text names nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -67,6 +69,27 @@ text!(
     LocUri,
     URI_LEN_MAX
 );
+
+impl SessionId {
+    /// A number as a device's session id.
+    #[must_use]
+    pub fn number(number: u16) -> Self {
+        Self(format!("{number:X}"))
+    }
+}
+
+impl LocUri {
+    /// A constant of the wire.
+    pub(crate) fn known(uri: &'static str) -> Self {
+        Self(uri.to_owned())
+    }
+
+    /// A device as a party: what its `./DevInfo/DevId` says.
+    #[must_use]
+    pub fn device(id: DeviceId) -> Self {
+        Self(format!("urn:uuid:{id}"))
+    }
+}
 
 /// What the Status of a message's header refers to.
 const HEADER: &str = "0";

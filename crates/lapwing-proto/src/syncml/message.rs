@@ -45,6 +45,9 @@ pub enum Command {
     Refused(Refused),
 }
 
+/// The commands that are answers.
+pub(super) const ANSWERS: [&str; 2] = ["Results", "Status"];
+
 impl Command {
     /// The element's name, as a Status repeats it.
     #[must_use]
@@ -57,6 +60,12 @@ impl Command {
             Self::Group(group) => group.kind.name(),
             Self::Refused(refused) => &refused.name,
         }
+    }
+
+    /// Whether it is an answer, which has none itself.
+    #[must_use]
+    pub fn is_answer(&self) -> bool {
+        ANSWERS.iter().any(|name| name.eq_ignore_ascii_case(self.name()))
     }
 
     /// Its id, if it has one.
@@ -295,5 +304,11 @@ impl Format {
             Self::Time => "time",
             Self::Xml => "xml",
         }
+    }
+
+    /// The format of that name, case aside.
+    #[must_use]
+    pub fn of_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|format| format.name().eq_ignore_ascii_case(name))
     }
 }

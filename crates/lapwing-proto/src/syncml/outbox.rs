@@ -24,12 +24,14 @@ impl Outbox {
         self.commands.is_empty()
     }
 
-    /// Takes the next message of at most `len_max` bytes; it is final if it takes the last command.
+    /// Takes the next message of at most `len_max` bytes, with `first` before all else; it is final if it takes the last
+    /// command.
     ///
     /// The data of a command with one item is cut where it does not fit. A command that fits no message and cannot be cut
     /// has one for itself, which the other side may refuse: so that each call comes nearer to the end.
-    pub fn fill(&mut self, header: Header, len_max: usize) -> Message {
-        let mut message = Message { header, commands: Vec::new(), is_final: true };
+    pub fn fill(&mut self, header: Header, first: Vec<Command>, len_max: usize) -> Message {
+        let mut message = Message { header, commands: first, is_final: true };
+        let first_len = message.commands.len();
         let mut room = len_max.saturating_sub(encode(&message).len());
         while let Some(command) = self.commands.pop_front() {
             let len = write::len(&command);
@@ -42,7 +44,7 @@ impl Outbox {
                 self.commands.push_front(tail);
                 message.commands.push(head);
                 break;
-            } else if message.commands.is_empty() {
+            } else if message.commands.len() == first_len {
                 self.is_continuation = false;
                 message.commands.push(command);
                 break;

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::{
     Alert, AlertCode, COMMANDS_MAX, CmdId, Command, DATA_LEN_MAX, Format, GROUP_DEPTH_MAX, Group, GroupKind,
     Header, ITEMS_MAX, Item, LocUri, Message, Meta, MsgId, Operation, Refused, Results, Status, StatusCode,
-    SyncmlError, TEXT_LEN_MAX, Verb,
+    SyncmlError, TEXT_LEN_MAX, Verb, message::ANSWERS,
 };
 use crate::xml::Element;
 
@@ -81,7 +81,9 @@ impl Reader {
         let id = element.text_of("CmdID").and_then(|id| id.parse().ok()).filter(|id: &CmdId| !id.is_header());
         let refused = |code| Command::Refused(Refused { id: id.clone(), name: element.name.clone(), code });
         let Some(known) = id.clone() else { return Ok(refused(StatusCode::BAD_REQUEST)) };
-        let is_new = self.ids.insert(known.clone());
+        // Nothing refers to an answer.
+        let is_answer = ANSWERS.iter().any(|name| element.is(name));
+        let is_new = is_answer || self.ids.insert(known.clone());
         let group = GroupKind::ALL.into_iter().find(|kind| element.is(kind.name()));
         Ok(match group {
             _ if !is_new => refused(StatusCode::BAD_REQUEST),
@@ -216,7 +218,6 @@ fn meta(parent: &Element) -> Result<Meta, StatusCode> {
     })
 }
 
-fn format(text: &str) -> Result<Format, StatusCode> {
-    let known = Format::ALL.into_iter().find(|format| format.name().eq_ignore_ascii_case(text));
-    known.ok_or(StatusCode::UNSUPPORTED_FORMAT)
+fn format(name: &str) -> Result<Format, StatusCode> {
+    Format::of_name(name).ok_or(StatusCode::UNSUPPORTED_FORMAT)
 }

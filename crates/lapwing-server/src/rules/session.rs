@@ -7,18 +7,16 @@
 use lapwing_core::{
     event::Hresult,
     management::{ActionState, QueuedAction},
-    types::{ActionId, FileTime, PasswordVersion},
+    types::{ActionId, FileTime},
 };
-use lapwing_proto::syncml::{
-    Alert, AlertCode, CmdId, Command, Header, Item, LocUri, Message, Operation, Outbox, Results, Status,
-    StatusCode, Verb,
+use lapwing_proto::{
+    management::{self, ActionReport},
+    syncml::{
+        Alert, AlertCode, CmdId, Command, Header, Item, LocUri, Message, Operation, Outbox, Results, Status,
+        StatusCode, Verb,
+    },
 };
 
-/// The type of the alert by which a device says that it names its actions.
-pub(crate) const MANAGEMENT: &str = "org.lapwing/Management";
-/// The type of the alert by which a device tells how an action stands.
-pub(crate) const ACTION: &str = "org.lapwing.action";
-pub(crate) const RESET_PASSWORD: &str = "./Device/Vendor/MSFT/LAPS/Actions/ResetPassword";
 const RESET_PASSWORD_STATUS: &str = "./Device/Vendor/MSFT/LAPS/Actions/ResetPasswordStatus";
 const UNENROLMENT: &str = "com.microsoft:mdm.unenrollment.userrequest";
 
@@ -49,18 +47,9 @@ pub(crate) struct Heard {
     /// How it answered work, by number.
     pub(crate) statuses: Vec<(u32, u16)>,
     /// How actions stand.
-    pub(crate) reports: Vec<Report>,
+    pub(crate) reports: Vec<ActionReport>,
     /// What `ResetPasswordStatus` says.
     pub(crate) reset_status: Option<Hresult>,
-}
-
-/// How an action stands on the device.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Report {
-    pub(crate) id: ActionId,
-    pub(crate) hresult: Hresult,
-    pub(crate) version: Option<PasswordVersion>,
-    pub(crate) event: Option<u16>,
 }
 
 /// Work for a device.
@@ -82,12 +71,13 @@ impl Work {
     }
 
     fn command(self) -> Command {
-        let (verb, uri, correlator) = match self {
-            Self::Rotate { name, .. } => (Verb::Exec, RESET_PASSWORD, name.map(|name| name.to_string())),
-            Self::TellStatus => (Verb::Get, RESET_PASSWORD_STATUS, None),
-        };
-        let item = Item { target: uri.parse().ok(), ..Item::default() };
-        Command::Operation(Operation { id: self.id(), verb, correlator, items: vec![item] })
+        Command::Operation(match self {
+            Self::Rotate { name, .. } => management::reset_password(self.id(), name),
+            Self::TellStatus => {
+                let item = Item { target: RESET_PASSWORD_STATUS.parse().ok(), ..Item::default() };
+                Operation { id: self.id(), verb: Verb::Get, correlator: None, items: vec![item] }
+            }
+        })
     }
 }
 
@@ -132,20 +122,11 @@ impl Heard {
         match alert.code {
             AlertCode::NEXT_MESSAGE => self.wants_more = true,
             AlertCode::SESSION_ABORT => self.aborts = true,
-            AlertCode::CLIENT_EVENT => {
-                let announces = |item: &Item| {
-                    item.meta.kind.as_deref() == Some(MANAGEMENT) && item.data.as_deref() == Some("1")
-                };
-                self.is_named |= alert.items.iter().any(announces);
-            }
+            AlertCode::CLIENT_EVENT => self.is_named |= management::is_announcement(alert),
             AlertCode::GENERIC => {
-                for item in &alert.items {
-                    match item.meta.kind.as_deref() {
-                        Some(ACTION) => self.reports.extend(report(alert, item)),
-                        Some(UNENROLMENT) => self.unenrols = true,
-                        Some(_) | None => {}
-                    }
-                }
+                self.reports.extend(ActionReport::of_alert(alert));
+                self.unenrols |=
+                    alert.items.iter().any(|item| item.meta.kind.as_deref() == Some(UNENROLMENT));
             }
             _ => {}
         }
@@ -153,7 +134,7 @@ impl Heard {
 
     /// The actions that it names, by name or by number.
     pub(crate) fn named(&self) -> impl Iterator<Item = (Option<ActionId>, Option<u32>)> {
-        let by_name = self.reports.iter().map(|report| (Some(report.id), None));
+        let by_name = self.reports.iter().map(|report| (Some(report.action), None));
         by_name.chain(self.statuses.iter().map(|(number, _)| (None, Some(*number)))).take(NAMED_MAX)
     }
 
@@ -163,7 +144,9 @@ impl Heard {
             action.on_status(now, *status);
         }
         let id = action.id;
-        for Report { hresult, version, event, .. } in self.reports.iter().filter(|report| report.id == id) {
+        for ActionReport { hresult, version, event, .. } in
+            self.reports.iter().filter(|report| report.action == id)
+        {
             action.on_report(now, *hresult, *version, *event);
         }
         // Of a device that does not name its actions, the status is that of all that it has accepted.
@@ -172,16 +155,6 @@ impl Heard {
             action.on_report(now, hresult, None, None);
         }
     }
-}
-
-/// `<HRESULT> <version> <event>`, the last two `-` where there is none. docs/protocol.md, "Actions".
-fn report(alert: &Alert, item: &Item) -> Option<Report> {
-    let id = alert.correlator.as_deref()?.parse().ok()?;
-    let mut words = item.data.as_deref()?.split(' ');
-    let hresult = hresult(words.next()?)?;
-    let version = words.next().filter(|word| *word != "-").and_then(|word| word.parse().ok());
-    let event = words.next().filter(|word| *word != "-").and_then(|word| word.parse().ok());
-    Some(Report { id, hresult, version, event })
 }
 
 /// The work of a device, given its actions.
@@ -261,5 +234,5 @@ pub(crate) fn answer(message: &Message, source: &LocUri, work: &[Work]) -> Messa
         max_msg_size: Some(MESSAGE_LEN_MAX),
     };
     let len_max = max_msg_size.unwrap_or(MESSAGE_LEN_MAX).clamp(MESSAGE_LEN_MIN, MESSAGE_LEN_MAX);
-    outbox.fill(header, usize::try_from(len_max).unwrap_or(usize::MAX))
+    outbox.fill(header, Vec::new(), usize::try_from(len_max).unwrap_or(usize::MAX))
 }

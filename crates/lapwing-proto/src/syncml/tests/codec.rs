@@ -72,6 +72,9 @@ fn an_id_names_one_command() {
     assert!(
         matches!(&commands[..], [Command::Operation(_), Command::Refused(refused)] if refused.code.0 == 400)
     );
+    let status = "<Status><CmdID>1</CmdID><CmdRef>1</CmdRef><Data>200</Data></Status>";
+    let commands = read(&format!("{status}{status}{}", get(1, 1))).unwrap();
+    assert!(matches!(&commands[..], [Command::Status(_), Command::Status(_), Command::Operation(_)]));
 }
 
 #[test]

@@ -25,11 +25,12 @@ fn item(uri: &str, data: &str, size: Option<u32>, more_data: bool) -> Item {
 /// The data of Results as it arrives through messages of at most `len_max` bytes, and how many they were.
 fn travel(data: &str, len_max: usize) -> (String, usize) {
     let mut outbox = Outbox::default();
-    outbox.push(status(1, "Get", StatusCode::OK));
     outbox.push(results(2, data.to_owned()));
     let mut assembly = Assembly::default();
     for messages in 1.. {
-        let message = outbox.fill(header(), len_max);
+        let first = status(1, "SyncHdr", StatusCode::OK);
+        let message = outbox.fill(header(), vec![first.clone()], len_max);
+        assert_eq!(message.commands.first(), Some(&first));
         let bytes = encode(&message);
         assert!(bytes.len() <= len_max, "{} > {len_max}", bytes.len());
         assert_eq!(message.is_final, outbox.is_empty());
@@ -65,7 +66,7 @@ fn an_object_that_is_too_long_or_of_another_length_than_told_is_refused() {
     let refused = |items: &[Item]| {
         let mut assembly = Assembly::default();
         let last = items.iter().map(|item| assembly.take(item.clone())).last().unwrap();
-        assert_eq!(assembly.is_open(), last == Ok(Taken::Chunk));
+        assert_eq!(assembly.give_up().is_some(), last == Ok(Taken::Chunk));
         last.err()
     };
     assert_eq!(refused(&[item("./a", "x", Some(size), true)]), None);
@@ -86,7 +87,7 @@ fn an_object_whose_end_does_not_come_is_noticed() {
     assert!(!assembly.is_broken_by(&item("./a", "34", None, false)));
     let other = item("./b", "1", None, false);
     assert!(assembly.is_broken_by(&other));
-    assembly.give_up();
+    assert_eq!(assembly.give_up().unwrap().source.unwrap().as_str(), "./a");
     assert_eq!(assembly.take(other.clone()), Ok(Taken::Whole(other)));
 }
 
@@ -106,7 +107,7 @@ fn commands_keep_their_order_over_messages_and_one_that_fits_none_has_its_own() 
     outbox.push(status(51, "Replace", StatusCode::OK));
     let mut sent = Vec::new();
     while !outbox.is_empty() {
-        let message = outbox.fill(header(), LEN_MAX);
+        let message = outbox.fill(header(), Vec::new(), LEN_MAX);
         assert!(encode(&message).len() <= LEN_MAX || message.commands.len() == 1);
         sent.extend(message.commands.iter().map(|command| command.id().unwrap().clone()));
     }
