@@ -1,5 +1,7 @@
 //! Device management over OMA DM: one message of a device in, one answer out. docs/protocol.md, "Management".
 
+mod traces;
+
 use std::sync::Arc;
 
 use axum::{
@@ -27,7 +29,9 @@ use crate::{
 };
 
 pub(crate) fn routes() -> Router<Arc<App>> {
-    Router::new().route("/lapwing/v1/{tenant}/manage", post(manage))
+    Router::new()
+        .route("/lapwing/v1/{tenant}/manage", post(manage))
+        .route("/lapwing/v1/{tenant}/manage/traces", post(traces::tell))
 }
 
 /// Windows adds `charset` and the like.

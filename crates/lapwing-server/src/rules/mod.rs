@@ -3,6 +3,7 @@
 pub(crate) mod access;
 pub(crate) mod audit;
 pub(crate) mod fleet;
+pub(crate) mod flow;
 pub(crate) mod history;
 pub(crate) mod operator;
 pub(crate) mod policy_assignment;

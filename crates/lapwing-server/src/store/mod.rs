@@ -19,6 +19,7 @@ mod rekey;
 mod row;
 mod schema;
 mod session;
+mod trace;
 mod writer;
 
 use std::path::Path;
@@ -49,6 +50,7 @@ pub(crate) use self::{
     session::{
         EndSessions, FinishSetUp, OpenSession, PassSecondFactor, Proof, Sha256, SpendForm, TouchSession,
     },
+    trace::{TellTraces, Told, TraceRow},
 };
 
 const BUSY_TIMEOUT: core::time::Duration = core::time::Duration::from_secs(10);
