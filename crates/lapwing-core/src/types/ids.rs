@@ -48,6 +48,10 @@ guid_newtype! {
     ActionId
 }
 guid_newtype! {
+    /// Names one rotation from its trigger to its end, whatever attempts that takes.
+    TraceId
+}
+guid_newtype! {
     /// Names a LAPS policy of a `lapwing-server`.
     PolicyId
 }

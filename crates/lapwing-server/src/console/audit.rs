@@ -2,7 +2,7 @@
 
 use askama::Template;
 use axum::response::Response;
-use lapwing_core::types::FileTime;
+use lapwing_core::types::{DeviceId, FileTime};
 use lapwing_proto::admin::AuditVerification;
 
 use super::{
@@ -34,6 +34,22 @@ struct Page {
     verification: Option<AuditVerification>,
 }
 
+/// What is done to a device.
+const OF_DEVICES: [Activity; 12] = [
+    Activity::StorePassword,
+    Activity::ReadPassword,
+    Activity::ReadMetadata,
+    Activity::ReadState,
+    Activity::JoinDevice,
+    Activity::LeaveDevice,
+    Activity::ChangeDevice,
+    Activity::RequestRotation,
+    Activity::CancelAction,
+    Activity::AcceptAction,
+    Activity::FinishAction,
+    Activity::ManageDevice,
+];
+
 /// An entry as people read it.
 pub(super) struct Row {
     pub(super) sequence: u64,
@@ -52,8 +68,8 @@ impl Row {
         Self {
             sequence: entry.sequence,
             time: Moment { at: entry.time, now },
-            is_device: entry.activity.contains("evice") && entry.target.len() == 36
-                || entry.activity == Activity::ReadState.as_str(),
+            is_device: OF_DEVICES.iter().any(|activity| activity.as_str() == entry.activity)
+                && entry.target.parse::<DeviceId>().is_ok(),
             actor: entry.actor,
             activity: entry.activity,
             target: entry.target,
@@ -91,6 +107,7 @@ async fn show(visit: &Visit, verification: Option<AuditVerification>) -> Result<
             "refused" => Some(false),
             _ => None,
         },
+        except: None,
         len_max: PAGE_LEN,
     };
     let entries = visit.app.store.search_audit(&query).await?;

@@ -6,14 +6,14 @@ use lapwing_core::types::Guid;
 
 use super::{
     operators::{RoleChoice, chosen_roles, role_choices, words},
-    page::{Moment, Shell},
+    page::{Moment, Roles, Shell},
     visit::{Visit, see_other},
 };
 use crate::{
     client_secret,
     http::fault::Fault,
     os,
-    rules::{access::Role, audit::Activity},
+    rules::audit::Activity,
     store::{CreateClient, DeleteClient},
 };
 
@@ -39,7 +39,7 @@ struct Shown {
     name: String,
     created: Moment,
     enabled: bool,
-    roles: Vec<Role>,
+    roles: Roles,
 }
 
 pub(super) async fn page(visit: Visit) -> Result<Response, Fault> {
@@ -49,7 +49,7 @@ pub(super) async fn page(visit: Visit) -> Result<Response, Fault> {
         name: row.display_name,
         created: Moment { at: row.created, now },
         enabled: row.enabled,
-        roles: row.roles,
+        roles: Roles(row.roles),
     });
     visit.page(&Page { shell: visit.shell("Clients"), clients: clients.collect(), roles: role_choices(&[]) })
 }

@@ -102,6 +102,8 @@ async fn entries(visit: &Visit, device: DeviceId) -> Result<Vec<super::audit::Ro
         text: String::new(),
         target: device.to_string(),
         success: None,
+        // Every look at this page is one.
+        except: Some(Activity::ReadMetadata),
         len_max: AUDIT_LEN,
     };
     let entries = visit.app.store.search_audit(&query).await?;

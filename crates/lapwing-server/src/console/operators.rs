@@ -6,7 +6,7 @@ use lapwing_proto::secret_text::SecretText;
 
 use super::{
     link,
-    page::{Moment, Shell},
+    page::{Moment, RoleName, Roles, Shell},
     visit::{Visit, see_other},
 };
 use crate::{
@@ -52,12 +52,13 @@ struct Shown {
     enabled: bool,
     is_set_up: bool,
     administers: bool,
-    roles: Vec<Role>,
+    roles: Roles,
 }
 
 /// A role to be ticked, and what it lets do.
 pub(super) struct RoleChoice {
     pub(super) role: Role,
+    pub(super) name: RoleName,
     pub(super) acts: String,
     pub(super) is_held: bool,
 }
@@ -66,7 +67,7 @@ pub(super) fn role_choices(held: &[Role]) -> Vec<RoleChoice> {
     let choice = |&role: &Role| {
         let acts: Vec<&str> =
             Act::ALL.iter().filter(|&&act| may(&[role], act)).map(|act| act.describe()).collect();
-        RoleChoice { role, acts: acts.join("; "), is_held: held.contains(&role) }
+        RoleChoice { role, name: RoleName(role), acts: acts.join("; "), is_held: held.contains(&role) }
     };
     Role::ALL.iter().map(choice).collect()
 }
@@ -89,7 +90,7 @@ fn shown(row: OperatorRow, visit: &Visit) -> Shown {
         enabled: row.enabled,
         is_set_up: standing.is_set_up,
         administers: standing.administers(),
-        roles: row.roles,
+        roles: Roles(row.roles),
     }
 }
 

@@ -12,7 +12,10 @@ use lapwing_core::types::FileTime;
 use super::assets;
 use crate::{
     http::fault::Fault,
-    rules::{access::Act, fleet::FleetState},
+    rules::{
+        access::{Act, Role},
+        fleet::FleetState,
+    },
 };
 
 /// The frame around a page.
@@ -149,6 +152,40 @@ impl Display for Mark {
 
 /// Our own words alone.
 impl HtmlSafe for Mark {}
+
+/// Roles in a list; their long names may break at the full stops.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Roles(pub(super) Vec<Role>);
+
+impl Display for Roles {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() {
+            return f.write_str("<span class=\"hint\">none</span>");
+        }
+        if Role::ALL.iter().all(|role| self.0.contains(role)) {
+            return f.write_str("All roles");
+        }
+        f.write_str("<ul class=\"held\">")?;
+        self.0.iter().try_for_each(|role| write!(f, "<li>{}</li>", RoleName(*role)))?;
+        f.write_str("</ul>")
+    }
+}
+
+/// Our own words alone.
+impl HtmlSafe for Roles {}
+
+/// A role's name that may break at its full stops.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct RoleName(pub(super) Role);
+
+impl Display for RoleName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.as_str().replace('.', "<wbr>."))
+    }
+}
+
+/// Our own words alone.
+impl HtmlSafe for RoleName {}
 
 /// A page as an answer.
 pub(super) fn render(status: StatusCode, template: &impl Template) -> Result<Response, Fault> {

@@ -51,7 +51,7 @@ pub(super) async fn reveal(visit: Visit) -> Result<Response, Fault> {
     };
     let password = visit.app.open_password(device.id, row)?;
     let mut record = visit.record(Activity::ReadPassword, &target);
-    record.detail = format!("{} of {}: {reason}", row.held.account, row.held.stored);
+    record.detail = format!("{}, stored {}: {reason}", row.held.account, row.held.stored);
     // Recorded durably before it is shown, and not shown again for the same form.
     if !visit.spend(Some(record)).await? {
         return Ok(see_other(&format!("/console/devices/{target}")));

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     keys::StoredKey,
-    rules::audit::{Entry, Verifier},
+    rules::audit::{Activity, Entry, Verifier},
 };
 
 /// How many audit entries are held in memory at once.
@@ -29,6 +29,8 @@ pub(crate) struct AuditQuery {
     /// The whole target; empty for all.
     pub(crate) target: String,
     pub(crate) success: Option<bool>,
+    /// Without this activity.
+    pub(crate) except: Option<Activity>,
     pub(crate) len_max: u32,
 }
 
@@ -237,6 +239,9 @@ impl Store {
         }
         if let Some(success) = query.success {
             sql.push(" AND success = ").push_bind(success);
+        }
+        if let Some(except) = query.except {
+            sql.push(" AND activity <> ").push_bind(except.as_str());
         }
         sql.push(" ORDER BY sequence DESC LIMIT ").push_bind(query.len_max);
         let rows = sql.build().fetch_all(&self.readers).await?;
