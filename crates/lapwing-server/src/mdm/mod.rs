@@ -1,5 +1,6 @@
 //! Device management over OMA DM: one message of a device in, one answer out. docs/protocol.md, "Management".
 
+pub(crate) mod policy;
 mod traces;
 
 use std::sync::Arc;
@@ -22,7 +23,7 @@ use crate::{
     },
     rules::{
         audit::{Activity, Actor},
-        session,
+        session::{self, Work},
     },
     store::{Contact, Contacted},
     token::bearer,
@@ -67,9 +68,10 @@ async fn manage(
     };
     crate::failpoint::reach("manage-before-answer");
     let actions = actions.into_iter().map(|row| (row.number, row.action));
-    let work = session::work(context.at, &heard, is_named, actions);
+    let work = session::work(context.at, &heard, is_named, actions).into_iter().map(Work::command);
+    let commands = work.chain(policy::answer(&app, &context, device, &heard).await?).collect();
     let source = format!("{}/lapwing/v1/{}/manage", app.device_url, app.meta.tenant);
     let source = source.parse().map_err(|_| Fault::unavailable())?;
-    let answer = syncml::encode(&session::answer(&message, &source, &work));
+    let answer = syncml::encode(&session::answer(&message, &source, commands));
     Ok(([(header::CONTENT_TYPE, HeaderValue::from_static(syncml::MEDIA_TYPE))], answer).into_response())
 }

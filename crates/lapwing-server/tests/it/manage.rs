@@ -16,7 +16,7 @@ const RESET: &str = "./Device/Vendor/MSFT/LAPS/Actions/ResetPassword";
 const STATUS: &str = "./Device/Vendor/MSFT/LAPS/Actions/ResetPasswordStatus";
 
 /// A device's side of sessions, message by message.
-struct Session<'a> {
+pub(crate) struct Session<'a> {
     server: &'a Server,
     device: &'a Device,
     is_named: bool,
@@ -28,7 +28,7 @@ impl<'a> Session<'a> {
         Self { server, device, is_named: true, msg_id: 0 }
     }
 
-    fn unnamed(server: &'a Server, device: &'a Device) -> Self {
+    pub(crate) fn unnamed(server: &'a Server, device: &'a Device) -> Self {
         Self { server, device, is_named: false, msg_id: 0 }
     }
 
@@ -46,7 +46,7 @@ impl<'a> Session<'a> {
         })
     }
 
-    fn exchange(&mut self, commands: Vec<Command>) -> Message {
+    pub(crate) fn exchange(&mut self, commands: Vec<Command>) -> Message {
         self.msg_id += 1;
         let answer = post(self.server, self.device, &self.message(commands));
         assert_eq!(answer.status, 200, "{}", String::from_utf8_lossy(&answer.body));
@@ -96,7 +96,7 @@ fn post(server: &Server, device: &Device, body: &[u8]) -> Answer {
     })
 }
 
-fn alert(id: u32, code: AlertCode, correlator: Option<String>, items: Vec<Item>) -> Command {
+pub(crate) fn alert(id: u32, code: AlertCode, correlator: Option<String>, items: Vec<Item>) -> Command {
     Command::Alert(Alert { id: CmdId::number(id), code, correlator, items })
 }
 
