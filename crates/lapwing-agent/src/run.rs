@@ -17,7 +17,7 @@ use tokio::{
 };
 
 use crate::{
-    exec::{Executor, ledger, memory},
+    exec::{Executor, ledger, memory, traces},
     home::{self, Asked, Visit},
     log, network,
     os::{self, Alarm},
@@ -57,7 +57,8 @@ pub(crate) async fn run(root: Root) -> anyhow::Result<()> {
     tasks.spawn(home::visit(root.clone(), to_visit, asked_in));
 
     let mut machine =
-        Machine::new(os::now(), os::boot_id(), os::seed(), memory::load(&root), ledger::load(&root));
+        Machine::new(os::now(), os::boot_id(), os::seed(), memory::load(&root), ledger::load(&root))
+            .with_traces(traces::load(&root));
     let mut contact = Contact::new(os::now().boot, os::seed());
     let mut waiting = Waiting::default();
     let mut lock = None;
@@ -87,7 +88,8 @@ pub(crate) async fn run(root: Root) -> anyhow::Result<()> {
                 | Action::Reinstate(_)
                 | Action::Forget
                 | Action::Disconnect
-                | Action::Remember(_) => {
+                | Action::Remember(_)
+                | Action::KeepTraces(_) => {
                     // Once all is forgotten, nothing of ours keeps the host awake.
                     let lock = if matches!(action, Action::Forget) { lock.take() } else { None };
                     orders
@@ -100,7 +102,7 @@ pub(crate) async fn run(root: Root) -> anyhow::Result<()> {
         let now = os::now().boot;
         if let Some(because) = contact.poll_start(now) {
             visits
-                .send(Visit::new(because, machine.ledger(), now))
+                .send(Visit::new(because, &machine, now))
                 .await
                 .context("the caller of the server has ended")?;
         }
@@ -219,6 +221,7 @@ impl Waiting {
                 None
             }
             Asked::Confirm(id, status) => Some(Input::Confirmed(id, status)),
+            Asked::TracesTold(traces) => Some(Input::TracesTold(traces)),
             Asked::Ended(is_complete) => {
                 contact.ended(os::now().boot, is_complete);
                 None

@@ -35,7 +35,7 @@ roles! {
     ManagedDevicesRead = "DeviceManagementManagedDevices.Read.All",
     /// To rotate a device's password now.
     ManagedDevicesOperate = "DeviceManagementManagedDevices.PrivilegedOperations.All",
-    /// LAPS policies.
+    /// LAPS policies, the groups they are for, and the tags of devices.
     ConfigurationRead = "DeviceManagementConfiguration.Read.All",
     ConfigurationWrite = "DeviceManagementConfiguration.ReadWrite.All",
     /// To rotate many at once.

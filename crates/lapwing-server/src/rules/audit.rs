@@ -70,6 +70,14 @@ pub(crate) enum Activity {
     AcceptAction,
     FinishAction,
     ManageDevice,
+    ReadLapsPolicy,
+    CreateLapsPolicy,
+    ChangeLapsPolicy,
+    DeleteLapsPolicy,
+    AssignLapsPolicy,
+    CreateGroup,
+    DeleteGroup,
+    TagDevice,
 }
 
 impl Activity {
@@ -106,6 +114,14 @@ impl Activity {
             Self::AcceptAction => "Accept device action",
             Self::FinishAction => "Finish device action",
             Self::ManageDevice => "Manage device",
+            Self::ReadLapsPolicy => "Read LAPS policy",
+            Self::CreateLapsPolicy => "Add LAPS policy",
+            Self::ChangeLapsPolicy => "Update LAPS policy",
+            Self::DeleteLapsPolicy => "Delete LAPS policy",
+            Self::AssignLapsPolicy => "Assign LAPS policy",
+            Self::CreateGroup => "Add group",
+            Self::DeleteGroup => "Delete group",
+            Self::TagDevice => "Tag device",
         }
     }
 }

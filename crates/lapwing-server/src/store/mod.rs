@@ -3,14 +3,17 @@
 //! INVARIANT: a change is answered after its commit is durable, and each commits together with its audit entry.
 
 mod action;
+mod assignment;
 #[cfg(feature = "bench")]
 pub(crate) mod bench;
 mod change;
 mod device;
 mod directory;
 mod fleet;
+mod group;
 mod operator;
 mod password;
+mod policy;
 mod read;
 mod rekey;
 mod row;
@@ -27,14 +30,19 @@ use sqlx::{
 
 pub(crate) use self::{
     action::{ActionRow, CancelAction, Contact, Contacted, RequestAction, RequestOutcome},
+    assignment::GroupRow,
     change::{Change, Transaction},
     device::{DeleteDevice, EnableDevice, JoinDevice, JoinOutcome, NewDevice},
     directory::{
         ChangeClient, CreateClient, CreateToken, DeleteClient, DeleteToken, Initialise, Note, SetPolicy,
     },
     fleet::{Ages, Coverage, FleetKey, FleetOrder, FleetQuery, FleetRow},
+    group::{AssignOutcome, AssignPolicy, CreateGroup, DeleteGroup, DeleteGroupOutcome, TagDevice},
     operator::{ChangeOperator, CreateLink, CreateOperator, OperatorChange, OperatorOutcome, OperatorRow},
     password::{Form, StoreOutcome, StorePassword},
+    policy::{
+        CreatePolicy, DeletePolicy, Edit, EditOutcome, EditPolicy, PolicyContent, PolicyRow, PolicyVersionRow,
+    },
     read::{AUDIT_STRETCH, AuditQuery, Window},
     rekey::Rekey,
     row::{ClientRow, CredentialRow, DeviceRow, HeldRow, MetaRow, PasswordRow, TokenRow},

@@ -11,6 +11,7 @@ mod graph;
 mod harness;
 mod life;
 mod manage;
+mod policies;
 mod python;
 mod sdk;
 mod secrets;
