@@ -1,4 +1,5 @@
-//! Microsoft's own client of Graph, in a Python environment of its own: it judges the server from outside.
+//! Microsoft's own clients of Graph and a tester of HTTP interfaces, in a Python environment of their own: they judge the
+//! server from outside.
 
 use std::fs;
 
@@ -9,7 +10,8 @@ use xtask::{lab, sys};
 const PYTHON: &str = "/usr/bin/python3";
 
 /// Pinned, so that a run is red for a change of ours alone.
-const PACKAGES: [&str; 2] = ["azure-identity==1.27.0", "msgraph-sdk==1.65.0"];
+const PACKAGES: [&str; 4] =
+    ["azure-identity==1.27.0", "msgraph-beta-sdk==1.66.0", "msgraph-sdk==1.65.0", "schemathesis==4.32.5"];
 
 /// Makes `python/PACKAGES/` in the cache, with a name that changes with the versions.
 pub(super) fn prepare() -> Result<()> {
@@ -18,7 +20,7 @@ pub(super) fn prepare() -> Result<()> {
     if done.exists() {
         return Ok(());
     }
-    println!("Installing {} in {}", PACKAGES.join(" and "), folder.display());
+    println!("Installing {} in {}", PACKAGES.join(", "), folder.display());
     // What a stopped installation left may lack anything.
     lab::remove_folder(&folder)?;
     sys::run(sys::command(PYTHON).args(["-m", "venv"]).arg(&folder))?;

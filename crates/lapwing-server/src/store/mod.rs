@@ -8,6 +8,7 @@ pub(crate) mod bench;
 mod change;
 mod device;
 mod directory;
+mod managed;
 mod password;
 mod read;
 mod rekey;
@@ -29,6 +30,7 @@ pub(crate) use self::{
     directory::{
         ChangeClient, CreateClient, CreateToken, DeleteClient, DeleteToken, Initialise, Note, SetPolicy,
     },
+    managed::Among,
     password::{Form, StoreOutcome, StorePassword},
     read::Window,
     rekey::Rekey,

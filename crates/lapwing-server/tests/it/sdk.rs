@@ -1,4 +1,4 @@
-//! Microsoft's own client of Graph reads from this server.
+//! Microsoft's own clients of Graph read from this server, and press its button.
 
 use std::{
     io::Write as _,
@@ -12,10 +12,12 @@ use lapwing_proto::register::Condition;
 use crate::{
     device::{Device, version},
     harness::Server,
+    manage::{Session, report},
 };
 
 /// As `cargo xtask setup` makes it.
-const ENVIRONMENT: &str = "lapwing/python/azure-identity==1.27.0,msgraph-sdk==1.65.0";
+const ENVIRONMENT: &str =
+    "lapwing/python/azure-identity==1.27.0,msgraph-beta-sdk==1.66.0,msgraph-sdk==1.65.0,schemathesis==4.32.5";
 
 fn python() -> PathBuf {
     let home = || std::env::var_os("HOME").map(|home| Path::new(&home).join(".cache"));
@@ -41,8 +43,6 @@ fn the_client_of_microsoft_reads_a_list_and_a_password() {
         let upload = device.seal(&format!("password {at}"), version(), Condition::Any, None);
         device.store_and_check(&server, &upload);
     }
-    let authority = server.folder.path().join("authority.pem");
-    std::fs::write(&authority, to_pem(&server.authority)).unwrap();
     let given = serde_json::json!({
         "url": server.url,
         "tenant": server.admin.tenant,
@@ -50,7 +50,7 @@ fn the_client_of_microsoft_reads_a_list_and_a_password() {
         "client_secret": server.admin.client_secret.expose_secret(),
         "device": devices[1].id.to_string(),
     });
-    let answer = run(&authority, &given.to_string());
+    let answer = run(&server, "sdk.py", &given);
     assert_eq!(answer["names"], serde_json::json!(["PC-1", "PC-2", "PC-3", "PC-4", "PC-5"]));
     assert_eq!(answer["times_have_zones"], true);
     assert_eq!(answer["device_name"], "PC-1");
@@ -59,14 +59,50 @@ fn the_client_of_microsoft_reads_a_list_and_a_password() {
     assert_eq!(answer["refusal"], serde_json::json!([404, "Request_ResourceNotFound"]));
 }
 
-fn run(authority: &Path, given: &str) -> serde_json::Value {
+#[test]
+fn the_beta_client_of_microsoft_presses_the_button_and_sees_it_done() {
+    let server = Server::start();
+    let devices = ["PC-3", "SRV-1", "PC-1", "PC-2"].map(|name| Device::join(&server, name));
+    let operator = server.client_with_roles(&[
+        "DeviceManagementManagedDevices.Read.All",
+        "DeviceManagementManagedDevices.PrivilegedOperations.All",
+    ]);
+    let given = |press: bool| {
+        serde_json::json!({
+            "url": server.url,
+            "tenant": server.admin.tenant,
+            "client_id": operator["clientId"],
+            "client_secret": operator["clientSecret"],
+            "device": devices[2].id.to_string(),
+            "press": press,
+        })
+    };
+    let pressed = run(&server, "sdk_beta.py", &given(true));
+    assert_eq!(pressed["all"], serde_json::json!(["PC-1", "PC-2", "PC-3", "SRV-1"]));
+    assert_eq!(pressed["filtered"], serde_json::json!(["PC-1", "PC-2", "PC-3"]));
+    assert_eq!(pressed["refusal"], serde_json::json!([404, "Request_ResourceNotFound"]));
+    let states = |answer: &serde_json::Value| answer["actions"].to_string();
+    assert_eq!(states(&pressed), r#"[["rotateLocalAdminPassword","pending"]]"#);
+
+    let mut session = Session::named(&server, &devices[2]);
+    let work = session.open(Vec::new());
+    session.answer(&[(&work[0], 202)]);
+    assert_eq!(states(&run(&server, "sdk_beta.py", &given(false))), r#"[["rotateLocalAdminPassword","active"]]"#);
+    session.open(vec![report(3, work[0].correlator.as_deref().unwrap(), "0 - -")]);
+    assert_eq!(states(&run(&server, "sdk_beta.py", &given(false))), r#"[["rotateLocalAdminPassword","done"]]"#);
+}
+
+/// Runs one of the programs beside this file, in an environment without anything but trust in the server.
+fn run(server: &Server, program: &str, given: &serde_json::Value) -> serde_json::Value {
+    let authority = server.folder.path().join("authority.pem");
+    std::fs::write(&authority, to_pem(&server.authority)).unwrap();
     #[expect(clippy::disallowed_methods, reason = "the environment is cleared right here")]
     let mut command = Command::new(python());
-    command.env_clear().env("SSL_CERT_FILE", authority).env("REQUESTS_CA_BUNDLE", authority);
-    command.arg("-I").arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/sdk.py"));
+    command.env_clear().env("SSL_CERT_FILE", &authority).env("REQUESTS_CA_BUNDLE", &authority);
+    command.arg("-I").arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it").join(program));
     let mut child =
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    child.stdin.take().unwrap().write_all(given.as_bytes()).unwrap();
+    child.stdin.take().unwrap().write_all(given.to_string().as_bytes()).unwrap();
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     serde_json::from_slice(&output.stdout).unwrap()
