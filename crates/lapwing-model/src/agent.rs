@@ -103,7 +103,7 @@ impl State {
             Action::Remember(memory) => self.memory = memory,
             Action::Disconnect | Action::Raise(_) | Action::Answer(..) => {}
             // Nobody manages these hosts; the simulator's are.
-            Action::Keep(_) | Action::Acknowledge(..) | Action::CallHome => {}
+            Action::Keep(_) | Action::KeepTraces(_) | Action::Acknowledge(..) | Action::CallHome => {}
         }
         None
     }

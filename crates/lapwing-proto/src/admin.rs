@@ -1,6 +1,13 @@
 //! The administration of `lapwing-server`. docs/protocol.md, "Administration".
 
+mod policy;
+
 use serde::{Deserialize, Serialize};
+
+pub use self::policy::{
+    COUNTED_MAX, Counted, DevicePolicyInfo, DeviceTags, PolicyConflict, PolicyDifference, PolicyDryRun,
+    PolicyRestore, PolicyStanding, PolicyTold, PolicyVersionInfo,
+};
 
 use crate::secret_text::{self, SecretText};
 

@@ -29,8 +29,12 @@ pub mod hex;
 pub mod json;
 pub mod jwt;
 pub mod management;
+pub mod mde2;
 pub mod register;
 pub mod secret_text;
 pub mod syncml;
 pub mod wake;
 pub mod xml;
+
+#[cfg(test)]
+mod spoil;

@@ -127,7 +127,7 @@ impl World {
                     agent.machine.handle(now, Input::Kept(kept));
                 }
             }
-            Action::Acknowledge(..) | Action::CallHome => {}
+            Action::Acknowledge(..) | Action::CallHome | Action::KeepTraces(_) => {}
             Action::Answer(id, answer) => self.on_answer(index, id.0, answer.result),
         }
     }

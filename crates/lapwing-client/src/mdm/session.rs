@@ -17,6 +17,9 @@ use super::plan::{Done, Plan, Work};
 /// The messages that a device sends in one session. An honest one has a handful; a large object takes more.
 pub const MESSAGES_MAX: u32 = 64;
 
+/// The longest message, in bytes, to a server that has not said yet what it takes.
+const UNTOLD_LEN_MAX: usize = 64 << 10;
+
 /// Why a session is started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cause {
@@ -127,7 +130,7 @@ impl Session {
             server: start.server,
             sent: MsgId(0),
             numbered: 0,
-            len_max: MESSAGE_LEN_MAX,
+            len_max: UNTOLD_LEN_MAX,
             outbox: Outbox::default(),
             assembly: Assembly::default(),
             reports: BTreeMap::new(),

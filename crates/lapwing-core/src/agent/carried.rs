@@ -53,6 +53,8 @@ impl Machine {
             use_resumed: _,
             used_early: _,
             report: _,
+            recorder: _,
+            now: _,
             network_changed: _,
         } = self;
         cycle.is_none().then(|| Carried {

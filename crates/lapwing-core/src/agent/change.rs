@@ -32,6 +32,7 @@ impl Machine {
         candidate: Candidate,
         prepared: Prepared,
     ) {
+        self.trace_version(prepared.version);
         self.raise(&mut cycle, events::prepared(&prepared));
         if let Some(warning) = &prepared.warning {
             self.raise(&mut cycle, Event::PasswordRuleWarned { text: warning.clone() });
@@ -179,6 +180,11 @@ impl Machine {
     ) {
         self.raise(&mut cycle, events::updated(committed));
         self.settle_committed(&mut cycle, committed.version);
+        if committing.prepared_now.is_some() {
+            self.trace_rotated(committed.version);
+        } else {
+            self.trace_earlier(committed.version);
+        }
         self.memory.last_rotation = Some(now.wall);
         self.report.last_rotation = Some(now.wall);
         self.kept = None;

@@ -7,6 +7,7 @@ use super::{
     failure::Failure,
     machine::Machine,
     report::Activity,
+    trace::TraceFailure,
 };
 use crate::{
     event::{Event, EventId},
@@ -39,6 +40,9 @@ impl Machine {
             // What a mere retry held back has all been said before.
             cycle.held_events = cycle.held_events.map(|_| Vec::new());
         }
+        let Failure { event, hresult, ref next_step, patience, .. } = failure;
+        let why = TraceFailure { event, hresult, next_step: next_step.clone() };
+        self.trace_failure(why, patience != Patience::NothingDue);
         self.plan_next(now, &failure);
         let (activity, result) = match failure.patience {
             Patience::Refused => (Activity::Failing, AnswerResult::Refused),
@@ -73,6 +77,7 @@ impl Machine {
         event: EventId,
         answer: Answer,
     ) {
+        self.trace_idle();
         self.backoff.reset();
         self.last_failure = None;
         self.end(now, cycle, activity, event, answer);

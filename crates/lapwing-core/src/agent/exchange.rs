@@ -10,6 +10,7 @@ use super::{
     ledger::{ActionStatus, Ledger},
     memory::Memory,
     plan::{Plan, PolicyRead},
+    trace::{Trace, Traces},
 };
 use crate::{
     event::{Event, Hresult},
@@ -29,6 +30,8 @@ pub enum Input {
     Ordered(ActionId),
     /// The server has confirmed to have heard that an action stands like this.
     Confirmed(ActionId, ActionStatus),
+    /// The server has these traces, as they were when they were sent.
+    TracesTold(Vec<Trace>),
     /// The oldest [`Action::Keep`] without an answer has been performed; or why not, for people.
     Kept(Result<(), String>),
     /// The policy's sources may have changed.
@@ -130,6 +133,8 @@ pub enum Action {
     Remember(Memory),
     /// Save this durably before any later action. Answered by [`Input::Kept`], whatever else is under way.
     Keep(Ledger),
+    /// Keep this for people; no decision depends on it. Has no outcome.
+    KeepTraces(Traces),
     /// Answer device management about an action. Has no outcome.
     Acknowledge(ActionId, Acceptance),
     /// Have the server told how actions stand. Has no outcome.

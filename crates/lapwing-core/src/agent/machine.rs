@@ -13,6 +13,7 @@ use super::{
     plan::Cause,
     report::Report,
     timers::Timers,
+    trace::{Recorder, Traces},
 };
 use crate::{
     event::{Event, EventId},
@@ -58,6 +59,9 @@ pub struct Machine {
     pub(super) network_changed: bool,
     pub(super) last_failure: Option<EventId>,
     pub(super) report: Report,
+    pub(super) recorder: Recorder,
+    /// When it was last told something.
+    pub(super) now: Now,
     pub(super) actions: VecDeque<Action>,
 }
 
@@ -85,6 +89,8 @@ impl Machine {
             network_changed: false,
             last_failure: None,
             report: Report::new(memory.last_rotation),
+            recorder: Recorder::new(seed),
+            now,
             memory,
             ledger: ledger.resumed(now, boot_id),
             keeping: VecDeque::new(),
@@ -93,8 +99,16 @@ impl Machine {
         }
     }
 
+    /// With what an earlier run has kept of its rotations.
+    #[must_use]
+    pub fn with_traces(mut self, traces: Traces) -> Self {
+        self.recorder.resume(traces);
+        self
+    }
+
     /// Takes in what has happened.
     pub fn handle(&mut self, now: Now, input: Input) {
+        self.now = now;
         self.stay_awake(now);
         self.note_late_actions(now);
         match input {
@@ -102,6 +116,7 @@ impl Machine {
             Input::Request(id, request) => self.take_request(id, request),
             Input::Ordered(id) => self.on_ordered(now, id),
             Input::Confirmed(id, status) => self.on_confirmed(id, status),
+            Input::TracesTold(told) => self.on_traces_told(&told),
             Input::Kept(kept) => self.on_kept(now, kept),
             Input::PolicyChanged => {
                 self.causes.insert(Cause::PolicyChange);
@@ -176,6 +191,7 @@ impl Machine {
             held_events: only_retry.then(Vec::new),
             step: Step::ReadingJournal,
         });
+        self.trace_begin(&cycle.causes);
         self.announce_due_reset(&mut cycle);
         self.raise(&mut cycle, Event::ProcessingStarted);
         let announced = [
@@ -204,6 +220,7 @@ impl Machine {
     }
 
     pub(super) fn wait_in(&mut self, mut cycle: Box<Cycle>, step: Step) {
+        self.trace_step(&step);
         cycle.step = step;
         self.cycle = Some(cycle);
     }

@@ -34,6 +34,7 @@ mod sends;
 #[cfg(test)]
 mod tests;
 mod timers;
+mod trace;
 mod weigh;
 
 pub use backoff::{Jitter, Patience};
@@ -51,3 +52,6 @@ pub use plan::{Cause, Plan, PlanRules, PolicyRead, Reason, Verdict};
 pub use report::{Activity, Report};
 pub use resolve::Held;
 pub use timers::{CYCLE_SECONDS, Deadline};
+pub use trace::{
+    ATTEMPTS_MAX, Attempt, STEPS_MAX, StepName, TRACES_MAX, Trace, TraceEnd, TraceFailure, TraceStep, Traces,
+};

@@ -10,6 +10,7 @@ use super::{
     machine::Machine,
     plan::{Plan, PolicyRead, Verdict},
     report::Activity,
+    trace::TraceFailure,
 };
 use crate::{
     event::{Event, EventId, Hresult},
@@ -204,10 +205,14 @@ impl Machine {
     fn finish_disabled(&mut self, now: Now, mut cycle: Box<Cycle>, event: EventId, message: &str) {
         self.rotation_owed = false;
         self.note_failed_actions(now, &mut cycle, Hresult::SERVICE_DISABLED, event, true);
-        self.timers.expiry = None;
-        self.raise(&mut cycle, Event::ProcessingSucceeded);
         let next_step =
             "set BackupDirectory in /etc/lapwing/policy.toml; `lapwing get-policy` shows what is seen";
+        if self.is_action_owed() {
+            let hresult = Hresult::SERVICE_DISABLED;
+            self.trace_failure(TraceFailure { event, hresult, next_step: next_step.to_owned() }, true);
+        }
+        self.timers.expiry = None;
+        self.raise(&mut cycle, Event::ProcessingSucceeded);
         self.finish(
             now,
             cycle,

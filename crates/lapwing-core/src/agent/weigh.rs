@@ -126,6 +126,7 @@ impl Machine {
                 "no change was due",
             );
         }
+        self.trace_reasons(&reasons);
         if let Some(wait) = self.activation_wait(now, &facts.aim, &reasons) {
             return self.put_off(now, cycle, wait);
         }

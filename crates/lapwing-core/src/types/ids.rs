@@ -48,6 +48,18 @@ guid_newtype! {
     ActionId
 }
 guid_newtype! {
+    /// Names one rotation from its trigger to its end, whatever attempts that takes.
+    TraceId
+}
+guid_newtype! {
+    /// Names a LAPS policy of a `lapwing-server`.
+    PolicyId
+}
+guid_newtype! {
+    /// Names a group of devices that policies are for.
+    GroupId
+}
+guid_newtype! {
     /// The tenant: one directory of devices on Entra ID or a `lapwing-server`.
     TenantId
 }

@@ -6,18 +6,21 @@ mod credential;
 mod device;
 mod directory_audit;
 mod error;
+mod group;
 mod managed_device;
 mod policy;
 
 use serde::{Deserialize, Serialize};
 
 pub use configuration_policy::{
-    CatalogError, ConfigurationPolicy, TemplateReference, read_settings, write_settings,
+    AssignmentTarget, CatalogError, ConfigurationPolicy, PolicyAssignment, PolicyAssignments,
+    TemplateReference, read_settings, write_settings,
 };
 pub use credential::{DeviceLocalCredential, DeviceLocalCredentialInfo};
 pub use device::Device;
 pub use directory_audit::{App, DirectoryAudit, InitiatedBy, KeyValue, TargetResource, User};
 pub use error::{GraphError, GraphErrorBody, InnerError};
+pub use group::Group;
 pub use managed_device::{DeviceActionResult, DeviceActionState, ManagedDevice, ROTATE_LOCAL_ADMIN_PASSWORD};
 pub use policy::{
     AzureAdJoin, AzureAdRegistration, DeviceRegistrationPolicy, LocalAdminPassword, LocalAdmins, Membership,

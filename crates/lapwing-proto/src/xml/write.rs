@@ -20,9 +20,18 @@ impl Writer {
         attributes: &[(&str, &str)],
         content: impl FnOnce(&mut Self),
     ) {
+        self.begin(name, attributes);
+        content(self);
+        self.end(name);
+    }
+
+    /// The start of an element whose end is written by [`Self::end`].
+    pub(crate) fn begin(&mut self, name: &str, attributes: &[(&str, &str)]) {
         self.open(name, attributes);
         self.out.push('>');
-        content(self);
+    }
+
+    pub(crate) fn end(&mut self, name: &str) {
         for part in ["</", name, ">"] {
             self.out.push_str(part);
         }

@@ -14,7 +14,7 @@ use lapwing_proto::{
 };
 
 use super::request::{Context, Surface};
-use crate::{keys::KeyError, store::StoreError};
+use crate::{console, keys::KeyError, store::StoreError};
 
 /// The class of a failure: decides the status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,7 +95,7 @@ impl Fault {
         &self.0.message
     }
 
-    fn status(&self) -> StatusCode {
+    pub(crate) fn status(&self) -> StatusCode {
         match self.0.kind {
             Kind::BadRequest => StatusCode::BAD_REQUEST,
             Kind::Unauthenticated => StatusCode::UNAUTHORIZED,
@@ -126,6 +126,7 @@ impl Fault {
     /// The answer in the shape of the surface that was asked.
     pub(crate) fn render(&self, context: &Context) -> Response {
         let body = match context.surface {
+            Surface::Console => return console::fault_page(self),
             Surface::Registration => serde_json::to_string(&self.to_drs(context)),
             Surface::Token => serde_json::to_string(&self.to_token_error(context)),
             Surface::Graph => serde_json::to_string(&self.to_graph(context)),
@@ -134,12 +135,17 @@ impl Fault {
         let mut response = (self.status(), body.unwrap_or_default()).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
-        if let Some(wait) = self.0.retry_after {
-            let seconds = wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0)).max(1);
-            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-        }
         if self.0.kind == Kind::Unauthenticated {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        self.with_headers(response)
+    }
+
+    /// Says when to come back.
+    pub(crate) fn with_headers(&self, mut response: Response) -> Response {
+        if let Some(wait) = self.0.retry_after {
+            let seconds = wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0)).max(1);
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
     }

@@ -3,6 +3,8 @@
 use aws_lc_rs::digest::{Context, SHA256};
 use lapwing_core::types::{DeviceId, FileTime, Guid};
 
+use super::operator::OperatorName;
+
 const LABEL: &[u8] = b"lapwing audit 1\0";
 
 /// The hash before the first entry.
@@ -13,6 +15,8 @@ pub(crate) const GENESIS: [u8; 32] = [0; 32];
 pub(crate) enum Actor {
     /// A program or administrator with a client secret.
     Client(Guid),
+    /// A person at the console.
+    Operator(OperatorName),
     Device(DeviceId),
     /// Someone at this machine's command line.
     Local,
@@ -24,6 +28,7 @@ impl core::fmt::Display for Actor {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         match self {
             Self::Client(id) => write!(f, "client:{id}"),
+            Self::Operator(name) => write!(f, "operator:{name}"),
             Self::Device(id) => write!(f, "device:{id}"),
             Self::Local => f.write_str("local"),
             Self::Anonymous => f.write_str("anonymous"),
@@ -46,6 +51,14 @@ pub(crate) enum Activity {
     CreateClient,
     ChangeClient,
     DeleteClient,
+    CreateOperator,
+    ChangeOperator,
+    DeleteOperator,
+    CreateSignInLink,
+    SetUpOperator,
+    SignIn,
+    ConfirmSecondFactor,
+    SignOut,
     ReadDevices,
     ReadAudit,
     ReadPolicy,
@@ -57,6 +70,14 @@ pub(crate) enum Activity {
     AcceptAction,
     FinishAction,
     ManageDevice,
+    ReadLapsPolicy,
+    CreateLapsPolicy,
+    ChangeLapsPolicy,
+    DeleteLapsPolicy,
+    AssignLapsPolicy,
+    CreateGroup,
+    DeleteGroup,
+    TagDevice,
 }
 
 impl Activity {
@@ -74,6 +95,14 @@ impl Activity {
             Self::CreateClient => "Add client",
             Self::ChangeClient => "Update client",
             Self::DeleteClient => "Delete client",
+            Self::CreateOperator => "Add operator",
+            Self::ChangeOperator => "Update operator",
+            Self::DeleteOperator => "Delete operator",
+            Self::CreateSignInLink => "Add one-time sign-in link",
+            Self::SetUpOperator => "Set up sign-in of operator",
+            Self::SignIn => "Sign in",
+            Self::ConfirmSecondFactor => "Confirm second factor",
+            Self::SignOut => "Sign out",
             Self::ReadDevices => "Read devices",
             Self::ReadAudit => "Read audit log",
             Self::ReadPolicy => "Read device registration policy",
@@ -85,6 +114,14 @@ impl Activity {
             Self::AcceptAction => "Accept device action",
             Self::FinishAction => "Finish device action",
             Self::ManageDevice => "Manage device",
+            Self::ReadLapsPolicy => "Read LAPS policy",
+            Self::CreateLapsPolicy => "Add LAPS policy",
+            Self::ChangeLapsPolicy => "Update LAPS policy",
+            Self::DeleteLapsPolicy => "Delete LAPS policy",
+            Self::AssignLapsPolicy => "Assign LAPS policy",
+            Self::CreateGroup => "Add group",
+            Self::DeleteGroup => "Delete group",
+            Self::TagDevice => "Tag device",
         }
     }
 }
@@ -95,7 +132,7 @@ pub(crate) struct Record {
     pub(crate) time: FileTime,
     pub(crate) actor: Actor,
     pub(crate) activity: Activity,
-    /// A device, client or token; empty if none.
+    /// A device, client, operator or token; empty if none.
     pub(crate) target: String,
     /// Why it was refused; `None` if it was done.
     pub(crate) refusal: Option<String>,

@@ -2,6 +2,10 @@
 
 pub(crate) mod access;
 pub(crate) mod audit;
+pub(crate) mod fleet;
 pub(crate) mod history;
+pub(crate) mod operator;
+pub(crate) mod policy_assignment;
 pub(crate) mod rate;
 pub(crate) mod session;
+pub(crate) mod sign_in;

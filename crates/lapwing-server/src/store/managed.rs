@@ -71,7 +71,10 @@ mod tests {
         ] {
             let plan = query("EXPLAIN QUERY PLAN ", &among).build().fetch_all(&store.readers).await.unwrap();
             let steps: Vec<String> = plan.iter().map(|row| row.get("detail")).collect();
-            assert!(matches!(steps.as_slice(), [step] if step.starts_with("SEARCH device USING")), "{steps:?}");
+            assert!(
+                matches!(steps.as_slice(), [step] if step.starts_with("SEARCH device USING")),
+                "{steps:?}"
+            );
         }
     }
 }

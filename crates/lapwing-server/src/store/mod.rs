@@ -3,17 +3,23 @@
 //! INVARIANT: a change is answered after its commit is durable, and each commits together with its audit entry.
 
 mod action;
+mod assignment;
 #[cfg(feature = "bench")]
 pub(crate) mod bench;
 mod change;
 mod device;
 mod directory;
+mod fleet;
+mod group;
 mod managed;
+mod operator;
 mod password;
+mod policy;
 mod read;
 mod rekey;
 mod row;
 mod schema;
+mod session;
 mod writer;
 
 use std::path::Path;
@@ -25,16 +31,26 @@ use sqlx::{
 
 pub(crate) use self::{
     action::{ActionRow, CancelAction, Contact, Contacted, RequestAction, RequestOutcome},
+    assignment::GroupRow,
     change::{Change, Transaction},
     device::{DeleteDevice, EnableDevice, JoinDevice, JoinOutcome, NewDevice},
     directory::{
         ChangeClient, CreateClient, CreateToken, DeleteClient, DeleteToken, Initialise, Note, SetPolicy,
     },
+    fleet::{Ages, Coverage, FleetKey, FleetOrder, FleetQuery, FleetRow},
+    group::{AssignOutcome, AssignPolicy, CreateGroup, DeleteGroup, DeleteGroupOutcome, TagDevice},
     managed::Among,
+    operator::{ChangeOperator, CreateLink, CreateOperator, OperatorChange, OperatorOutcome, OperatorRow},
     password::{Form, StoreOutcome, StorePassword},
-    read::Window,
+    policy::{
+        CreatePolicy, DeletePolicy, Edit, EditOutcome, EditPolicy, PolicyContent, PolicyRow, PolicyVersionRow,
+    },
+    read::{AUDIT_STRETCH, AuditQuery, Window},
     rekey::Rekey,
     row::{ClientRow, CredentialRow, DeviceRow, HeldRow, MetaRow, PasswordRow, TokenRow},
+    session::{
+        EndSessions, FinishSetUp, OpenSession, PassSecondFactor, Proof, Sha256, SpendForm, TouchSession,
+    },
 };
 
 const BUSY_TIMEOUT: core::time::Duration = core::time::Duration::from_secs(10);

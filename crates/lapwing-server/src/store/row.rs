@@ -114,8 +114,16 @@ pub(super) fn time(row: &SqliteRow, column: &'static str) -> Result<FileTime, sq
         .ok_or_else(|| damaged(column))
 }
 
-fn time_or_null(row: &SqliteRow, column: &'static str) -> Result<Option<FileTime>, sqlx::Error> {
-    if row.try_get::<Option<i64>, _>(column)?.is_some() { time(row, column).map(Some) } else { Ok(None) }
+pub(super) fn time_or_null(row: &SqliteRow, column: &'static str) -> Result<Option<FileTime>, sqlx::Error> {
+    match row.try_get::<Option<i64>, _>(column)? {
+        Some(_) => time(row, column).map(Some),
+        None => Ok(None),
+    }
+}
+
+/// A time, of which 0 is none.
+pub(super) fn time_or_zero(row: &SqliteRow, column: &'static str) -> Result<Option<FileTime>, sqlx::Error> {
+    Ok(Some(time(row, column)?).filter(|time| time.ticks() > 0))
 }
 
 /// A time as a column: its range fits.
@@ -209,7 +217,7 @@ impl ClientRow {
     }
 }
 
-fn roles_from_column(text: &str) -> Result<Vec<Role>, sqlx::Error> {
+pub(super) fn roles_from_column(text: &str) -> Result<Vec<Role>, sqlx::Error> {
     text.split_ascii_whitespace().map(|role| role.parse().map_err(|_| damaged("roles"))).collect()
 }
 

@@ -46,7 +46,6 @@ pub(crate) trait Bus: Debug + Send + Sync {
     fn end(&self, device: DeviceId);
 
     /// Whether the device is connected.
-    #[allow(dead_code, reason = "for whoever shows devices")]
     fn connected(&self, device: DeviceId) -> bool;
 
     /// How many devices are connected.

@@ -107,7 +107,8 @@ fn managed_devices_are_found_by_what_clients_filter_by() {
     while let Some(path) = next {
         let page = server.get(&path, &token).json();
         seen.extend(names(&page).into_iter().map(str::to_owned));
-        next = page["@odata.nextLink"].as_str().map(|link| link.strip_prefix(&server.url).unwrap().to_owned());
+        next =
+            page["@odata.nextLink"].as_str().map(|link| link.strip_prefix(&server.url).unwrap().to_owned());
     }
     seen.sort();
     assert_eq!(seen, ["PC-1", "PC-2", "SRV-1", "pc-ä"]);

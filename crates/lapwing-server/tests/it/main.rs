@@ -1,6 +1,7 @@
 //! Drives the real program over real TLS with real keys.
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
+mod browser;
 #[cfg(feature = "failpoints")]
 mod crash;
 mod device;
@@ -9,6 +10,8 @@ mod graph;
 mod harness;
 mod life;
 mod manage;
+mod policies;
+mod python;
 mod sdk;
 mod secrets;
 mod wake;

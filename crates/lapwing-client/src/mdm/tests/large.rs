@@ -1,6 +1,11 @@
 //! Objects that are longer than a message, in both directions.
 
-use lapwing_core::csp::{self, Reply};
+use lapwing_core::{
+    csp::{self, Reply},
+    event::Hresult,
+    types::{ActionId, Guid},
+};
+use lapwing_proto::management::ActionReport;
 use lapwing_proto::syncml::{
     AlertCode, Command, StatusCode,
     chunk::{Assembly, Taken},
@@ -8,7 +13,7 @@ use lapwing_proto::syncml::{
 };
 
 use super::world::{World, lines, operation};
-use crate::mdm::{Done, Work};
+use crate::mdm::{Cause, Done, Work};
 
 fn chunk(id: &str, node: &str, size: &str, data: &str, more: &str) -> String {
     operation(id, "Replace", node, &format!("{size}<Data>{data}</Data>{more}"))
@@ -68,6 +73,33 @@ fn an_object_of_another_length_than_told_is_not_performed() {
         assert!(lines(&answer).last().unwrap().ends_with(&format!("Replace {code}")), "{answer:?}");
         assert!(world.performed.is_empty());
     }
+}
+
+#[test]
+fn reports_that_do_not_fit_follow_in_the_next_message() {
+    let report = |number: u16| {
+        let action = ActionId(Guid::from_bytes([number.to_be_bytes(); 8].concat().try_into().unwrap()));
+        ActionReport { action, hresult: Hresult::SUCCESS, version: None, event: None }
+    };
+    let mut world = World::with(Cause::ClientInitiated, (0..200).map(report).collect());
+    let mut reported = Vec::new();
+    let mut messages = 0;
+    loop {
+        messages += 1;
+        let status = |command: &Command| {
+            let id = command.id().unwrap();
+            format!("<Status><CmdID>s</CmdID><CmdRef>{id}</CmdRef><Cmd>Alert</Cmd><Data>200</Data></Status>")
+        };
+        let statuses: String = world.last.commands.iter().map(status).collect();
+        let message = world.server(&format!("{statuses}<Final/>"));
+        reported.extend(world.session.receive(message.as_bytes()).unwrap().reported);
+        match world.session.reply(&[]) {
+            Some(next) => world.last = decode(&next).unwrap(),
+            None => break,
+        }
+    }
+    assert_eq!(messages, 2);
+    assert_eq!(reported, (0..200).map(|number| (report(number).action, StatusCode::OK)).collect::<Vec<_>>());
 }
 
 #[test]

@@ -222,3 +222,40 @@ fn of_the_satisfied_actions_the_oldest_that_the_server_knows_of_is_forgotten_fir
     ledger.add(id(1001), Age::new(World::new().now, BOOT));
     assert!(ledger.find(id(0)).is_none() && ledger.find(id(1)).is_some());
 }
+
+#[test]
+fn the_protocols_table_of_causes_is_what_the_machine_does() {
+    let table = include_str!("../../../../../docs/protocol.md");
+    let faults = [
+        Fault::AccountNotListed,
+        Fault::DirectoryNotListed,
+        Fault::ManagedFile,
+        Fault::AccountMissing,
+        Fault::AccountUnsuitable,
+        Fault::BudgetSpent,
+        Fault::FileLocked,
+        Fault::NotWritable,
+        Fault::NoSpace,
+        Fault::AgeingTooShort,
+        Fault::NoAcceptablePassword,
+        Fault::HashRefused,
+        Fault::ReceiptInvalid,
+        Fault::JournalDamaged,
+        Fault::Internal,
+    ];
+    for fault in faults {
+        let mut world = World::settled();
+        world.commit_fault = Some(fault);
+        world.order(1);
+        let failure = world.machine.ledger().find(action(1)).unwrap().failure.unwrap();
+        let hresult = format!("`{}`", failure.hresult);
+        let (event, at_once) =
+            (failure.event.code().to_string(), if failure.is_definite { "yes" } else { "no" });
+        let is_row = |line: &str| {
+            let cells: Vec<_> = line.split('|').map(str::trim).collect();
+            matches!(cells[..], [_, _, codes, events, when, _, _]
+                if codes.contains(&hresult) && events == event && when == at_once)
+        };
+        assert!(table.lines().any(is_row), "{fault:?}: {hresult} {event} {at_once}");
+    }
+}

@@ -7,6 +7,7 @@ mod held;
 mod host;
 mod lost;
 mod requests;
+mod traces;
 
 use core::time::Duration;
 use std::collections::VecDeque;
@@ -70,6 +71,7 @@ struct World {
     disk_is_full: bool,
     acknowledged: Vec<(ActionId, Acceptance)>,
     calls_home: usize,
+    traces: Traces,
     /// How often the shell was told to wipe what it holds.
     forgotten: usize,
     /// The world dies before it performs the action of this number, counted from now.
@@ -131,6 +133,7 @@ impl World {
             disk_is_full: false,
             acknowledged: Vec::new(),
             calls_home: 0,
+            traces: Traces::default(),
             forgotten: 0,
             crash_in: None,
             tell_in: None,
@@ -149,6 +152,7 @@ impl World {
         self.done.clear();
         self.events.clear();
         self.answers.clear();
+        self.calls_home = 0;
         self
     }
 
@@ -221,7 +225,8 @@ impl World {
 
     /// The agent dies and starts again; the journal and the directory stay as they are.
     fn restart(&mut self) {
-        self.machine = Machine::new(self.now, BOOT, 8, Memory::default(), self.ledger.clone());
+        self.machine = Machine::new(self.now, BOOT, 8, Memory::default(), self.ledger.clone())
+            .with_traces(self.traces.clone());
         self.run();
     }
 
@@ -363,6 +368,10 @@ impl World {
             }
             Action::Acknowledge(id, acceptance) => {
                 self.acknowledged.push((id, acceptance));
+                None
+            }
+            Action::KeepTraces(traces) => {
+                self.traces = traces;
                 None
             }
             Action::CallHome => {

@@ -4,6 +4,7 @@
 //! Reading goes by definition ids and values alone: types and template references may be missing or null, as exports
 //! have them. A setting that is not of LAPS is an error and not left out, for a policy must not lose a part unseen.
 
+mod assignment;
 mod catalog;
 mod error;
 mod read;
@@ -15,7 +16,12 @@ mod tests;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-pub use self::{error::CatalogError, read::read_settings, write::write_settings};
+pub use self::{
+    assignment::{AssignmentTarget, PolicyAssignment, PolicyAssignments},
+    error::CatalogError,
+    read::read_settings,
+    write::write_settings,
+};
 
 /// A policy. Ids and times are the server's; a body that makes or changes one may carry them and they mean nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,9 +1,10 @@
 //! Reading and writing, at the limits and beyond.
 
-use proptest::{prelude::*, sample::Index};
+use proptest::prelude::*;
 
 use super::sample::{message, messages, results};
 use crate::{
+    spoil::{mutate, mutations},
     syncml::{
         COMMANDS_MAX, Command, DATA_LEN_MAX, GROUP_DEPTH_MAX, Group, ITEMS_MAX, Refused, StatusCode,
         SyncmlError, TEXT_LEN_MAX, URI_LEN_MAX, decode, encode,
@@ -137,61 +138,6 @@ fn writable(commands: Vec<Command>) -> Vec<Command> {
         other => other,
     };
     commands.into_iter().filter(|command| !matches!(command, Command::Refused(_))).map(of_group).collect()
-}
-
-/// One thing that befalls a message on the way, or at the hands of somebody who means ill.
-#[derive(Debug, Clone)]
-enum Mutation {
-    Remove(Index, usize),
-    Repeat(Index, usize),
-    Insert(Index, &'static str),
-}
-
-fn mutations() -> impl Strategy<Value = Mutation> {
-    let words = &[
-        "<Atomic>",
-        "</Atomic>",
-        "<CmdID>1</CmdID>",
-        "<Item>",
-        "</Item>",
-        "<Data>",
-        "</Data>",
-        "<MoreData/>",
-        "<Final/>",
-        "<LocURI>",
-        "&lt;",
-        "&#x0;",
-        "&x;",
-        "<![CDATA[",
-        "]]>",
-        "<!--",
-        "-->",
-        "<?x?>",
-        "<!DOCTYPE x>",
-        " x=\"y\"",
-        "\0",
-        "ä",
-        "-1",
-        "99999999999",
-    ][..];
-    prop_oneof![
-        (any::<Index>(), 1..40_usize).prop_map(|(at, len)| Mutation::Remove(at, len)),
-        (any::<Index>(), 1..200_usize).prop_map(|(at, len)| Mutation::Repeat(at, len)),
-        (any::<Index>(), proptest::sample::select(words)).prop_map(|(at, word)| Mutation::Insert(at, word)),
-    ]
-}
-
-fn mutate(bytes: &mut Vec<u8>, mutation: &Mutation) {
-    let (Mutation::Remove(at, _) | Mutation::Repeat(at, _) | Mutation::Insert(at, _)) = mutation;
-    let at = at.index(bytes.len() + 1);
-    match mutation {
-        Mutation::Remove(_, len) => drop(bytes.drain(at..(at + len).min(bytes.len()))),
-        Mutation::Repeat(_, len) => {
-            let part = bytes[at..(at + len).min(bytes.len())].to_vec();
-            drop(bytes.splice(at..at, part));
-        }
-        Mutation::Insert(_, word) => drop(bytes.splice(at..at, word.bytes())),
-    }
 }
 
 proptest! {
