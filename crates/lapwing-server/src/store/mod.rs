@@ -11,6 +11,7 @@ mod device;
 mod directory;
 mod fleet;
 mod group;
+mod managed;
 mod operator;
 mod password;
 mod policy;
@@ -39,6 +40,7 @@ pub(crate) use self::{
     },
     fleet::{Ages, Coverage, FleetKey, FleetOrder, FleetQuery, FleetRow},
     group::{AssignOutcome, AssignPolicy, CreateGroup, DeleteGroup, DeleteGroupOutcome, TagDevice},
+    managed::Among,
     operator::{ChangeOperator, CreateLink, CreateOperator, OperatorChange, OperatorOutcome, OperatorRow},
     password::{Form, StoreOutcome, StorePassword},
     policy::{

@@ -24,7 +24,7 @@ pub(crate) struct Session<'a> {
 }
 
 impl<'a> Session<'a> {
-    fn named(server: &'a Server, device: &'a Device) -> Self {
+    pub(crate) fn named(server: &'a Server, device: &'a Device) -> Self {
         Self { server, device, is_named: true, msg_id: 0 }
     }
 
@@ -60,7 +60,7 @@ impl<'a> Session<'a> {
     }
 
     /// Package 1, with what there is to tell; the work that comes back.
-    fn open(&mut self, reports: Vec<Command>) -> Vec<Operation> {
+    pub(crate) fn open(&mut self, reports: Vec<Command>) -> Vec<Operation> {
         self.msg_id = 0;
         let announcement = Item {
             meta: Meta { kind: Some("org.lapwing/Management".to_owned()), ..Meta::default() },
@@ -75,7 +75,7 @@ impl<'a> Session<'a> {
         operations(&self.exchange(commands))
     }
 
-    fn answer(&mut self, operations: &[(&Operation, u16)]) -> Vec<Operation> {
+    pub(crate) fn answer(&mut self, operations: &[(&Operation, u16)]) -> Vec<Operation> {
         let status = |(number, (operation, code)): (usize, &(&Operation, u16))| {
             status(number + 2, self.msg_id, operation, *code)
         };
@@ -113,7 +113,7 @@ fn status(id: usize, msg_ref: u32, operation: &Operation, code: u16) -> Command 
     })
 }
 
-fn report(id: u32, action: &str, data: &str) -> Command {
+pub(crate) fn report(id: u32, action: &str, data: &str) -> Command {
     let item = Item {
         source: Some(RESET.parse().unwrap()),
         meta: Meta { kind: Some("org.lapwing.action".to_owned()), ..Meta::default() },
