@@ -10,6 +10,7 @@ use lapwing_core::{
     management::{Because, Contact},
     types::ActionId,
 };
+use lapwing_proto::trace::TraceInfo;
 use tokio::{
     signal::unix::{SignalKind, signal},
     sync::{mpsc, oneshot},
@@ -196,6 +197,10 @@ impl Waiting {
         match call {
             Call::Report(reply) => {
                 self.tell(reply, (machine.report(), machine.poll_timeout()));
+                None
+            }
+            Call::Traces(reply) => {
+                self.tell(reply, machine.traces().traces.iter().map(TraceInfo::from).collect());
                 None
             }
             Call::Request(request, reply) => Some(self.request(request, reply)),
