@@ -23,7 +23,7 @@ enum Sign {
     Library(&'static str),
 }
 
-const NEEDS: [Need; 16] = [
+const NEEDS: [Need; 17] = [
     Need {
         package: "dbus-daemon",
         why: "is the bus on which a test tells the agent that the host sleeps",
@@ -91,6 +91,11 @@ const NEEDS: [Need; 16] = [
         sign: Sign::Program("sqlite3"),
     },
     Need { package: "sshpass", why: "types passwords at real log-ons", sign: Sign::Program("sshpass") },
+    Need {
+        package: "tinyproxy-bin",
+        why: "stands between a device and its server, and cuts what is idle",
+        sign: Sign::Program("tinyproxy"),
+    },
     Need {
         package: "util-linux",
         why: "gives the lab's hosts their namespaces",

@@ -5,6 +5,8 @@ mod graph;
 mod life;
 mod memory;
 mod peer;
+mod proxy;
 mod server;
 mod store;
 mod transport;
+mod wake;
