@@ -21,6 +21,7 @@ use crate::{
     policy_source,
     rpc::{self, Call},
     sleep::{self, Lock},
+    wake,
 };
 
 /// The most actions, outcomes or calls that wait to be looked at.
@@ -48,7 +49,9 @@ pub(crate) async fn run(root: Root) -> anyhow::Result<()> {
     tasks.spawn(rpc::serve(listener, root.clone(), calls_in));
     tasks.spawn(network::watch(tell.clone()));
     tasks.spawn(policy_source::watch(root.clone(), tell.clone()));
-    tasks.spawn(sleep::watch(root.clone(), tell));
+    tasks.spawn(sleep::watch(root.clone(), tell.clone()));
+    let (wake, keeper) = wake::new(root.clone(), tell);
+    tasks.spawn(keeper.run());
 
     let mut machine = Machine::new(os::now(), os::boot_id(), os::seed(), memory::load(&root));
     let mut waiting = Waiting::default();
@@ -87,7 +90,7 @@ pub(crate) async fn run(root: Root) -> anyhow::Result<()> {
         }
         let input = tokio::select! {
             Some(outcome) = outcomes.recv() => Input::Outcome(outcome),
-            Some(call) = calls.recv() => match waiting.accept(call, &machine) {
+            Some(call) = calls.recv() => match waiting.accept(call, &machine, &wake) {
                 Some(input) => input,
                 None => continue,
             },
@@ -95,7 +98,10 @@ pub(crate) async fn run(root: Root) -> anyhow::Result<()> {
                 fired.context("the kernel's timers fail")?;
                 Input::Timer
             }
-            Some(news) = news.recv() => hear(news, &mut lock),
+            Some(news) = news.recv() => match hear(news, &mut lock, &wake) {
+                Some(input) => input,
+                None => continue,
+            },
             Some(()) = reload.recv() => Input::PolicyChanged,
             Some(()) = terminate.recv() => break,
             Some(()) = interrupt.recv() => break,
@@ -108,17 +114,28 @@ pub(crate) async fn run(root: Root) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Turns news into an input, and keeps the lock that may come with them.
-fn hear(news: News, lock: &mut Option<Lock>) -> Input {
-    match news {
-        News::NetworkChanged => Input::NetworkChanged,
+/// Turns news into an input, if they are one, and keeps the lock that may come with them.
+fn hear(news: News, lock: &mut Option<Lock>, wake: &wake::Handle) -> Option<Input> {
+    Some(match news {
+        News::NetworkChanged => {
+            wake.reconsider();
+            Input::NetworkChanged
+        }
         News::PolicyChanged => Input::PolicyChanged,
         News::Suspending(held) => {
+            wake.suspend();
             *lock = held;
             Input::Suspending
         }
-        News::Woke => Input::Woke,
-    }
+        News::Woke => {
+            wake.reconsider();
+            Input::Woke
+        }
+        News::CalledHome => {
+            tracing::debug!("The directory asks this host to call home");
+            return None;
+        }
+    })
 }
 
 /// An action, and what keeps the host awake until it is done.
@@ -154,10 +171,10 @@ struct Waiting {
 
 impl Waiting {
     /// Turns a call into an input, or answers it from what is known.
-    fn accept(&mut self, call: Call, machine: &Machine) -> Option<Input> {
+    fn accept(&mut self, call: Call, machine: &Machine, wake: &wake::Handle) -> Option<Input> {
         match call {
             Call::Report(reply) => {
-                self.tell(reply, (machine.report(), machine.poll_timeout()));
+                self.tell(reply, (machine.report(), machine.poll_timeout(), wake.state()));
                 None
             }
             Call::Request(request, reply) => Some(self.request(request, reply)),
@@ -194,7 +211,9 @@ pub(crate) enum News {
     Suspending(Option<Lock>),
     /// The host woke, or does not sleep after all.
     Woke,
+    /// The directory asks this host to call home.
+    CalledHome,
 }
 
 /// What a status call is answered with.
-pub(crate) type Known = (Report, Option<lapwing_core::agent::Deadline>);
+pub(crate) type Known = (Report, Option<lapwing_core::agent::Deadline>, wake::WakeUp);

@@ -131,7 +131,7 @@ async fn until<T>(cut: impl Future<Output = ()>, call: impl Future<Output = T>) 
 }
 
 /// An error and what it rests on, in one line.
-fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     std::iter::successors(Some(error), |error| error.source())
         .map(ToString::to_string)
         .collect::<Vec<_>>()

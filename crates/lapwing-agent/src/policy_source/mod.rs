@@ -16,7 +16,7 @@ use lapwing_core::{
 };
 
 use self::local::LocalFile;
-pub(crate) use self::watch::watch;
+pub(crate) use self::watch::{WatchedFile, watch};
 
 /// Reads all sources.
 #[derive(Debug)]
