@@ -5,6 +5,7 @@ mod clients;
 mod devices;
 pub(crate) mod enrol;
 mod policies;
+pub(crate) mod traces;
 
 use std::sync::Arc;
 
@@ -46,6 +47,8 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/policies/{id}/restore", post(policies::restore))
         .route("/policies/{id}/dryrun", post(policies::dry_run))
         .route("/policyconflicts", get(policies::conflicts))
+        .route("/devices/{id}/traces", get(traces::list))
+        .route("/traces/{id}", get(traces::get))
         .route("/audit", get(audit))
         .route("/audit/verify", get(verify));
     Router::new().nest("/lapwing/v1/{tenant}", tenant)

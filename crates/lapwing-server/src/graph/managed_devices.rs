@@ -9,13 +9,18 @@ use lapwing_proto::graph::{
     DeviceActionResult, DeviceActionState, Entity, ManagedDevice, ROTATE_LOCAL_ADMIN_PASSWORD,
 };
 
-use super::{body, filter::Fields, metadata, page::Query};
+use super::{
+    body,
+    filter::{Demand, Fields},
+    metadata,
+    page::Query,
+};
 use crate::{
     call::Call,
     http::fault::{Fault, Kind},
     os,
     rules::{access::Act, audit::Activity},
-    store::{ActionRow, DeviceRow, RequestAction, RequestOutcome},
+    store::{ActionRow, Among, DeviceRow, RequestAction, RequestOutcome},
 };
 
 /// How Graph writes that there is no time.
@@ -90,10 +95,30 @@ fn result(row: &ActionRow) -> DeviceActionResult {
 pub(super) async fn list(call: Call) -> Result<Response, Fault> {
     let allowed = call.authorise(Act::ReadManagedDevices, Activity::ReadDevices, "").await?;
     let query = Query::parse(call.uri.query());
-    let rows = call.app.store.devices(query.window()?).await?;
+    let rows = call.app.store.devices_among(&among(&query)?).await?;
     let page = query.page(rows.into_iter().map(Managed).collect())?;
     allowed.note("").await?;
     super::list(&call, "deviceManagement/managedDevices", &page, |managed: &Managed| managed.entity(&[]))
+}
+
+/// The devices that the filter is to look at: those that an index finds for it, else all.
+fn among(query: &Query) -> Result<Among, Fault> {
+    let window = query.window()?;
+    let filter = query.parse_filter::<Managed>()?;
+    let demands = filter.as_ref().map(|filter| filter.demands()).unwrap_or_default();
+    Ok(demands.iter().find_map(looked_up).unwrap_or(Among::Window(window)))
+}
+
+fn looked_up(demand: &Demand<'_>) -> Option<Among> {
+    let Demand { field, text, is_whole } = *demand;
+    match (field, is_whole) {
+        (0 | 1, true) => text.parse().ok().map(Among::Device),
+        // The index knows the two cases of ASCII alone.
+        (2, _) if !text.is_ascii() => None,
+        (2, true) => Some(Among::Named(text.to_owned())),
+        (2, false) => Some(Among::NamedFrom(text.to_owned())),
+        _ => None,
+    }
 }
 
 pub(super) async fn get(call: Call, Path(id): Path<String>) -> Result<Response, Fault> {

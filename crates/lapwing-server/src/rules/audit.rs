@@ -78,6 +78,7 @@ pub(crate) enum Activity {
     CreateGroup,
     DeleteGroup,
     TagDevice,
+    DeliverLapsPolicy,
 }
 
 impl Activity {
@@ -122,6 +123,7 @@ impl Activity {
             Self::CreateGroup => "Add group",
             Self::DeleteGroup => "Delete group",
             Self::TagDevice => "Tag device",
+            Self::DeliverLapsPolicy => "Deliver LAPS policy",
         }
     }
 }

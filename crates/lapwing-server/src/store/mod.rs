@@ -11,6 +11,7 @@ mod device;
 mod directory;
 mod fleet;
 mod group;
+mod managed;
 mod operator;
 mod password;
 mod policy;
@@ -19,6 +20,7 @@ mod rekey;
 mod row;
 mod schema;
 mod session;
+mod trace;
 mod writer;
 
 use std::path::Path;
@@ -30,7 +32,7 @@ use sqlx::{
 
 pub(crate) use self::{
     action::{ActionRow, CancelAction, Contact, Contacted, RequestAction, RequestOutcome},
-    assignment::GroupRow,
+    assignment::{GroupRow, NoteTold, WantedPolicy},
     change::{Change, Transaction},
     device::{DeleteDevice, EnableDevice, JoinDevice, JoinOutcome, NewDevice},
     directory::{
@@ -38,6 +40,7 @@ pub(crate) use self::{
     },
     fleet::{Ages, Coverage, FleetKey, FleetOrder, FleetQuery, FleetRow},
     group::{AssignOutcome, AssignPolicy, CreateGroup, DeleteGroup, DeleteGroupOutcome, TagDevice},
+    managed::Among,
     operator::{ChangeOperator, CreateLink, CreateOperator, OperatorChange, OperatorOutcome, OperatorRow},
     password::{Form, StoreOutcome, StorePassword},
     policy::{
@@ -49,6 +52,7 @@ pub(crate) use self::{
     session::{
         EndSessions, FinishSetUp, OpenSession, PassSecondFactor, Proof, Sha256, SpendForm, TouchSession,
     },
+    trace::{TellTraces, Told, TraceRow},
 };
 
 const BUSY_TIMEOUT: core::time::Duration = core::time::Duration::from_secs(10);

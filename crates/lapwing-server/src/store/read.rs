@@ -47,12 +47,12 @@ impl Window {
     pub(crate) const ALL: Self = Self { after: None, len_max: None };
 
     /// As a column: no key is shorter than the empty one.
-    fn after(&self) -> Vec<u8> {
+    pub(super) fn after(&self) -> Vec<u8> {
         self.after.map(blob).unwrap_or_default()
     }
 
     /// As `LIMIT` takes it: a negative one is none.
-    fn limit(&self) -> i64 {
+    pub(super) fn limit(&self) -> i64 {
         self.len_max.map_or(-1, i64::from)
     }
 }

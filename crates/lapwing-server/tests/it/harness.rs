@@ -226,12 +226,17 @@ impl Server {
         self.client_token(&self.admin.client_id, self.admin.client_secret.expose_secret())
     }
 
-    /// A token of a new client with these roles.
-    pub(crate) fn token_with_roles(&self, roles: &[&str]) -> String {
+    /// A new client with these roles, as it is shown once.
+    pub(crate) fn client_with_roles(&self, roles: &[&str]) -> Value {
         let body = serde_json::json!({ "displayName": "test", "roles": roles }).to_string();
         let answer = self.post(&self.admin_path("clients"), Some(&self.admin_token()), body.as_bytes());
         assert_eq!(answer.status, 201);
-        let client = answer.json();
+        answer.json()
+    }
+
+    /// A token of a new client with these roles.
+    pub(crate) fn token_with_roles(&self, roles: &[&str]) -> String {
+        let client = self.client_with_roles(roles);
         self.client_token(client["clientId"].as_str().unwrap(), client["clientSecret"].as_str().unwrap())
     }
 
