@@ -5,6 +5,7 @@ mod clients;
 mod devices;
 pub(crate) mod enrol;
 mod policies;
+mod rotations;
 
 use std::sync::Arc;
 
@@ -46,6 +47,12 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/policies/{id}/restore", post(policies::restore))
         .route("/policies/{id}/dryrun", post(policies::dry_run))
         .route("/policyconflicts", get(policies::conflicts))
+        .route("/rotations", post(rotations::create).get(rotations::list))
+        .route("/rotations/{id}", get(rotations::get))
+        .route("/rotations/{id}/pause", post(rotations::pause))
+        .route("/rotations/{id}/resume", post(rotations::resume))
+        .route("/rotations/{id}/cancel", post(rotations::cancel))
+        .route("/rotations/{id}/report", get(rotations::report))
         .route("/audit", get(audit))
         .route("/audit/verify", get(verify));
     Router::new().nest("/lapwing/v1/{tenant}", tenant)
