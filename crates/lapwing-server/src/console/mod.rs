@@ -11,6 +11,7 @@ mod cookie;
 mod device;
 mod enrolment;
 mod fleet;
+mod flow;
 mod gate;
 pub(crate) mod link;
 mod operators;
@@ -120,6 +121,8 @@ static ROUTES: &[Route] = routes! {
     GET "/console/devices/{id}/rotations" May(Act::ReadManagedDevices), Live, rotation::list;
     POST "/console/devices/{id}/rotations" May(Act::Rotate), Plain, rotation::rotate;
     POST "/console/devices/{id}/rotations/{action}/cancel" May(Act::Rotate), Plain, rotation::cancel;
+    GET "/console/rotations/{id}" May(Act::ReadManagedDevices), Plain, flow::page;
+    GET "/console/rotations/{id}/way" May(Act::ReadManagedDevices), Live, flow::way;
     POST "/console/devices/{id}/enabled" May(Act::Administer), Plain, device::enable;
     GET "/console/devices/{id}/reveal" May(Act::ReadManagedDevices), Plain, reveal::back;
     POST "/console/devices/{id}/reveal" May(Act::ReadPassword), Fresh, reveal::reveal;
