@@ -30,3 +30,4 @@ pub mod jwt;
 pub mod register;
 pub mod secret_text;
 pub mod wake;
+pub mod wns;
