@@ -8,8 +8,10 @@
 //! half for the journal.
 #![deny(unsafe_code)]
 
+mod csp;
 mod exec;
 mod failpoint;
+mod home;
 mod log;
 mod network;
 mod os;

@@ -130,6 +130,11 @@ pub(crate) fn request_id() -> Guid {
     Guid::from_random_bytes(random())
 }
 
+/// Draws the number of a session.
+pub(crate) fn session_number() -> u16 {
+    u16::from_ne_bytes(random())
+}
+
 /// Draws a seed for jitter.
 pub(crate) fn seed() -> u64 {
     u64::from_ne_bytes(random())

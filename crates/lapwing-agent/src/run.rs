@@ -5,9 +5,12 @@ use std::collections::BTreeMap;
 use anyhow::Context as _;
 use lapwing_client::identity::Root;
 use lapwing_core::{
-    agent::{Action, Answer, Input, Machine, Outcome, Report, Request, RequestId},
+    agent::{Acceptance, Action, Answer, Deadline, Input, Machine, Outcome, Report, Request, RequestId},
     event::Event,
+    management::{Because, Contact},
+    types::ActionId,
 };
+use lapwing_proto::trace::TraceInfo;
 use tokio::{
     signal::unix::{SignalKind, signal},
     sync::{mpsc, oneshot},
@@ -15,7 +18,8 @@ use tokio::{
 };
 
 use crate::{
-    exec::{Executor, memory},
+    exec::{Executor, ledger, memory, traces},
+    home::{self, Asked, Visit},
     log, network,
     os::{self, Alarm},
     policy_source,
@@ -52,8 +56,14 @@ pub(crate) async fn run(root: Root) -> anyhow::Result<()> {
     tasks.spawn(sleep::watch(root.clone(), tell.clone()));
     let (wake, keeper) = wake::new(root.clone(), tell);
     tasks.spawn(keeper.run());
+    let (visits, to_visit) = mpsc::channel::<Visit>(1);
+    let (asked_in, mut asked) = mpsc::channel::<Asked>(CHANNEL_LEN_MAX);
+    tasks.spawn(home::visit(root.clone(), to_visit, asked_in));
 
-    let mut machine = Machine::new(os::now(), os::boot_id(), os::seed(), memory::load(&root));
+    let mut machine =
+        Machine::new(os::now(), os::boot_id(), os::seed(), memory::load(&root), ledger::load(&root))
+            .with_traces(traces::load(&root));
+    let mut contact = Contact::new(os::now().boot, os::seed());
     let mut waiting = Waiting::default();
     let mut lock = None;
     log::raise(&Event::Loaded);
@@ -65,6 +75,10 @@ pub(crate) async fn run(root: Root) -> anyhow::Result<()> {
             match action {
                 Action::Raise(event) => log::raise(&event),
                 Action::Answer(id, answer) => waiting.answer(id, answer),
+                // Not in the queue of actions, where a store may be under way: what is accepted is answered at once.
+                Action::Keep(ledger) => machine.handle(os::now(), Input::Kept(ledger::save(&root, &ledger))),
+                Action::Acknowledge(id, acceptance) => waiting.acknowledge(id, acceptance),
+                Action::CallHome => contact.want(os::now().boot, Because::News),
                 Action::ReadJournal { .. }
                 | Action::ReadPolicy { .. }
                 | Action::Connect { .. }
@@ -78,7 +92,8 @@ pub(crate) async fn run(root: Root) -> anyhow::Result<()> {
                 | Action::Reinstate(_)
                 | Action::Forget
                 | Action::Disconnect
-                | Action::Remember(_) => {
+                | Action::Remember(_)
+                | Action::KeepTraces(_) => {
                     // Once all is forgotten, nothing of ours keeps the host awake.
                     let lock = if matches!(action, Action::Forget) { lock.take() } else { None };
                     orders
@@ -88,17 +103,28 @@ pub(crate) async fn run(root: Root) -> anyhow::Result<()> {
                 }
             }
         }
+        let now = os::now().boot;
+        if let Some(because) = contact.poll_start(now) {
+            visits
+                .send(Visit::new(because, &machine, now))
+                .await
+                .context("the caller of the server has ended")?;
+        }
         let input = tokio::select! {
             Some(outcome) = outcomes.recv() => Input::Outcome(outcome),
             Some(call) = calls.recv() => match waiting.accept(call, &machine, &wake) {
                 Some(input) => input,
                 None => continue,
             },
-            fired = alarm.wait(machine.poll_timeout()) => {
+            Some(asked) = asked.recv() => match waiting.hear(asked, &machine, &mut contact) {
+                Some(input) => input,
+                None => continue,
+            },
+            fired = alarm.wait(soonest(&machine, &contact)) => {
                 fired.context("the kernel's timers fail")?;
                 Input::Timer
             }
-            Some(news) = news.recv() => match hear(news, &mut lock, &wake) {
+            Some(news) = news.recv() => match hear(news, &mut lock, &wake, &mut contact) {
                 Some(input) => input,
                 None => continue,
             },
@@ -115,10 +141,12 @@ pub(crate) async fn run(root: Root) -> anyhow::Result<()> {
 }
 
 /// Turns news into an input, if they are one, and keeps the lock that may come with them.
-fn hear(news: News, lock: &mut Option<Lock>, wake: &wake::Handle) -> Option<Input> {
+fn hear(news: News, lock: &mut Option<Lock>, wake: &wake::Handle, contact: &mut Contact) -> Option<Input> {
+    let now = os::now().boot;
     Some(match news {
         News::NetworkChanged => {
             wake.reconsider();
+            contact.network_changed(now);
             Input::NetworkChanged
         }
         News::PolicyChanged => Input::PolicyChanged,
@@ -129,13 +157,27 @@ fn hear(news: News, lock: &mut Option<Lock>, wake: &wake::Handle) -> Option<Inpu
         }
         News::Woke => {
             wake.reconsider();
+            contact.network_changed(now);
             Input::Woke
         }
+        News::SettingsChanged => {
+            contact.want(now, Because::Schedule);
+            return None;
+        }
         News::CalledHome => {
-            tracing::debug!("The directory asks this host to call home");
+            contact.want(now, Because::WakeUp);
             return None;
         }
     })
+}
+
+/// When something is to be done by itself.
+fn soonest(machine: &Machine, contact: &Contact) -> Option<Deadline> {
+    match (machine.poll_timeout(), contact.poll_timeout()) {
+        (Some(own), Some(contact)) => Some(Deadline { boot: own.boot.min(contact), ..own }),
+        (own, None) => own,
+        (None, Some(contact)) => Some(Deadline { boot: contact, wall: None }),
+    }
 }
 
 /// An action, and what keeps the host awake until it is done.
@@ -167,6 +209,7 @@ async fn perform(mut executor: Executor, mut to_do: mpsc::Receiver<Order>, done:
 struct Waiting {
     last: u64,
     callers: BTreeMap<RequestId, oneshot::Sender<Answer>>,
+    orders: Vec<(ActionId, oneshot::Sender<Acceptance>)>,
 }
 
 impl Waiting {
@@ -175,6 +218,10 @@ impl Waiting {
         match call {
             Call::Report(reply) => {
                 self.tell(reply, (machine.report(), machine.poll_timeout(), wake.state()));
+                None
+            }
+            Call::Traces(reply) => {
+                self.tell(reply, machine.traces().traces.iter().map(TraceInfo::from).collect());
                 None
             }
             Call::Request(request, reply) => Some(self.request(request, reply)),
@@ -186,6 +233,33 @@ impl Waiting {
         let id = RequestId(self.last);
         self.callers.insert(id, reply);
         Input::Request(id, request)
+    }
+
+    /// Turns what a session wants into an input, or answers it from what is known.
+    fn hear(&mut self, asked: Asked, machine: &Machine, contact: &mut Contact) -> Option<Input> {
+        match asked {
+            Asked::Order(id, reply) => {
+                self.orders.push((id, reply));
+                Some(Input::Ordered(id))
+            }
+            Asked::ResetStatus(reply) => {
+                self.tell(reply, machine.reset_status(os::now().boot));
+                None
+            }
+            Asked::Confirm(id, status) => Some(Input::Confirmed(id, status)),
+            Asked::TracesTold(traces) => Some(Input::TracesTold(traces)),
+            Asked::Ended(is_complete) => {
+                contact.ended(os::now().boot, is_complete);
+                None
+            }
+        }
+    }
+
+    fn acknowledge(&mut self, id: ActionId, acceptance: Acceptance) {
+        let (told, left) = core::mem::take(&mut self.orders).into_iter().partition(|(order, _)| *order == id);
+        self.orders = left;
+        let told: Vec<_> = told;
+        told.into_iter().for_each(|(_, reply)| self.tell(reply, acceptance));
     }
 
     fn answer(&mut self, id: RequestId, answer: Answer) {
@@ -207,6 +281,8 @@ pub(crate) enum News {
     NetworkChanged,
     /// A policy file is another.
     PolicyChanged,
+    /// `agent.toml` is another: this host may be enrolled elsewhere.
+    SettingsChanged,
     /// The host is about to sleep, once nobody holds a lock on that any more.
     Suspending(Option<Lock>),
     /// The host woke, or does not sleep after all.
@@ -216,4 +292,4 @@ pub(crate) enum News {
 }
 
 /// What a status call is answered with.
-pub(crate) type Known = (Report, Option<lapwing_core::agent::Deadline>, wake::WakeUp);
+pub(crate) type Known = (Report, Option<Deadline>, wake::WakeUp);

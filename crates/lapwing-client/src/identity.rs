@@ -184,11 +184,13 @@ impl Identity {
         self.settings.save(root)
     }
 
-    /// Removes the identity under `root`: `agent.toml` loses the enrolment's lines, the other files go.
+    /// Removes the identity under `root`, and the policy that came with it: `agent.toml` loses the enrolment's lines, the
+    /// other files go.
     ///
     /// # Errors
     /// [`IdentityError`] if a file cannot be written or removed.
     pub fn remove(root: &Root) -> Result<(), IdentityError> {
+        files::remove(&root.csp())?;
         AgentSettings::clear(root)?;
         files::remove(&root.device_key())?;
         files::remove(&root.device_certificate())?;

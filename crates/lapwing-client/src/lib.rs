@@ -4,6 +4,7 @@
 //! * [`cloud`]: Entra ID and `lapwing-server` as a device sees them: join, token, store, state, leave.
 //! * [`identity`]: who this host is there, on disk.
 //! * [`graph`]: both as an administrator sees them: Graph's reading calls, and the administration of `lapwing-server`.
+//! * [`mdm`]: device management: OMA DM as a device speaks it.
 //!
 //! INVARIANT: nothing here decides. A call is made once, and its outcome is reported as it was.
 #![forbid(unsafe_code)]
@@ -11,6 +12,7 @@
 pub mod cloud;
 pub mod graph;
 pub mod identity;
+pub mod mdm;
 pub mod transport;
 
 mod caller;

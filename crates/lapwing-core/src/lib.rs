@@ -22,11 +22,13 @@
 
 pub mod agent;
 pub mod binding;
+pub mod csp;
 pub mod event;
 pub mod fault;
 pub mod generate;
 #[cfg(feature = "wire")]
 pub mod local;
+pub mod management;
 pub mod mutant;
 pub mod policy;
 pub mod root_half;

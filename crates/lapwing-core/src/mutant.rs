@@ -38,6 +38,16 @@ pub enum Mutant {
     JoinsAfterStore,
     /// Requests that waited for a cycle are forgotten when it starts.
     RequestForgotten,
+    /// An action is answered before it is saved.
+    ActionNotSaved,
+    /// An action that comes again is taken for a new one.
+    ActionTwice,
+    /// The version that satisfies an action is not saved before the directory is sent it.
+    ActionUnbound,
+    /// An action is satisfied by a password that was sent before it came.
+    ActionJoinsResend,
+    /// The server asks for an action once and never again.
+    ActionNotRepeated,
 }
 
 #[cfg(feature = "mutants")]

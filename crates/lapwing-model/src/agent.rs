@@ -2,8 +2,8 @@
 
 use lapwing_core::{
     agent::{
-        Action, DirectoryFailure, DirectoryFault, DirectoryState, Held, Input, Journal, Machine, Outcome,
-        PolicyRead, RootHalfFailure, Session, StoreOutcome, Verdict,
+        Action, DirectoryFailure, DirectoryFault, DirectoryState, Held, Input, Journal, Ledger, Machine,
+        Outcome, PolicyRead, RootHalfFailure, Session, StoreOutcome, Verdict,
     },
     event::Hresult,
     types::RunId,
@@ -20,7 +20,7 @@ use crate::{
 impl State {
     /// `lapwingd` starts, knowing what `memory.json` says.
     pub(crate) fn start_agent(&mut self) {
-        self.machine = Machine::new(self.now, BOOT, 7, self.memory.clone());
+        self.machine = Machine::new(self.now, BOOT, 7, self.memory.clone(), Ledger::default());
         self.in_hand = None;
         self.phase = Phase::Idle;
         (self.told, self.server) = (0, 0);
@@ -102,6 +102,8 @@ impl State {
             Action::Forget => self.in_hand = None,
             Action::Remember(memory) => self.memory = memory,
             Action::Disconnect | Action::Raise(_) | Action::Answer(..) => {}
+            // Nobody manages these hosts; the simulator's are.
+            Action::Keep(_) | Action::KeepTraces(_) | Action::Acknowledge(..) | Action::CallHome => {}
         }
         None
     }

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use lapwing_core::agent::{Input, Machine, Memory, Request, RequestId};
+use lapwing_core::agent::{Input, Ledger, Machine, Memory, Request, RequestId};
 use stateright::Property;
 
 use crate::{
@@ -225,7 +225,7 @@ impl State {
                 account: File::new(0),
             },
             memory: Memory::default(),
-            machine: Machine::new(now, BOOT, 7, Memory::default()),
+            machine: Machine::new(now, BOOT, 7, Memory::default(), Ledger::default()),
             told: 0,
             server: 0,
             in_hand: None,

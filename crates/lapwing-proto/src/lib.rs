@@ -1,11 +1,12 @@
-//! The part of Lapwing that encodes: what Entra ID, Microsoft Graph and `lapwing-server` say on the wire.
+//! The part of Lapwing that encodes: what Entra ID, Microsoft Graph, management servers and `lapwing-server` say on
+//! the wire.
 //!
 //! Wire structs hold what a peer sent, as text; methods named `parse` turn it into the domain types of `lapwing-core`.
 //! Both the clients and the server use these types, so that they cannot disagree. Sources: the protocol notes cited
 //! at each type, and docs/protocol.md for what is ours.
 //!
-//! INVARIANT: everything read from a peer goes through [`json`], which bounds length and depth first, and whose errors
-//! never repeat the input: it may hold a password.
+//! INVARIANT: everything read from a peer goes through [`json`] or [`xml`], which bound length and depth first, and whose
+//! errors never repeat the input: it may hold a password.
 #![forbid(unsafe_code)]
 // Tests may index and panic: that is how they fail.
 #![cfg_attr(
@@ -27,7 +28,15 @@ pub mod graph;
 pub mod hex;
 pub mod json;
 pub mod jwt;
+pub mod management;
+pub mod mde2;
 pub mod register;
 pub mod secret_text;
+pub mod syncml;
+pub mod trace;
 pub mod wake;
 pub mod wns;
+pub mod xml;
+
+#[cfg(test)]
+mod spoil;

@@ -7,18 +7,22 @@ use std::{
 };
 
 use aws_lc_rs::digest::{SHA256, digest};
-use lapwing_core::types::{DeviceId, FileTime};
+use lapwing_core::{
+    secret::Password,
+    types::{DeviceId, FileTime},
+};
 
 use crate::{
     config::{Limits, Origin},
     http::{fault::Fault, request::Peer},
-    keys::Keyring,
+    keys::{Keyring, envelope::Binding, operator_password::Hasher},
     os::Monotonic,
     rules::{
         audit::{Activity, Actor, Record},
+        operator::OperatorName,
         rate::Buckets,
     },
-    store::{MetaRow, Note, Store},
+    store::{MetaRow, Note, PasswordRow, Store},
     token::nonce::Nonces,
     wake::Bus,
 };
@@ -43,6 +47,7 @@ pub(crate) struct App {
     pub(crate) store: Store,
     pub(crate) nonces: Nonces,
     pub(crate) rates: Rates,
+    pub(crate) hasher: Hasher,
     /// The way to devices that wait to be woken.
     pub(crate) wake: Arc<dyn Bus>,
 }
@@ -56,6 +61,13 @@ impl App {
     /// Adds an entry to the audit log, durable before this returns.
     pub(crate) async fn note(&self, record: Record) -> Result<(), Fault> {
         Ok(self.store.change(Note(record)).await?)
+    }
+
+    /// The clear text of a stored password. To be recorded before it is shown.
+    pub(crate) fn open_password(&self, device: DeviceId, row: &PasswordRow) -> Result<Password, Fault> {
+        let (tenant, version, account) = (self.meta.tenant, row.held.version, &row.held.account);
+        let binding = Binding::Password { tenant, device, version, account };
+        Ok(self.keys.kek.open_password(&row.record, binding)?)
     }
 
     /// Records a refusal and returns it.
@@ -77,6 +89,13 @@ impl App {
     }
 }
 
+/// Attempts to sign in, at once and then one a time, of one address and for one name. An attacker who knows a password
+/// has three codes of a million right at any time, and 720 attempts a day.
+const ADDRESS_SIGN_INS: u32 = 30;
+const ADDRESS_SIGN_IN_REFILL: Duration = Duration::from_secs(10);
+const NAME_SIGN_INS: u32 = 10;
+const NAME_SIGN_IN_REFILL: Duration = Duration::from_secs(120);
+
 /// Where a request comes from.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Source {
@@ -85,19 +104,33 @@ enum Source {
     Certificate([u8; 32]),
 }
 
-/// How often each address and each device has asked.
+/// How often each address, device and operator has asked.
 #[derive(Debug)]
 pub(crate) struct Rates {
     clock: Monotonic,
     sources: Mutex<Buckets<Source>>,
     devices: Mutex<Buckets<DeviceId>>,
+    sign_in_addresses: Mutex<Buckets<IpAddr>>,
+    sign_in_names: Mutex<Buckets<OperatorName>>,
 }
 
 impl Rates {
     pub(crate) fn new(limits: &Limits) -> Self {
         let sources = Buckets::new(limits.address_burst, SECOND / limits.address_per_second.max(1));
         let devices = Buckets::new(limits.device_burst, HOUR / limits.device_per_hour.max(1));
-        Self { clock: Monotonic::start(), sources: Mutex::new(sources), devices: Mutex::new(devices) }
+        Self {
+            clock: Monotonic::start(),
+            sources: Mutex::new(sources),
+            devices: Mutex::new(devices),
+            sign_in_addresses: Mutex::new(Buckets::new(ADDRESS_SIGN_INS, ADDRESS_SIGN_IN_REFILL)),
+            sign_in_names: Mutex::new(Buckets::new(NAME_SIGN_INS, NAME_SIGN_IN_REFILL)),
+        }
+    }
+
+    /// Counts an attempt to sign in, by whatever proof, whether or not there is such an operator.
+    pub(crate) fn take_sign_in(&self, address: IpAddr, name: Option<OperatorName>) -> Result<(), Fault> {
+        self.take(&self.sign_in_addresses, address)?;
+        name.map_or(Ok(()), |name| self.take(&self.sign_in_names, name))
     }
 
     /// Counts a request: of its device if that has shown a certificate, else of its address, for many devices may

@@ -27,6 +27,7 @@ use crate::{
         serve::{Door, Server},
         tls::{self, Identity},
     },
+    keys::operator_password::Hasher,
     os, setup,
     store::bench::{Generated, device_id, version_of},
     token::{bearer, nonce::Nonces},
@@ -129,6 +130,7 @@ impl Tenant {
             store,
             nonces: Nonces::new(&mut os::rng()),
             rates: Rates::new(&unlimited(Limits::default())),
+            hasher: Hasher::new(&mut os::rng())?,
             wake: Arc::new(Lines::new(Limits::default().wake_ups_per_second)),
         };
         Ok(Self { app: Arc::new(app), account: ACCOUNT.parse()? })

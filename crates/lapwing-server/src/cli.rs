@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
-use lapwing_proto::admin::EnrolmentTokenRequest;
+use lapwing_proto::{admin::EnrolmentTokenRequest, secret_text::SecretText};
 
 use crate::{
     admin::{
@@ -22,7 +22,10 @@ use crate::{
     http::tls::TlsError,
     keys::envelope::Kek,
     os,
-    rules::audit::{Activity, Actor},
+    rules::{
+        audit::{Activity, Actor},
+        operator::OperatorName,
+    },
     run, setup,
     store::Rekey,
 };
@@ -44,9 +47,10 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Makes tenant, keys, database and the first administrator; changes nothing that exists.
+    /// Makes tenant, keys, database and the first administrators; changes nothing that exists.
     #[command(after_help = "Example:\n  lapwing-server setup --data /var/lib/lapwing-server --url \
-                            https://laps.example:8443 --tenant-name laps.example")]
+                            https://laps.example:8443 --tenant-name laps.example\n\nThe first time, standard output gets \
+                            a one-time link by which the operator `admin` signs in to the console.")]
     Setup(Setup),
     /// Serves until SIGTERM.
     #[command(
@@ -87,9 +91,32 @@ enum Command {
         #[arg(long, default_value = "")]
         description: String,
     },
+    /// The people of the console.
+    #[command(subcommand)]
+    Operator(Operator),
     /// The audit log.
     #[command(subcommand)]
     Audit(Audit),
+}
+
+#[derive(Debug, Subcommand)]
+enum Operator {
+    /// Prints a one-time link by which an operator sets up password, authenticator and recovery codes anew; the server
+    /// may be running.
+    #[command(
+        after_help = "Example:\n  lapwing-server operator link ada --create --data /var/lib/lapwing-server\n\nThe link \
+                      is good once and for 24 hours; opening it spends nothing. The operator's earlier link ends, and \
+                      the earlier password, authenticator and sessions end when the new one is used."
+    )]
+    Link {
+        /// Who is to sign in.
+        name: OperatorName,
+        /// Adds the operator, with every role, if there is none of this name.
+        #[arg(long)]
+        create: bool,
+        #[command(flatten)]
+        folder: Folder,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -169,7 +196,10 @@ async fn perform(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Setup(Setup { folder, url, tenant_name, certificate, key }) => {
             let wish = setup::Wish { url, tenant_name, certificate, key };
-            setup::set_up(&Data::new(&folder.data), wish).await?;
+            if let Some(link) = setup::set_up(&Data::new(&folder.data), wish).await? {
+                let name = setup::FIRST_OPERATOR;
+                print_secret(&format!("one-time link for the operator {name}, good for 24 hours:\n"), &link)?;
+            }
             Ok(ExitCode::SUCCESS)
         }
         Command::Run { folder, listen, device_listen } => {
@@ -179,6 +209,9 @@ async fn perform(command: Command) -> anyhow::Result<ExitCode> {
         Command::Rekey(folder) => rekey(&folder.data).await,
         Command::EnrolmentToken { folder, uses, hours, description } => {
             print_token(&folder.data, &EnrolmentTokenRequest { description, uses, hours }).await
+        }
+        Command::Operator(Operator::Link { name, create, folder }) => {
+            print_link(&folder.data, name, create).await
         }
         Command::Audit(Audit::Verify(folder)) => verify(&folder.data).await,
     }
@@ -224,6 +257,26 @@ async fn print_token(data: &Path, request: &EnrolmentTokenRequest) -> anyhow::Re
     setup::end(writer).await;
     writeln!(std::io::stdout(), "{}", *token.expose_secret())?;
     Ok(ExitCode::SUCCESS)
+}
+
+async fn print_link(data: &Path, name: OperatorName, create: bool) -> anyhow::Result<ExitCode> {
+    let Opened { config, store, writer, .. } = Data::new(data).open().await?;
+    let writer = writer.spawn();
+    let link = setup::operator_link(&store, &config, name, create).await?;
+    drop(store);
+    setup::end(writer).await;
+    let link = link.with_context(|| {
+        format!("there is no operator {name}\nnext step: give another name, or --create to add this one")
+    })?;
+    print_secret("", &link)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// On standard output, whole: the only place where it ever stands.
+fn print_secret(before: &str, secret: &SecretText) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{before}{}", secret.expose_secret())?;
+    out.flush()
 }
 
 async fn verify(data: &Path) -> anyhow::Result<ExitCode> {

@@ -19,6 +19,7 @@ use crate::{
     admin,
     app::{App, Rates},
     config::Origin,
+    console,
     data::{Data, Opened},
     graph,
     http::{
@@ -26,7 +27,8 @@ use crate::{
         serve::{Door, Server},
         tls::{self, Identity},
     },
-    os, register, setup,
+    keys::operator_password::Hasher,
+    mdm, os, register, setup,
     token::{self, nonce::Nonces},
     wake::{self, Lines},
 };
@@ -74,6 +76,7 @@ pub(crate) async fn run(
         store,
         nonces: Nonces::new(&mut os::rng()),
         rates: Rates::new(&config.limits),
+        hasher: Hasher::new(&mut os::rng())?,
         wake: Arc::new(Lines::new(config.limits.wake_ups_per_second)),
     });
     let writer = writer.spawn();
@@ -120,6 +123,8 @@ fn router(app: Arc<App>) -> Router {
         .merge(token::routes())
         .merge(graph::routes())
         .merge(admin::routes())
+        .merge(console::routes())
+        .merge(mdm::routes())
         .merge(wake::routes())
         .fallback(async || Fault::not_found("There is nothing at this address."))
         .method_not_allowed_fallback(async || {

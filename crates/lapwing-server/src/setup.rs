@@ -1,9 +1,9 @@
-//! `setup`: tenant, keys, database and the first administrator. Run again, it changes nothing that exists.
+//! `setup`: tenant, keys, database and the first administrators. Run again, it changes nothing that exists.
 
 use std::path::PathBuf;
 
 use lapwing_core::types::{Guid, TenantId};
-use lapwing_proto::{admin::Credentials, graph::DeviceRegistrationPolicy, hex};
+use lapwing_proto::{admin::Credentials, graph::DeviceRegistrationPolicy, hex, secret_text::SecretText};
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
@@ -11,6 +11,7 @@ use crate::{
     app::record,
     client_secret,
     config::{Config, ConfigError, Limits, Origin},
+    console::link,
     data::{Data, DataError, Opened},
     keys::{
         KEY_NAMES, KeyError, StoredKey,
@@ -24,8 +25,9 @@ use crate::{
     rules::{
         access::Role,
         audit::{Activity, Actor},
+        operator::OperatorName,
     },
-    store::{CreateClient, Initialise, MetaRow},
+    store::{CreateClient, CreateOperator, Initialise, MetaRow, Store},
 };
 
 /// What the operator gives.
@@ -37,8 +39,8 @@ pub(crate) struct Wish {
     pub(crate) key: Option<PathBuf>,
 }
 
-/// Makes what is not there yet.
-pub(crate) async fn set_up(data: &Data, wish: Wish) -> Result<(), DataError> {
+/// Makes what is not there yet. Returns a one-time link for the first operator, if there was none.
+pub(crate) async fn set_up(data: &Data, wish: Wish) -> Result<Option<SecretText>, DataError> {
     Origin::parse(&wish.url)?;
     data.create()?;
     let _lock = data.lock()?;
@@ -68,7 +70,7 @@ pub(crate) async fn set_up(data: &Data, wish: Wish) -> Result<(), DataError> {
     if !data.admin().exists() {
         make_administrator(data).await?;
     }
-    Ok(())
+    make_operator(data).await
 }
 
 /// Waits until the writer has closed the database.
@@ -153,4 +155,37 @@ async fn make_administrator(data: &Data) -> Result<(), DataError> {
     end(writer).await;
     // Last: if this fails, the next set-up makes another client, and the one without its secret is of no use.
     data.write(&data.admin(), &text)
+}
+
+/// What the first operator is called.
+pub(crate) const FIRST_OPERATOR: &str = "admin";
+
+/// Makes an operator with all roles and a link, if there is no operator.
+async fn make_operator(data: &Data) -> Result<Option<SecretText>, DataError> {
+    let Opened { config, store, writer, .. } = data.open().await?;
+    let is_first = store.operators().await?.is_empty();
+    let writer = writer.spawn();
+    let link = match FIRST_OPERATOR.parse() {
+        Ok(name) if is_first => operator_link(&store, &config, name, true).await?,
+        Ok(_) | Err(_) => None,
+    };
+    drop(store);
+    end(writer).await;
+    Ok(link)
+}
+
+/// A one-time link for an operator, who is made with all roles if wished; none if there is no such operator.
+pub(crate) async fn operator_link(
+    store: &Store,
+    config: &Config,
+    name: OperatorName,
+    create: bool,
+) -> Result<Option<SecretText>, DataError> {
+    let now = os::now();
+    if create && store.operator(name).await?.is_none() {
+        let record = record(now, Actor::Local, Activity::CreateOperator, name.as_str());
+        store.change(CreateOperator { name, roles: Role::ALL.to_vec(), record }).await?;
+    }
+    let (code, change) = link::draw(name, now, Actor::Local, &mut os::rng());
+    Ok(store.change(change).await?.then(|| link::url(&config.url, &code)))
 }

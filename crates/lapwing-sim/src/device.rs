@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::collections::BTreeMap;
 
 use lapwing_core::{
-    agent::{Machine, Memory, Plan, PlanRules, PolicyRead, Verdict},
+    agent::{Ledger, Machine, Memory, Plan, PlanRules, PolicyRead, Verdict},
     policy::{PassphraseLength, PasswordAgeDays, PasswordComplexity, PasswordLength},
     root_half::Journal,
     types::{AccountName, BootId, BootTime, Guid, Now, PasswordVersion, RunId, Uid},
@@ -13,8 +13,10 @@ use lapwing_core::{
 use crate::{
     directory::Secret,
     disk::File,
+    promise::Promises,
     root_half::{Account, Disks},
     scenario::Scenario,
+    session::Caller,
     time::Time,
     world::Event,
 };
@@ -30,8 +32,12 @@ pub(crate) enum Power {
 pub(crate) struct Device {
     pub(crate) disks: Disks,
     pub(crate) memory: File<Memory>,
+    pub(crate) ledger: File<Ledger>,
+    pub(crate) promises: Promises,
+    /// The disk is full, but for what it reserves for root.
+    pub(crate) is_full: bool,
     /// A state of the disks that the host may go back to.
-    pub(crate) snapshot: Option<Box<(Disks, File<Memory>)>>,
+    pub(crate) snapshot: Option<Box<Snapshot>>,
     /// How far the wall clock is ahead, in microseconds.
     pub(crate) wall_offset: i64,
     pub(crate) booted: Time,
@@ -52,11 +58,34 @@ pub(crate) struct Device {
     pub(crate) incarnation: u32,
     /// Ends the next verb at this step, with the host's power or without.
     pub(crate) doom: Option<(u32, bool)>,
+    /// The same while the ledger is written, which `lapwingd` does itself.
+    pub(crate) agent_doom: Option<(u32, bool)>,
     /// What has to wait until the host is awake.
     pub(crate) frozen: Vec<Event>,
     /// When the next timer fires that is in the queue.
     pub(crate) timer: Option<Time>,
     pub(crate) watch: Watch,
+}
+
+/// What a host can be restored from.
+#[derive(Debug, Clone)]
+pub(crate) struct Snapshot {
+    pub(crate) disks: Disks,
+    pub(crate) memory: File<Memory>,
+    pub(crate) ledger: File<Ledger>,
+    pub(crate) promises: Promises,
+}
+
+impl Snapshot {
+    /// The host as it is now.
+    pub(crate) fn of(device: &Device) -> Self {
+        Self {
+            disks: device.disks.clone(),
+            memory: device.memory.clone(),
+            ledger: device.ledger.clone(),
+            promises: device.promises.clone(),
+        }
+    }
 }
 
 /// The policy of one host.
@@ -89,6 +118,8 @@ pub(crate) struct Agent {
     pub(crate) sending: Option<u64>,
     /// Requests without an answer: when they came, and whether they ask for a rotation.
     pub(crate) asked: BTreeMap<u64, (Time, bool)>,
+    /// Where there is device management.
+    pub(crate) caller: Option<Caller>,
 }
 
 /// What the root half gave to store.
@@ -143,6 +174,9 @@ impl Device {
                 is_locked: false,
             },
             memory: File::new(Memory::default()),
+            ledger: File::new(Ledger::default()),
+            promises: Promises::default(),
+            is_full: false,
             snapshot: None,
             wall_offset: 0,
             booted: Time(0),
@@ -156,6 +190,7 @@ impl Device {
             agent: None,
             incarnation: 0,
             doom: None,
+            agent_doom: None,
             frozen: Vec::new(),
             timer: None,
             watch: Watch::default(),

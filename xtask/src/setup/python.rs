@@ -1,4 +1,4 @@
-//! Microsoft's own client of Graph, in a Python environment of its own: it judges the server from outside.
+//! Python programs that judge the server from outside, each in an environment of its own.
 
 use std::fs;
 
@@ -9,16 +9,27 @@ use xtask::{lab, sys};
 const PYTHON: &str = "/usr/bin/python3";
 
 /// Pinned, so that a run is red for a change of ours alone.
-const PACKAGES: [&str; 2] = ["azure-identity==1.27.0", "msgraph-sdk==1.65.0"];
+const ENVIRONMENTS: [&[&str]; 3] = [
+    // Microsoft's own clients of Graph.
+    &["azure-identity==1.27.0", "msgraph-beta-sdk==1.66.0", "msgraph-sdk==1.65.0"],
+    // Drives Debian's browser, and judges pages by axe-core, which it brings.
+    &["axe-playwright-python==0.1.8", "playwright==1.65.2"],
+    // Tests an HTTP interface against its description.
+    &["schemathesis==4.32.5"],
+];
 
-/// Makes `python/PACKAGES/` in the cache, with a name that changes with the versions.
+/// Makes `python/PACKAGES/` in the cache for each, with a name that changes with the versions.
 pub(super) fn prepare() -> Result<()> {
-    let folder = lab::cache()?.join("python").join(PACKAGES.join(","));
+    ENVIRONMENTS.into_iter().try_for_each(install)
+}
+
+fn install(packages: &[&str]) -> Result<()> {
+    let folder = lab::cache()?.join("python").join(packages.join(","));
     let done = folder.join("complete");
     if done.exists() {
         return Ok(());
     }
-    println!("Installing {} in {}", PACKAGES.join(" and "), folder.display());
+    println!("Installing {} in {}", packages.join(" and "), folder.display());
     // What a stopped installation left may lack anything.
     lab::remove_folder(&folder)?;
     sys::run(sys::command(PYTHON).args(["-m", "venv"]).arg(&folder))?;
@@ -29,6 +40,6 @@ pub(super) fn prepare() -> Result<()> {
             name.to_str().is_some_and(|name| name == "HOME" || name.starts_with("PIP_"))
         }));
     install.args(["-m", "pip", "--quiet", "--disable-pip-version-check", "install", "--no-compile"]);
-    sys::run(install.args(PACKAGES))?;
+    sys::run(install.args(packages))?;
     fs::write(&done, "").context("cannot mark the environment as complete")
 }

@@ -44,7 +44,7 @@ struct UsedOnDisk {
 
 /// An age, in both clocks.
 #[derive(Debug, Serialize, Deserialize)]
-struct AgeOnDisk {
+pub(super) struct AgeOnDisk {
     carried: Duration,
     boot_id: String,
     boot: Duration,
@@ -63,7 +63,7 @@ impl From<&Age> for AgeOnDisk {
 }
 
 impl AgeOnDisk {
-    fn parse(self) -> Option<Age> {
+    pub(super) fn parse(self) -> Option<Age> {
         let since = Now { wall: WallTime(self.wall.parse().ok()?), boot: BootTime(self.boot) };
         Some(Age { carried: self.carried, boot_id: BootId(self.boot_id.parse().ok()?), since })
     }
@@ -120,13 +120,18 @@ pub(crate) fn save(root: &Root, memory: &Memory) {
     };
     let bytes = serde_json::to_vec_pretty(&on_disk).expect("strings and numbers are always JSON");
     if let Err(error) = files::replace_private(&root.path(PATH), &bytes) {
-        let errno = match &error {
-            IdentityError::Unwritable { source, .. } => source.raw_os_error(),
-            _ => None,
-        };
-        tracing::warn!(error = super::chain(&error), "What this run remembers cannot be written");
-        log::raise(&Event::LocalStateNotWritten { hr: Hresult::from_errno(errno.unwrap_or_default()) });
+        log::raise(&not_written(&error));
     }
+}
+
+/// Says in the log why a file in `/var/lib/lapwing` cannot be written, and makes the event of it.
+pub(crate) fn not_written(error: &IdentityError) -> Event {
+    let errno = match error {
+        IdentityError::Unwritable { source, .. } => source.raw_os_error(),
+        _ => None,
+    };
+    tracing::warn!(error = super::chain(error), "What should outlive this run cannot be written");
+    Event::LocalStateNotWritten { hr: Hresult::from_errno(errno.unwrap_or_default()) }
 }
 
 #[cfg(test)]

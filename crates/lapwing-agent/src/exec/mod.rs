@@ -1,9 +1,11 @@
 //! Performs the machine's actions: each once, each with one outcome, each within a deadline.
 
+pub(crate) mod ledger;
 pub(crate) mod memory;
 
 mod directory;
 mod root_half;
+pub(crate) mod traces;
 
 use lapwing_client::identity::Root;
 use lapwing_core::{
@@ -112,7 +114,15 @@ impl Executor {
                 None
             }
             // The loop does these itself.
-            Action::Raise(_) | Action::Answer(..) => None,
+            Action::KeepTraces(traces) => {
+                traces::save(&self.root, &traces);
+                None
+            }
+            Action::Raise(_)
+            | Action::Answer(..)
+            | Action::Keep(_)
+            | Action::Acknowledge(..)
+            | Action::CallHome => None,
         }
     }
 

@@ -3,6 +3,7 @@
 //! INVARIANT: a source that cannot be read is never taken for an empty one. What it said last holds, and if nothing is
 //! known of it, nothing is managed until it can be read.
 
+mod csp;
 mod local;
 mod report;
 mod watch;
@@ -15,12 +16,13 @@ use lapwing_core::{
     policy::{HostRole, PasswordAgeDays, PolicyContext, RawPolicy, Resolution, resolve},
 };
 
-use self::local::LocalFile;
 pub(crate) use self::watch::{WatchedFile, watch};
+use self::{csp::CspFile, local::LocalFile};
 
 /// Reads all sources.
 #[derive(Debug)]
 pub(crate) struct PolicySources {
+    csp: CspFile,
     local: LocalFile,
 }
 
@@ -42,7 +44,7 @@ struct Unreadable {
 impl PolicySources {
     /// The sources of the host whose file system begins at `root`.
     pub(crate) fn new(root: Root) -> Self {
-        Self { local: LocalFile::new(&root) }
+        Self { csp: CspFile::new(&root), local: LocalFile::new(&root) }
     }
 
     /// What the policy asks of this host, with the lowest age in days that the server has announced, if it has.
@@ -75,15 +77,18 @@ impl PolicySources {
 
     fn gather(&mut self, age_days_min: Option<u16>) -> Gathered {
         let mut unreadable = Vec::new();
-        let local = self.local.read().unwrap_or_else(|(last, why)| {
-            unreadable.push(why);
-            last
-        });
+        let mut read = |source: Result<_, (_, Unreadable)>| {
+            source.unwrap_or_else(|(last, why)| {
+                unreadable.push(why);
+                last
+            })
+        };
+        let held = [read(self.csp.read()), read(self.local.read())];
         let context = PolicyContext {
             role: HostRole::Member,
             announced_age_min: age_days_min.and_then(|days| PasswordAgeDays::parse(days.into()).ok()),
         };
-        let sources: Option<Vec<RawPolicy>> = [local].into_iter().collect();
+        let sources: Option<Vec<RawPolicy>> = held.into_iter().collect();
         Gathered { resolution: sources.map(|sources| resolve(&sources, &context)), unreadable }
     }
 }

@@ -29,13 +29,14 @@ const BUFFER_LEN: usize = 4096;
 
 /// Tells of changes for ever; of none on a host that cannot watch folders.
 pub(crate) async fn watch(root: Root, news: mpsc::Sender<News>) {
-    let Err(error) = follow(&root, &news).await;
-    tracing::info!(%error, "Changes of the policy file are not noticed; the schedule and a reload are left");
+    let (local, csp) = (local::path(&root), root.csp());
+    let Err(error) = tokio::try_join!(follow(&local, &news), follow(&csp, &news));
+    tracing::info!(%error, "Changes of the policy files are not noticed; the schedule and a reload are left");
     core::future::pending().await
 }
 
-async fn follow(root: &Root, news: &mpsc::Sender<News>) -> io::Result<Infallible> {
-    let mut file = WatchedFile::new(&local::path(root))?;
+async fn follow(file: &Path, news: &mpsc::Sender<News>) -> io::Result<Infallible> {
+    let mut file = WatchedFile::new(file)?;
     loop {
         file.changed().await?;
         // Nobody listens any more once this program is ending.
@@ -154,6 +155,8 @@ impl Folder {
 mod tests {
     use std::{fs, os::unix::fs::PermissionsExt as _};
 
+    use lapwing_client::identity::files;
+
     use super::*;
 
     struct World {
@@ -164,9 +167,13 @@ mod tests {
 
     impl World {
         fn with(folder: &str) -> Self {
+            Self::of(folder, "etc/lapwing/policy.toml")
+        }
+
+        fn of(folder: &str, file: &str) -> Self {
             let root = tempfile::tempdir().unwrap();
             fs::create_dir_all(root.path().join(folder)).unwrap();
-            let (inotify, folder) = Folder::of(&root.path().join("etc/lapwing/policy.toml")).unwrap();
+            let (inotify, folder) = Folder::of(&root.path().join(file)).unwrap();
             Self { root, inotify, folder }
         }
 
@@ -212,6 +219,16 @@ mod tests {
         fs::write(world.path("lapwing/agent.toml"), "").unwrap();
         fs::write(world.path("passwd"), "").unwrap();
         assert!(!world.changed());
+    }
+
+    #[test]
+    fn what_a_management_server_sets_is_noticed_and_what_the_agent_remembers_is_not() {
+        let mut world = World::of("var/lib/lapwing", "var/lib/lapwing/csp.json");
+        let root = Root::at(world.root.path().to_owned());
+        for (file, noticed) in [(root.csp(), true), (root.path("var/lib/lapwing/memory.json"), false)] {
+            files::replace_private(&file, b"{}").unwrap();
+            assert_eq!(world.changed(), noticed, "{}", file.display());
+        }
     }
 
     #[test]

@@ -76,6 +76,10 @@ async fn answer(message: &Message, peer: UCred, root: &Root, calls: &mpsc::Sende
                 Reply::Done(json!({ "status": status(root, &report, deadline, wake_up) }))
             })
         }
+        "org.lapwing.Agent.GetTraces" => {
+            let known = ask(calls, Call::Traces).await;
+            known.map_or_else(ending, |traces| Reply::Done(json!({ "traces": traces })))
+        }
         "org.lapwing.Agent.GetPolicy" => {
             let age_days_min = memory::load(root).age_days_min;
             Reply::Done(json!({ "policy": PolicySources::new(root.clone()).explain(age_days_min) }))

@@ -104,8 +104,9 @@ impl Keeper {
     pub(crate) async fn run(mut self) {
         let enrolment = Notify::new();
         let settings = self.root.agent_settings();
+        let news = self.news.clone();
         let notice = async {
-            let Err(error) = follow(&settings, &enrolment).await;
+            let Err(error) = follow(&settings, &enrolment, &news).await;
             tracing::info!(%error, "A new enrolment is noticed only when the network changes");
             core::future::pending::<Infallible>().await
         };
@@ -228,11 +229,13 @@ impl Keeper {
     }
 }
 
-async fn follow(settings: &Path, enrolment: &Notify) -> io::Result<Infallible> {
+async fn follow(settings: &Path, enrolment: &Notify, news: &mpsc::Sender<News>) -> io::Result<Infallible> {
     let mut settings = WatchedFile::new(settings)?;
     loop {
         settings.changed().await?;
         enrolment.notify_one();
+        // Nobody listens any more once this program is ending.
+        drop(news.send(News::SettingsChanged).await);
     }
 }
 

@@ -109,6 +109,44 @@ fn the_policy_is_told_with_its_origin_and_a_misspelt_name_with_what_was_meant() 
 }
 
 #[test]
+fn what_the_management_server_set_wins_whole_and_says_what_it_beats() {
+    let root = root("BackupDirectory = 1\nPasswordLength = 20\n");
+    let csp = r#"{"version":1,"policies":{"BackupDirectory":"1","PasswordAgeDays":"500"}}"#;
+    fs::write(root.path().join("var/lib/lapwing/csp.json"), csp).unwrap();
+    let agent = Agent::start_in(root);
+    let policy = agent.call("org.lapwing.Agent.GetPolicy")["parameters"]["policy"].clone();
+    assert_eq!(policy["source"], json!("CSP"));
+    let setting = |name: &str| {
+        policy["settings"].as_array().unwrap().iter().find(|setting| setting["name"] == name).unwrap().clone()
+    };
+    assert_eq!(setting("BackupDirectory")["origin"], json!("CSP BackupDirectory"));
+    let (age, length) = (setting("PasswordAgeDays"), setting("PasswordLength"));
+    assert_eq!((&age["value"], &length["value"]), (&json!("30"), &json!("14")));
+    assert!(
+        age["remarks"][0].as_str().unwrap().starts_with("CSP PasswordAgeDays: 500: unsupported"),
+        "{age}"
+    );
+    assert!(
+        length["remarks"][0].as_str().unwrap().ends_with("CSP holds LAPS values and wins whole"),
+        "{length}"
+    );
+    assert!(
+        policy["remarks"][0].as_str().unwrap().starts_with("Local: its 2 values are ignored"),
+        "{policy}"
+    );
+}
+
+#[test]
+fn a_damaged_file_of_the_management_server_leaves_nothing_managed_rather_than_another_policy() {
+    let root = root("BackupDirectory = 1\n");
+    fs::write(root.path().join("var/lib/lapwing/csp.json"), r#"{"version":1"#).unwrap();
+    let agent = Agent::start_in(root);
+    let policy = agent.call("org.lapwing.Agent.GetPolicy")["parameters"]["policy"].clone();
+    assert_eq!((&policy["source"], &policy["settings"]), (&json!(null), &json!([])));
+    assert!(policy["remarks"][0].as_str().unwrap().contains("csp.json: it is damaged"), "{policy}");
+}
+
+#[test]
 fn any_varlink_client_learns_what_there_is_and_nonsense_is_hung_up_on() {
     let agent = Agent::start("");
     let info = agent.call("org.varlink.service.GetInfo");

@@ -14,7 +14,7 @@ use crate::{failure::Failure, output, profile};
 /// Leaves the directory that this host is enrolled at
 ///
 /// The server forgets the device; passwords already stored stay readable there by administrators. Then this host forgets
-/// its key, its certificate and the pinned keys. The managed account keeps the password it has. Must be run by root.
+/// its key, its certificate, the pinned keys and the policy that came from there. The managed account keeps the password it has. Must be run by root.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:

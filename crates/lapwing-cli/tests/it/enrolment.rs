@@ -60,6 +60,23 @@ fn a_host_that_is_enrolled_must_leave_first() {
 }
 
 #[test]
+fn leaving_forgets_what_the_management_server_set() {
+    let world = World::new();
+    let settings = "server = \"https://laps.example\"\ntenant = \"f3531ec6-6330-4f8e-8d39-7a671fbac605\"\n\
+        device = \"0b3c2a10-1111-4222-8333-444455556666\"\n";
+    let csp = world.path().join("var/lib/lapwing/csp.json");
+    for (file, text) in [
+        (&world.path().join("etc/lapwing/agent.toml"), settings),
+        (&csp, r#"{"version":1,"policies":{"BackupDirectory":"1"}}"#),
+    ] {
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(file, text).unwrap();
+    }
+    assert_eq!(world.run(&["leave", "--local-only", "--root", world.root()]).code, 0);
+    assert!(!csp.exists());
+}
+
+#[test]
 fn a_token_typed_at_a_terminal_is_asked_for_and_not_shown() {
     let world = World::new();
     let mut terminal = Terminal::new();

@@ -20,7 +20,7 @@ use std::sync::Arc;
 use hyper::Method;
 use lapwing_core::types::{DirectoryId, Guid};
 use lapwing_proto::{
-    register::{Announcement, HeldState, StateAnswer},
+    register::{Announcement, HeldState, ManagementService, StateAnswer},
     secret_text::SecretText,
 };
 
@@ -132,6 +132,17 @@ impl Session {
             "{path}/{device}?api-version={version}&client-request-id={braced}&return-client-request-id={braced}"
         ))?)
     }
+}
+
+/// Where the tenant's server manages its devices; none if it does not.
+///
+/// # Errors
+/// [`CallError`].
+pub async fn management(identity: &Identity, limits: Limits) -> Result<Option<ManagementService>, CallError> {
+    let mut caller = Caller::new(identity.dialer(None, limits)?);
+    let settings = &identity.settings;
+    let directory = Directory::discover(&mut caller, &settings.server, settings.tenant).await?;
+    Ok(directory.announcement.and_then(|announcement| announcement.management))
 }
 
 /// Leaves the tenant: the directory forgets the device, which shows its certificate in TLS. The identity's files are

@@ -12,9 +12,7 @@ use tokio::{
 };
 use tokio_rustls::client::TlsStream;
 
-use super::Directory;
 use crate::{
-    caller::Caller,
     identity::Identity,
     refusal::{CallError, Refusal},
     transport::{HttpsUrl, Limits, Request, Upgrade},
@@ -62,10 +60,7 @@ pub enum WakeUpsEnded {
 /// # Errors
 /// [`CallError`].
 pub async fn wake_up_endpoint(identity: &Identity, limits: Limits) -> Result<Option<HttpsUrl>, CallError> {
-    let mut caller = Caller::new(identity.dialer(None, limits)?);
-    let settings = &identity.settings;
-    let directory = Directory::discover(&mut caller, &settings.server, settings.tenant).await?;
-    let management = directory.announcement.and_then(|announced| announced.management);
+    let management = super::management(identity, limits).await?;
     Ok(management.map(|management| management.wake_up.parse()).transpose()?)
 }
 

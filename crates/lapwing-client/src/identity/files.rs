@@ -61,6 +61,12 @@ impl Root {
         self.path("/var/lib/lapwing/device.crt")
     }
 
+    /// `/var/lib/lapwing/csp.json`: the policy that the management server has set.
+    #[must_use]
+    pub fn csp(&self) -> PathBuf {
+        self.path("/var/lib/lapwing/csp.json")
+    }
+
     /// `/var/lib/lapwing/authority.crt`.
     #[must_use]
     pub fn authority(&self) -> PathBuf {

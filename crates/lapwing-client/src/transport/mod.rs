@@ -340,13 +340,15 @@ fn encode(request: Request<'_>, peer: &str) -> Result<Encoded, TransportError> {
         .method(request.method)
         .uri(request.url.path_and_query())
         .header(header::HOST, peer)
-        .header(header::ACCEPT, "application/json")
         .header(header::USER_AGENT, concat!("Lapwing/", env!("CARGO_PKG_VERSION")));
     if let Some(token) = request.bearer {
         let text = Zeroizing::new(["Bearer ", token.expose_secret()].concat());
         let mut value = HeaderValue::from_str(&text).map_err(|error| unsendable(error.into()))?;
         value.set_sensitive(true);
         builder = builder.header(header::AUTHORIZATION, value);
+    }
+    if !request.headers.iter().any(|(name, _)| header::ACCEPT == *name) {
+        builder = builder.header(header::ACCEPT, "application/json");
     }
     for (name, value) in request.headers {
         builder = builder.header(*name, *value);

@@ -3,6 +3,7 @@
 
 mod graph;
 mod life;
+mod mdm;
 mod memory;
 mod peer;
 mod proxy;

@@ -11,7 +11,10 @@ use tokio::{
 };
 use tokio_rustls::{
     TlsAcceptor,
-    rustls::{ServerConfig, crypto::aws_lc_rs, pki_types::PrivateKeyDer},
+    rustls::{
+        RootCertStore, ServerConfig, crypto::aws_lc_rs, pki_types::PrivateKeyDer,
+        server::WebPkiClientVerifier,
+    },
     server::TlsStream,
 };
 
@@ -29,6 +32,17 @@ impl Certified {
 
     /// For `127.0.0.1`, with a change to the server's certificate.
     pub(crate) fn issue(change: impl FnOnce(&mut CertificateParams)) -> Self {
+        Self::build(change, RootCertStore::empty())
+    }
+
+    /// For `127.0.0.1`, to clients with this certificate alone.
+    pub(crate) fn for_client(certificate: CertificateDer<'static>) -> Self {
+        let mut clients = RootCertStore::empty();
+        clients.add(certificate).unwrap();
+        Self::build(|_| {}, clients)
+    }
+
+    fn build(change: impl FnOnce(&mut CertificateParams), clients: RootCertStore) -> Self {
         let authority_key = KeyPair::generate().unwrap();
         let mut authority = CertificateParams::new(Vec::new()).unwrap();
         authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -37,10 +51,17 @@ impl Certified {
         let mut leaf = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
         change(&mut leaf);
         let leaf = leaf.signed_by(&key, &Issuer::new(authority, authority_key)).unwrap();
-        let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
+            .unwrap();
+        let builder = if clients.is_empty() {
+            builder.with_no_client_auth()
+        } else {
+            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(clients), provider);
+            builder.with_client_cert_verifier(verifier.build().unwrap())
+        };
+        let config = builder
             .with_single_cert(
                 vec![leaf.der().clone(), authority_der.clone()],
                 PrivateKeyDer::Pkcs8(key.serialize_der().into()),

@@ -57,8 +57,18 @@ impl Jitter {
         if bound == 0 { 0 } else { z % bound }
     }
 
+    /// Sixteen bytes, to name something with.
+    pub(super) const fn bytes(&mut self) -> [u8; 16] {
+        let (high, low) = (self.below(u64::MAX).to_be_bytes(), self.below(u64::MAX).to_be_bytes());
+        let mut bytes = [0; 16];
+        let (first, last) = bytes.split_at_mut(8);
+        first.copy_from_slice(&high);
+        last.copy_from_slice(&low);
+        bytes
+    }
+
     /// `around` shortened by up to a fifth, so that a fleet does not move in step.
-    pub(super) fn shorten(&mut self, around: Duration) -> Duration {
+    pub(crate) fn shorten(&mut self, around: Duration) -> Duration {
         let millis = u64::try_from(around.as_millis()).unwrap_or(u64::MAX);
         Duration::from_millis(millis - self.below(millis / 5 + 1))
     }

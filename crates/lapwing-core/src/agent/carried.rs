@@ -1,6 +1,6 @@
 //! What one cycle leaves to the next.
 
-use super::{machine::Machine, memory::Memory};
+use super::{ledger::Ledger, machine::Machine, memory::Memory};
 use crate::types::{BootTime, PasswordVersion};
 
 /// What a machine between two cycles carries into the next one. Two that carry the same do the same from there on when
@@ -17,6 +17,8 @@ pub struct Carried<'a> {
     pub foreign_met: bool,
     /// What was sent last in this run, and the version that it expected to replace.
     pub last_sent: Option<(PasswordVersion, Option<PasswordVersion>)>,
+    /// What device management has asked for.
+    pub ledger: &'a Ledger,
     /// A password in clear text that may still land, and until when the shell keeps it.
     pub kept: Option<(PasswordVersion, BootTime)>,
 }
@@ -28,6 +30,7 @@ impl Machine {
         // Taken apart, so that whoever adds a member has to say here what it is.
         let Self {
             memory,
+            ledger,
             begun,
             rotation_owed,
             foreign_met,
@@ -37,6 +40,7 @@ impl Machine {
             cycle,
             causes: _,
             waiting: _,
+            keeping: _,
             actions: _,
             boot_id: _,
             // When, and what people are told.
@@ -44,14 +48,18 @@ impl Machine {
             backoff: _,
             timers: _,
             last_failure: _,
+            late_told: _,
             reset_delay: _,
             use_resumed: _,
             used_early: _,
             report: _,
+            recorder: _,
+            now: _,
             network_changed: _,
         } = self;
         cycle.is_none().then(|| Carried {
             memory,
+            ledger,
             begun: *begun,
             rotation_owed: *rotation_owed,
             foreign_met: *foreign_met,

@@ -2,7 +2,7 @@
 
 use super::{
     backoff::Patience,
-    cycle::{Committing, Cycle, Facts, PreparedNow, Step},
+    cycle::{Candidate, Committing, Cycle, Facts, PreparedNow, Step},
     events,
     exchange::{
         Action, AnswerResult, Committed, DirectoryFailure, Guarantees, Prepared, Receipt, Session, Store,
@@ -29,13 +29,18 @@ impl Machine {
         mut cycle: Box<Cycle>,
         facts: Facts,
         held: Held,
+        candidate: Candidate,
         prepared: Prepared,
     ) {
+        self.trace_version(prepared.version);
         self.raise(&mut cycle, events::prepared(&prepared));
         if let Some(warning) = &prepared.warning {
             self.raise(&mut cycle, Event::PasswordRuleWarned { text: warning.clone() });
         }
-        self.send(now, cycle, facts, held, prepared);
+        match candidate {
+            Candidate::New => self.bind(now, cycle, facts, held, prepared),
+            Candidate::Again => self.send(now, cycle, facts, held, prepared),
+        }
     }
 
     /// Sends what is prepared, noted first where the directory cannot tell later what became of it.
@@ -174,6 +179,12 @@ impl Machine {
         committed: &Committed,
     ) {
         self.raise(&mut cycle, events::updated(committed));
+        self.settle_committed(&mut cycle, committed.version);
+        if committing.prepared_now.is_some() {
+            self.trace_rotated(committed.version);
+        } else {
+            self.trace_earlier(committed.version);
+        }
         self.memory.last_rotation = Some(now.wall);
         self.report.last_rotation = Some(now.wall);
         self.kept = None;

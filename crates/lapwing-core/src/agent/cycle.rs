@@ -29,6 +29,15 @@ pub(super) struct Cycle {
     pub(super) step: Step,
 }
 
+/// Whether a candidate is one that may have been sent before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Candidate {
+    /// Drawn for this attempt.
+    New,
+    /// Of an earlier attempt: the very same bytes.
+    Again,
+}
+
 /// How far a cycle has come: each step waits for the outcome of one action.
 #[derive(Debug, Clone)]
 pub(super) enum Step {
@@ -47,7 +56,9 @@ pub(super) enum Step {
     /// The hash in force goes back into a field that somebody changed.
     Reinstating(Facts, Held, Option<WallTime>),
     /// A candidate is prepared, or its seal fetched.
-    Preparing(Facts, Held),
+    Preparing(Facts, Held, Candidate),
+    /// The versions that satisfy actions are saved.
+    Binding(Facts, Held, Prepared),
     /// A send is counted.
     Counting(Facts, Held, Prepared),
     /// The directory is sent the password; so many sends, this one included, have no answer.
@@ -115,6 +126,27 @@ pub(super) struct PreparedNow {
 }
 
 impl Step {
+    /// Whether an action that comes now can still be served by this cycle: it is satisfied by a password that has never
+    /// been sent.
+    pub(super) const fn can_join_action(&self) -> bool {
+        match self {
+            Self::ReadingJournal
+            | Self::Refilling(_)
+            | Self::ReadingPolicy(_)
+            | Self::Connecting(_)
+            | Self::RereadingPolicy(..)
+            | Self::ReadingState(_)
+            | Self::Reinstating(..)
+            | Self::Preparing(_, _, Candidate::New) => true,
+            Self::Preparing(_, _, Candidate::Again)
+            | Self::Binding(..)
+            | Self::Counting(..)
+            | Self::Storing(..)
+            | Self::Uncounting(..)
+            | Self::Committing(_) => false,
+        }
+    }
+
     /// Whether a request that comes now can still be served by this cycle: it joins a running change only before its
     /// store.
     pub(super) fn can_join(&self, request: Request) -> bool {
@@ -127,7 +159,8 @@ impl Step {
                 | Self::RereadingPolicy(..)
                 | Self::ReadingState(_)
                 | Self::Reinstating(..)
-                | Self::Preparing(..) => true,
+                | Self::Preparing(..)
+                | Self::Binding(..) => true,
                 Self::Counting(..) | Self::Storing(..) | Self::Uncounting(..) | Self::Committing(_) => {
                     mutant::is(Mutant::JoinsAfterStore)
                 }

@@ -7,6 +7,7 @@ use super::{
     failure::Failure,
     machine::Machine,
     report::Activity,
+    trace::TraceFailure,
 };
 use crate::{
     event::{Event, EventId},
@@ -32,11 +33,16 @@ impl Machine {
     /// Ends the cycle and plans the next attempt: nothing ends silently.
     pub(super) fn fail(&mut self, now: Now, mut cycle: Box<Cycle>, failure: Failure) {
         self.raise(&mut cycle, Event::ProcessingFailed { hr: failure.hresult });
+        let is_definite = failure.patience == Patience::Refused;
+        self.note_failed_actions(now, &mut cycle, failure.hresult, failure.event, is_definite);
         self.note_failed_reset(now, &mut cycle, self.backoff.failures(), failure.hresult);
         if self.last_failure == Some(failure.event) {
             // What a mere retry held back has all been said before.
             cycle.held_events = cycle.held_events.map(|_| Vec::new());
         }
+        let Failure { event, hresult, ref next_step, patience, .. } = failure;
+        let why = TraceFailure { event, hresult, next_step: next_step.clone() };
+        self.trace_failure(why, patience != Patience::NothingDue);
         self.plan_next(now, &failure);
         let (activity, result) = match failure.patience {
             Patience::Refused => (Activity::Failing, AnswerResult::Refused),
@@ -71,6 +77,7 @@ impl Machine {
         event: EventId,
         answer: Answer,
     ) {
+        self.trace_idle();
         self.backoff.reset();
         self.last_failure = None;
         self.end(now, cycle, activity, event, answer);

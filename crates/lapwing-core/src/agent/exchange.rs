@@ -7,13 +7,15 @@ use core::time::Duration;
 
 use super::{
     journal::Journal,
+    ledger::{ActionStatus, Ledger},
     memory::Memory,
     plan::{Plan, PolicyRead},
+    trace::{Trace, Traces},
 };
 use crate::{
     event::{Event, Hresult},
     fault::Fault,
-    types::{AccountName, DirectoryId, PasswordVersion, RecordId, Replica, Uid, WallTime},
+    types::{AccountName, ActionId, DirectoryId, PasswordVersion, RecordId, Replica, Uid, WallTime},
 };
 
 /// What the machine is told.
@@ -23,6 +25,15 @@ pub enum Input {
     Timer,
     /// Somebody asks for something; answered by exactly one [`Action::Answer`].
     Request(RequestId, Request),
+    /// Device management asks for a rotation; answered by one [`Action::Acknowledge`] once that is saved. What comes again
+    /// before it is answered shares the answer.
+    Ordered(ActionId),
+    /// The server has confirmed to have heard that an action stands like this.
+    Confirmed(ActionId, ActionStatus),
+    /// The server has these traces, as they were when they were sent.
+    TracesTold(Vec<Trace>),
+    /// The oldest [`Action::Keep`] without an answer has been performed; or why not, for people.
+    Kept(Result<(), String>),
     /// The policy's sources may have changed.
     PolicyChanged,
     /// The network changed: the directory may be reachable again.
@@ -120,6 +131,27 @@ pub enum Action {
     Answer(RequestId, Answer),
     /// Keep this for the next start of the agent. Has no outcome.
     Remember(Memory),
+    /// Save this durably before any later action. Answered by [`Input::Kept`], whatever else is under way.
+    Keep(Ledger),
+    /// Keep this for people; no decision depends on it. Has no outcome.
+    KeepTraces(Traces),
+    /// Answer device management about an action. Has no outcome.
+    Acknowledge(ActionId, Acceptance),
+    /// Have the server told how actions stand. Has no outcome.
+    CallHome,
+}
+
+/// What device management is answered when it asks for a rotation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Acceptance {
+    /// It is saved and will be satisfied.
+    Open,
+    /// It has been satisfied before.
+    Satisfied,
+    /// Too many are open.
+    Full,
+    /// It could not be saved, so it is as if it had never come.
+    NotSaved,
 }
 
 /// One send of a password to the directory.

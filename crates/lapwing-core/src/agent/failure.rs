@@ -127,6 +127,7 @@ impl Machine {
                 directory_expiry: self.timers.expiry,
                 memory: &self.memory,
                 rotation_owed: self.rotation_owed,
+                action_owed: self.is_action_owed(),
                 reset_is_due: self.is_reset_due(now),
                 conflict: false,
             },

@@ -25,6 +25,12 @@ impl Hresult {
         })
     }
 
+    /// `S_OK`.
+    pub const SUCCESS: Self = Self(0);
+    /// `E_PENDING`.
+    pub const PENDING: Self = Self(0x8000_000A);
+    /// `ERROR_SERVICE_DISABLED`.
+    pub const SERVICE_DISABLED: Self = Self::from_win32(1058);
     /// `ERROR_INTERNET_NAME_NOT_RESOLVED`.
     pub const NAME_NOT_RESOLVED: Self = Self::from_win32(12_007);
     /// `ERROR_INTERNET_CANNOT_CONNECT`.

@@ -4,13 +4,16 @@ use core::time::Duration;
 use std::collections::{BTreeSet, VecDeque};
 
 use super::{
+    actions::Keeping,
     backoff::{Backoff, Jitter},
     cycle::{Cycle, Step},
     exchange::{Action, Answer, AnswerResult, Input, Prepared, Request, RequestId},
+    ledger::Ledger,
     memory::Memory,
     plan::Cause,
     report::Report,
     timers::Timers,
+    trace::{Recorder, Traces},
 };
 use crate::{
     event::{Event, EventId},
@@ -27,6 +30,11 @@ pub struct Machine {
     pub(super) backoff: Backoff,
     pub(super) boot_id: BootId,
     pub(super) memory: Memory,
+    pub(super) ledger: Ledger,
+    /// What waits for the ledger to be saved, in the order of saving.
+    pub(super) keeping: VecDeque<Keeping>,
+    /// Up to when actions that became late have been told of.
+    pub(super) late_told: BootTime,
     /// Whether the root half knows this run.
     pub(super) begun: bool,
     pub(super) cycle: Option<Box<Cycle>>,
@@ -51,13 +59,16 @@ pub struct Machine {
     pub(super) network_changed: bool,
     pub(super) last_failure: Option<EventId>,
     pub(super) report: Report,
+    pub(super) recorder: Recorder,
+    /// When it was last told something.
+    pub(super) now: Now,
     pub(super) actions: VecDeque<Action>,
 }
 
 impl Machine {
     /// A machine that starts its first cycle at once.
     #[must_use]
-    pub fn new(now: Now, boot_id: BootId, seed: u64, memory: Memory) -> Self {
+    pub fn new(now: Now, boot_id: BootId, seed: u64, memory: Memory, ledger: Ledger) -> Self {
         let memory = memory.resumed(now, boot_id);
         Self {
             boot_id,
@@ -78,17 +89,35 @@ impl Machine {
             network_changed: false,
             last_failure: None,
             report: Report::new(memory.last_rotation),
+            recorder: Recorder::new(seed),
+            now,
             memory,
+            ledger: ledger.resumed(now, boot_id),
+            keeping: VecDeque::new(),
+            late_told: now.boot,
             actions: VecDeque::new(),
         }
     }
 
+    /// With what an earlier run has kept of its rotations.
+    #[must_use]
+    pub fn with_traces(mut self, traces: Traces) -> Self {
+        self.recorder.resume(traces);
+        self
+    }
+
     /// Takes in what has happened.
     pub fn handle(&mut self, now: Now, input: Input) {
+        self.now = now;
         self.stay_awake(now);
+        self.note_late_actions(now);
         match input {
             Input::Timer => self.forget_if_due(now),
             Input::Request(id, request) => self.take_request(id, request),
+            Input::Ordered(id) => self.on_ordered(now, id),
+            Input::Confirmed(id, status) => self.on_confirmed(id, status),
+            Input::TracesTold(told) => self.on_traces_told(&told),
+            Input::Kept(kept) => self.on_kept(now, kept),
             Input::PolicyChanged => {
                 self.causes.insert(Cause::PolicyChange);
             }
@@ -162,6 +191,7 @@ impl Machine {
             held_events: only_retry.then(Vec::new),
             step: Step::ReadingJournal,
         });
+        self.trace_begin(&cycle.causes);
         self.announce_due_reset(&mut cycle);
         self.raise(&mut cycle, Event::ProcessingStarted);
         let announced = [
@@ -169,6 +199,7 @@ impl Machine {
             (cycle.causes.contains(&Cause::Administrator) && !asked, Event::CycleByAdministrator),
             (cycle.causes.contains(&Cause::PolicyChange), Event::CycleByPolicyChange),
             (asked, Event::ResetRequested),
+            (cycle.causes.contains(&Cause::Management), Event::MdmRequested),
             (cycle.causes.contains(&Cause::PostAuthentication), Event::PostAuthRequested),
         ];
         for (_, event) in announced.into_iter().filter(|(applies, _)| *applies) {
@@ -183,10 +214,15 @@ impl Machine {
     }
 
     /// Waits for the outcome of `action` in `step`.
-    pub(super) fn go(&mut self, mut cycle: Box<Cycle>, step: Step, action: Action) {
+    pub(super) fn go(&mut self, cycle: Box<Cycle>, step: Step, action: Action) {
+        self.wait_in(cycle, step);
+        self.actions.push_back(action);
+    }
+
+    pub(super) fn wait_in(&mut self, mut cycle: Box<Cycle>, step: Step) {
+        self.trace_step(&step);
         cycle.step = step;
         self.cycle = Some(cycle);
-        self.actions.push_back(action);
     }
 
     pub(super) const fn is_working(&self) -> bool {

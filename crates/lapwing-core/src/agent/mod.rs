@@ -8,6 +8,7 @@
 //! journal says so. INVARIANT: every accepted request is answered exactly once. INVARIANT: nothing ends silently: while
 //! work is left, [`Machine::poll_timeout`] names the next attempt.
 
+mod actions;
 mod backoff;
 mod carried;
 mod change;
@@ -19,6 +20,7 @@ mod failure;
 mod host;
 mod hresult;
 mod journal;
+mod ledger;
 mod machine;
 mod memory;
 mod path;
@@ -32,18 +34,24 @@ mod sends;
 #[cfg(test)]
 mod tests;
 mod timers;
+mod trace;
 mod weigh;
 
 pub use backoff::{Jitter, Patience};
 pub use carried::Carried;
 pub use exchange::{
-    Action, Answer, AnswerResult, Committed, DirectoryFailure, DirectoryFault, DirectoryState, Guarantees,
-    Input, Outcome, Prepared, Receipt, Request, RequestId, RootHalfFailure, Session, Store, StoreOutcome,
+    Acceptance, Action, Answer, AnswerResult, Committed, DirectoryFailure, DirectoryFault, DirectoryState,
+    Guarantees, Input, Outcome, Prepared, Receipt, Request, RequestId, RootHalfFailure, Session, Store,
+    StoreOutcome,
 };
 pub use journal::{Entry, Field, Journal};
+pub use ledger::{ActionFailure, ActionStatus, Ledger, ManagedAction, OPEN_MAX, PENDING_MAX, SATISFIED_MAX};
 pub use machine::{Machine, REQUESTS_MAX};
 pub use memory::{Memory, Used};
 pub use plan::{Cause, Plan, PlanRules, PolicyRead, Reason, Verdict};
 pub use report::{Activity, Report};
 pub use resolve::Held;
 pub use timers::{CYCLE_SECONDS, Deadline};
+pub use trace::{
+    ATTEMPTS_MAX, Attempt, STEPS_MAX, StepName, TRACES_MAX, Trace, TraceEnd, TraceFailure, TraceStep, Traces,
+};

@@ -10,6 +10,7 @@ use super::{
     machine::Machine,
     plan::{Plan, PolicyRead, Verdict},
     report::Activity,
+    trace::TraceFailure,
 };
 use crate::{
     event::{Event, EventId, Hresult},
@@ -55,8 +56,8 @@ impl Machine {
                 self.remember();
                 self.weigh(now, cycle, facts, held, expiry);
             }
-            (Step::Preparing(facts, held), Outcome::Prepared(Ok(prepared))) => {
-                self.on_prepared(now, cycle, facts, held, prepared);
+            (Step::Preparing(facts, held, candidate), Outcome::Prepared(Ok(prepared))) => {
+                self.on_prepared(now, cycle, facts, held, candidate, prepared);
             }
             (Step::Counting(facts, held, prepared), Outcome::Counted(Ok(unanswered))) => {
                 self.store(cycle, facts, held, prepared, unanswered);
@@ -76,7 +77,7 @@ impl Machine {
                 self.raise(&mut cycle, events::update_failed(&committing, &failure));
                 self.on_root_half_failed(now, cycle, Some(&committing.account), failure);
             }
-            (Step::Preparing(facts, _), Outcome::Prepared(Err(failure))) => {
+            (Step::Preparing(facts, ..), Outcome::Prepared(Err(failure))) => {
                 self.on_root_half_failed(now, cycle, facts.aim.plan.account.as_ref(), failure);
             }
             (Step::Refilling(_) | Step::Reinstating(..), Outcome::Committed(Err(failure)))
@@ -104,6 +105,7 @@ impl Machine {
             // What was remembered is lost: the longest wait counts from now.
             self.note_send(now);
         }
+        self.settle_actions(&mut cycle, &journal);
         let in_force = journal.current.as_ref().map(|current| current.version);
         if self.memory.behind_of != in_force {
             // What was behind of another password may have heard of that since, and says nothing of this one.
@@ -202,10 +204,15 @@ impl Machine {
 
     fn finish_disabled(&mut self, now: Now, mut cycle: Box<Cycle>, event: EventId, message: &str) {
         self.rotation_owed = false;
-        self.timers.expiry = None;
-        self.raise(&mut cycle, Event::ProcessingSucceeded);
+        self.note_failed_actions(now, &mut cycle, Hresult::SERVICE_DISABLED, event, true);
         let next_step =
             "set BackupDirectory in /etc/lapwing/policy.toml; `lapwing get-policy` shows what is seen";
+        if self.is_action_owed() {
+            let hresult = Hresult::SERVICE_DISABLED;
+            self.trace_failure(TraceFailure { event, hresult, next_step: next_step.to_owned() }, true);
+        }
+        self.timers.expiry = None;
+        self.raise(&mut cycle, Event::ProcessingSucceeded);
         self.finish(
             now,
             cycle,

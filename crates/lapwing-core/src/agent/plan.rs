@@ -77,21 +77,44 @@ pub struct PlanRules {
     pub word_list: Option<WordListName>,
 }
 
-/// What set a cycle off.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Cause {
+macro_rules! causes {
+    ($($(#[$doc:meta])* $name:ident = $text:literal,)+) => {
+        /// What set a cycle off.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Cause {
+            $($(#[$doc])* $name,)+
+        }
+
+        impl Cause {
+            /// Each.
+            pub const ALL: &[Self] = &[$(Self::$name,)+];
+
+            /// Its name in files and messages.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$name => $text,)+
+                }
+            }
+        }
+    };
+}
+
+causes! {
     /// The hourly schedule, the expiry, or the start of the agent.
-    Schedule,
+    Schedule = "schedule",
     /// An administrator asked for a cycle.
-    Administrator,
+    Administrator = "administrator",
     /// The policy changed.
-    PolicyChange,
+    PolicyChange = "policy change",
     /// An earlier attempt did not finish.
-    Retry,
+    Retry = "retry",
     /// The account's file was changed.
-    AccountChange,
+    AccountChange = "account change",
     /// The grace period after a use of the account is over.
-    PostAuthentication,
+    PostAuthentication = "post-authentication",
+    /// Device management asked for a rotation.
+    Management = "management",
 }
 
 /// Why the password has to be changed.
@@ -121,9 +144,33 @@ pub enum Reason {
     Used,
     /// A change was begun and nobody knows where it stopped: a send of it may still land.
     Unfinished,
+    /// Device management asked for it.
+    ManagementRequest,
 }
 
 impl Reason {
+    /// Each, in the order of the catalogue.
+    pub const ALL: &[Self] = &[
+        Self::Expired,
+        Self::ExpiryBeyondPolicy,
+        Self::PolicySourceChanged,
+        Self::AccountChanged,
+        Self::NotInJournal,
+        Self::DirectoryRestored,
+        Self::VersionUnknown,
+        Self::DirectoryEmpty,
+        Self::AccountDrifted,
+        Self::AdministratorRequest,
+        Self::ManagementRequest,
+        Self::Used,
+        Self::Unfinished,
+    ];
+
+    /// Those of a mask, as event 10015 has it.
+    pub fn of_mask(mask: u32) -> impl Iterator<Item = Self> {
+        Self::ALL.iter().copied().filter(move |reason| mask & reason.bit() != 0)
+    }
+
     /// The bit in event 10015. The low bits are those seen of Windows for Entra ID; ours begin at bit 16.
     #[must_use]
     pub const fn bit(self) -> u32 {
@@ -140,6 +187,7 @@ impl Reason {
             Self::AdministratorRequest => 0x20_0000,
             Self::Unfinished => 0x40_0000,
             Self::Used => 0x80_0000,
+            Self::ManagementRequest => 0x100_0000,
         }
     }
 }
@@ -158,6 +206,7 @@ impl fmt::Display for Reason {
             Self::AccountDrifted => "the account's password had been changed by somebody else",
             Self::AdministratorRequest => "an administrator asked for it",
             Self::Used => "the account was used, and the grace period after that is over",
+            Self::ManagementRequest => "device management asked for it",
             Self::Unfinished => "a change that was begun has not been finished",
         })
     }

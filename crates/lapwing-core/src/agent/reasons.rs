@@ -14,6 +14,8 @@ pub(super) struct Circumstances<'a> {
     pub(super) directory_expiry: Option<WallTime>,
     pub(super) memory: &'a Memory,
     pub(super) rotation_owed: bool,
+    /// Whether device management waits for a rotation.
+    pub(super) action_owed: bool,
     /// Whether the grace period after a use of the account is over.
     pub(super) reset_is_due: bool,
     /// Whether a foreign version was met within the last day already, so that only a due password is changed.
@@ -62,6 +64,7 @@ pub(super) fn reasons(aim: &Aim, seen: &Circumstances<'_>) -> Vec<Reason> {
         (matches!(seen.held, Held::Vanished), Reason::DirectoryEmpty),
         (seen.memory.drift_healed, Reason::AccountDrifted),
         (seen.rotation_owed, Reason::AdministratorRequest),
+        (seen.action_owed, Reason::ManagementRequest),
         (seen.reset_is_due, Reason::Used),
         (aim.journal.unfinished().next().is_some(), Reason::Unfinished),
     ]

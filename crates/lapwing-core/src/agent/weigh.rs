@@ -4,9 +4,9 @@ use core::time::Duration;
 
 use super::{
     change::ROUNDS_MAX,
-    cycle::{Aim, Committing, Cycle, Facts, Step},
+    cycle::{Aim, Candidate, Committing, Cycle, Facts, Step},
     events,
-    exchange::{Action, AnswerResult, DirectoryState, Guarantees},
+    exchange::{Action, AnswerResult, DirectoryState, Guarantees, Session},
     failure::Failure,
     journal::{Entry, Field},
     machine::Machine,
@@ -108,6 +108,7 @@ impl Machine {
                 directory_expiry,
                 memory: &self.memory,
                 rotation_owed: self.rotation_owed,
+                action_owed: self.is_action_owed(),
                 reset_is_due: self.is_reset_due(now),
                 conflict,
             },
@@ -125,6 +126,7 @@ impl Machine {
                 "no change was due",
             );
         }
+        self.trace_reasons(&reasons);
         if let Some(wait) = self.activation_wait(now, &facts.aim, &reasons) {
             return self.put_off(now, cycle, wait);
         }
@@ -245,6 +247,7 @@ impl Machine {
         let usable = |candidate: &&Entry| {
             // One that landed and was replaced by another writer has been readable: it is not sent again.
             (nothing_landed || self.last_sent == Some((candidate.version, held.version())))
+                && self.would_satisfy(candidate)
                 && candidate.is_for(&facts.session.directory, &facts.session.record)
                 && plan.account.as_ref().is_none_or(|name| candidate.account == *name)
                 && candidate.expiry > now.wall.saturating_add(plan.age() / 2)
@@ -257,19 +260,20 @@ impl Machine {
             Guarantees::None => None,
         };
         let kept = self.kept.take().filter(|(_, until)| *until > now.boot);
-        let action = match (again, kept) {
+        let (candidate, action) = match (again, kept) {
             (Some(candidate), Some((kept, until))) if kept.version == candidate.version => {
                 self.kept = Some((kept.clone(), until));
                 return self.send(now, cycle, facts, held, kept);
             }
-            (Some(candidate), _) if candidate.sealed => Action::FetchSeal(candidate.version),
-            (Some(_) | None, _) => Action::Prepare {
-                plan: plan.clone(),
-                directory: facts.session.directory.clone(),
-                record: facts.session.record.clone(),
-                expiry: now.wall.saturating_add(plan.age()),
-            },
+            (Some(candidate), _) if candidate.sealed => {
+                (Candidate::Again, Action::FetchSeal(candidate.version))
+            }
+            (Some(_) | None, _) => {
+                let Session { directory, record, .. } = facts.session.clone();
+                let expiry = now.wall.saturating_add(plan.age());
+                (Candidate::New, Action::Prepare { plan: plan.clone(), directory, record, expiry })
+            }
         };
-        self.go(cycle, Step::Preparing(facts, held), action);
+        self.go(cycle, Step::Preparing(facts, held, candidate), action);
     }
 }

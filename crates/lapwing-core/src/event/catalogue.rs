@@ -369,4 +369,10 @@ events! {
         "The policy wants Entra ID or lapwing-server, but this host is enrolled nowhere";
     30024 Information Lapwing ReplicaBehind
         "A domain controller has not heard yet of the password in force; another one is asked" { replica: Text };
+    30025 Information Lapwing ActionAccepted "Device management's request for a rotation was accepted"
+        { action: Text };
+    30026 Information Lapwing ActionSatisfied "Device management's request for a rotation is satisfied"
+        { action: Text, version: Version };
+    30027 Warning Lapwing ActionFailed
+        "Device management's request for a rotation has failed so far; attempts go on" { action: Text, hr: Hresult };
 }

@@ -44,6 +44,26 @@ guid_newtype! {
     RunId
 }
 guid_newtype! {
+    /// Names one press of a button: a rotation that device management asks for.
+    ActionId
+}
+guid_newtype! {
+    /// Names a rotation of many devices at once.
+    BulkRotationId
+}
+guid_newtype! {
+    /// Names one rotation from its trigger to its end, whatever attempts that takes.
+    TraceId
+}
+guid_newtype! {
+    /// Names a LAPS policy of a `lapwing-server`.
+    PolicyId
+}
+guid_newtype! {
+    /// Names a group of devices that policies are for.
+    GroupId
+}
+guid_newtype! {
     /// The tenant: one directory of devices on Entra ID or a `lapwing-server`.
     TenantId
 }

@@ -1,17 +1,27 @@
-//! Microsoft Graph, as far as reading local passwords needs it. Sources: Graph reference and CSDL, v1.0.
+//! Microsoft Graph, as far as reading local passwords and LAPS policies needs it. Sources: Graph reference and CSDL, v1.0;
+//! beta for policies.
 
+mod configuration_policy;
 mod credential;
 mod device;
 mod directory_audit;
 mod error;
+mod group;
+mod managed_device;
 mod policy;
 
 use serde::{Deserialize, Serialize};
 
+pub use configuration_policy::{
+    AssignmentTarget, CatalogError, ConfigurationPolicy, PolicyAssignment, PolicyAssignments,
+    TemplateReference, read_settings, write_settings,
+};
 pub use credential::{DeviceLocalCredential, DeviceLocalCredentialInfo};
 pub use device::Device;
 pub use directory_audit::{App, DirectoryAudit, InitiatedBy, KeyValue, TargetResource, User};
 pub use error::{GraphError, GraphErrorBody, InnerError};
+pub use group::Group;
+pub use managed_device::{DeviceActionResult, DeviceActionState, ManagedDevice, ROTATE_LOCAL_ADMIN_PASSWORD};
 pub use policy::{
     AzureAdJoin, AzureAdRegistration, DeviceRegistrationPolicy, LocalAdminPassword, LocalAdmins, Membership,
 };

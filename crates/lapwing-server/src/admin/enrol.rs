@@ -17,7 +17,7 @@ use rand_core::CryptoRng;
 
 use super::{administrator, deleted, parse, parse_id};
 use crate::{
-    app::record,
+    app::{App, record},
     call::Call,
     http::fault::Fault,
     os,
@@ -34,6 +34,17 @@ pub(crate) struct Place {
     pub(crate) server: String,
     pub(crate) tenant: TenantId,
     pub(crate) authority: Option<[u8; 32]>,
+}
+
+impl Place {
+    /// This server.
+    pub(crate) fn of(app: &App) -> Self {
+        Self {
+            server: app.url.clone(),
+            tenant: app.meta.tenant,
+            authority: app.own_authority.then(|| app.keys.authority.digest()),
+        }
+    }
 }
 
 /// A token that was just drawn, and the change that makes it good.
@@ -78,11 +89,7 @@ pub(super) async fn create(
     let allowed = administrator(&call, &tenant, Activity::CreateEnrolmentToken).await?;
     let app = &call.app;
     let request: EnrolmentTokenRequest = parse(&body)?;
-    let place = Place {
-        server: app.url.clone(),
-        tenant: app.meta.tenant,
-        authority: app.own_authority.then(|| app.keys.authority.digest()),
-    };
+    let place = Place::of(app);
     let (token, change) = draw(place, &request, call.context.at, allowed.actor, &mut os::rng())?;
     let (id, expires, uses) = (change.token.id, change.token.expires, change.token.uses_left);
     app.store.change(change).await?;

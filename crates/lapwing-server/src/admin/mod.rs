@@ -1,8 +1,12 @@
 //! Administration. docs/protocol.md, "Administration".
 
+mod actions;
 mod clients;
 mod devices;
 pub(crate) mod enrol;
+mod policies;
+mod rotations;
+pub(crate) mod traces;
 
 use std::sync::Arc;
 
@@ -36,6 +40,22 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/clients/{id}", patch(clients::change).delete(clients::delete))
         .route("/devices", get(devices::list))
         .route("/devices/{id}", patch(devices::change).delete(devices::delete))
+        .route("/devices/{id}/actions", get(actions::list))
+        .route("/devices/{id}/actions/{action}", axum::routing::delete(actions::cancel))
+        .route("/devices/{id}/tags", get(policies::tags).put(policies::tag))
+        .route("/devices/{id}/policy", get(policies::device))
+        .route("/policies/{id}/versions", get(policies::versions))
+        .route("/policies/{id}/restore", post(policies::restore))
+        .route("/policies/{id}/dryrun", post(policies::dry_run))
+        .route("/policyconflicts", get(policies::conflicts))
+        .route("/devices/{id}/traces", get(traces::list))
+        .route("/traces/{id}", get(traces::get))
+        .route("/rotations", post(rotations::create).get(rotations::list))
+        .route("/rotations/{id}", get(rotations::get))
+        .route("/rotations/{id}/pause", post(rotations::pause))
+        .route("/rotations/{id}/resume", post(rotations::resume))
+        .route("/rotations/{id}/cancel", post(rotations::cancel))
+        .route("/rotations/{id}/report", get(rotations::report))
         .route("/audit", get(audit))
         .route("/audit/verify", get(verify));
     Router::new().nest("/lapwing/v1/{tenant}", tenant)
@@ -43,10 +63,21 @@ pub(crate) fn routes() -> Router<Arc<App>> {
 
 /// Lets an administrator of this tenant go on; a refusal is recorded.
 async fn administrator<'a>(call: &'a Call, tenant: &str, activity: Activity) -> Result<Allowed<'a>, Fault> {
+    allowed(call, tenant, Act::Administer, activity, "").await
+}
+
+/// Lets a client of this tenant go on whose roles allow `act`; a refusal is recorded.
+async fn allowed<'a>(
+    call: &'a Call,
+    tenant: &str,
+    act: Act,
+    activity: Activity,
+    target: &str,
+) -> Result<Allowed<'a>, Fault> {
     if !call.app.is_tenant(tenant) {
         return Err(Fault::not_found("The tenant does not exist."));
     }
-    call.authorise(Act::Administer, activity, "").await
+    call.authorise(act, activity, target).await
 }
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Fault> {

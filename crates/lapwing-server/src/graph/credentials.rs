@@ -12,7 +12,6 @@ use crate::{
     app::App,
     call::Call,
     http::fault::Fault,
-    keys::envelope::Binding,
     rules::{access::Act, audit::Activity},
     store::{CredentialRow, PasswordRow, Window},
 };
@@ -105,13 +104,7 @@ async fn find(app: &App, id: &str) -> Result<Result<(CredentialRow, Vec<Password
 }
 
 fn open(app: &App, device: DeviceId, row: &PasswordRow) -> Result<DeviceLocalCredential, Fault> {
-    let binding = Binding::Password {
-        tenant: app.meta.tenant,
-        device,
-        version: row.held.version,
-        account: &row.held.account,
-    };
-    let password = app.keys.kek.open_password(&row.record, binding)?;
+    let password = app.open_password(device, row)?;
     Ok(DeviceLocalCredential {
         account_name: row.held.account.to_string(),
         // Linux accounts have no SID; the schema wants a text.

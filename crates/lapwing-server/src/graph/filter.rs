@@ -62,6 +62,29 @@ impl Filter {
             Self::Or(any) => any.iter().any(|filter| filter.matches(item)),
         }
     }
+
+    /// What everything that it lets through has in common, as far as an index can tell.
+    pub(crate) fn demands(&self) -> Vec<Demand<'_>> {
+        match self {
+            Self::Compare { field, operator: Operator::Equal, value } => {
+                vec![Demand { field: *field, text: value, is_whole: true }]
+            }
+            Self::StartsWith { field, prefix } => {
+                vec![Demand { field: *field, text: prefix, is_whole: false }]
+            }
+            Self::And(all) => all.iter().flat_map(Self::demands).collect(),
+            Self::Compare { .. } | Self::Not(_) | Self::Or(_) => Vec::new(),
+        }
+    }
+}
+
+/// One property's text, or its start, in lower case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Demand<'a> {
+    pub(crate) field: usize,
+    pub(crate) text: &'a str,
+    /// Whether it is the whole text.
+    pub(crate) is_whole: bool,
 }
 
 impl Operator {
@@ -278,6 +301,25 @@ mod tests {
             ["deviceName eq 'pc'", "lastBackupDateTime gt 2026-05-06T07:08:09Z", "startswith(deviceName,'x')"]
         {
             assert!(!matches(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_filter_demands_what_holds_for_all_that_it_lets_through() {
+        let demands = |text: &str| -> Vec<(usize, String, bool)> {
+            let filter = Filter::parse(text, Item::NAMES).unwrap();
+            filter.demands().iter().map(|d| (d.field, d.text.to_owned(), d.is_whole)).collect()
+        };
+        assert_eq!(demands("deviceName eq 'PC-1'"), [(0, "pc-1".to_owned(), true)]);
+        let both = demands("lastBackupDateTime ge 2026-05-06T07:08:09Z and startswith(deviceName,'PC')");
+        assert_eq!(both, [(0, "pc".to_owned(), false)]);
+        for text in [
+            "deviceName ne 'x'",
+            "not (deviceName eq 'x')",
+            "deviceName eq 'x' or deviceName eq 'y'",
+            "deviceName gt 'x'",
+        ] {
+            assert_eq!(demands(text), [], "{text}");
         }
     }
 

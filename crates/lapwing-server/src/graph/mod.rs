@@ -2,11 +2,15 @@
 
 mod audits;
 mod batch;
+pub(crate) mod configuration_policies;
 mod credentials;
 mod devices;
 mod filter;
+mod groups;
+mod managed_devices;
 mod page;
 mod policy;
+mod policy_assignments;
 
 use std::sync::Arc;
 
@@ -28,8 +32,12 @@ const CONTENT_TYPE: &str =
 pub(crate) fn routes() -> Router<Arc<App>> {
     let mut version = Router::new()
         .route("/$batch", post(batch::batch))
+        .route("/groups", get(groups::list).post(groups::create))
+        .route("/groups/{id}", get(groups::get).delete(groups::delete))
         .route("/devices", get(devices::list))
         .route("/devices/{id}", get(devices::get))
+        .route("/devicemanagement/manageddevices", get(managed_devices::list))
+        .route("/devicemanagement/manageddevices/{id}", get(managed_devices::get))
         .route("/auditlogs/directoryaudits", get(audits::list))
         .route("/policies/deviceregistrationpolicy", get(policy::read).put(policy::write));
     for collection in ["/directory/devicelocalcredentials", "/devicelocalcredentials"] {
@@ -38,7 +46,31 @@ pub(crate) fn routes() -> Router<Arc<App>> {
             .route(&format!("{collection}/$count"), get(credentials::count))
             .route(&format!("{collection}/{{id}}"), get(credentials::get));
     }
-    Router::new().nest("/v1.0", version.clone()).nest("/beta", version)
+    let beta = version.clone().route(
+        "/devicemanagement/manageddevices/{id}/rotatelocaladminpassword",
+        post(managed_devices::rotate),
+    );
+    Router::new().nest("/v1.0", version).nest("/beta", beta.merge(policies()))
+}
+
+/// The policies, which v1.0 does not have.
+fn policies() -> Router<Arc<App>> {
+    let one = "/devicemanagement/configurationpolicies/{id}";
+    Router::new()
+        .route(
+            "/devicemanagement/configurationpolicies",
+            get(configuration_policies::list).post(configuration_policies::create),
+        )
+        .route(
+            one,
+            get(configuration_policies::get)
+                .patch(configuration_policies::change)
+                .put(configuration_policies::change)
+                .delete(configuration_policies::delete),
+        )
+        .route(&format!("{one}/settings"), get(configuration_policies::settings))
+        .route(&format!("{one}/assignments"), get(policy_assignments::list))
+        .route(&format!("{one}/assign"), post(policy_assignments::assign))
 }
 
 /// One page of a collection, with the link to the next.

@@ -67,11 +67,15 @@ impl Query {
         Ok(Window { after: after.transpose()?, len_max })
     }
 
+    /// The filter, if there is one.
+    pub(super) fn parse_filter<T: Fields>(&self) -> Result<Option<Filter>, Fault> {
+        let filter = self.get("filter").map(|text| Filter::parse(text, T::NAMES));
+        filter.transpose().map_err(|error| Fault::bad_request(error.to_string()))
+    }
+
     /// What the filter lets through.
     pub(super) fn filter<T: Fields>(&self, mut items: Vec<T>) -> Result<Vec<T>, Fault> {
-        if let Some(text) = self.get("filter") {
-            let filter =
-                Filter::parse(text, T::NAMES).map_err(|error| Fault::bad_request(error.to_string()))?;
+        if let Some(filter) = self.parse_filter::<T>()? {
             items.retain(|item| filter.matches(item));
         }
         Ok(items)

@@ -14,7 +14,7 @@ use lapwing_proto::{
 };
 
 use super::request::{Context, Surface};
-use crate::{keys::KeyError, store::StoreError};
+use crate::{console, keys::KeyError, store::StoreError};
 
 /// The class of a failure: decides the status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +27,7 @@ pub(crate) enum Kind {
     Timeout,
     Conflict,
     TooLarge,
+    UnsupportedMediaType,
     TooManyRequests,
     Unavailable,
 }
@@ -94,7 +95,7 @@ impl Fault {
         &self.0.message
     }
 
-    fn status(&self) -> StatusCode {
+    pub(crate) fn status(&self) -> StatusCode {
         match self.0.kind {
             Kind::BadRequest => StatusCode::BAD_REQUEST,
             Kind::Unauthenticated => StatusCode::UNAUTHORIZED,
@@ -104,6 +105,7 @@ impl Fault {
             Kind::Timeout => StatusCode::REQUEST_TIMEOUT,
             Kind::Conflict => StatusCode::CONFLICT,
             Kind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Kind::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Kind::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
             Kind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         }
@@ -124,6 +126,7 @@ impl Fault {
     /// The answer in the shape of the surface that was asked.
     pub(crate) fn render(&self, context: &Context) -> Response {
         let body = match context.surface {
+            Surface::Console => return console::fault_page(self),
             Surface::Registration => serde_json::to_string(&self.to_drs(context)),
             Surface::Token => serde_json::to_string(&self.to_token_error(context)),
             Surface::Graph => serde_json::to_string(&self.to_graph(context)),
@@ -132,19 +135,26 @@ impl Fault {
         let mut response = (self.status(), body.unwrap_or_default()).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
-        if let Some(wait) = self.0.retry_after {
-            let seconds = wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0)).max(1);
-            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-        }
         if self.0.kind == Kind::Unauthenticated {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        self.with_headers(response)
+    }
+
+    /// Says when to come back.
+    pub(crate) fn with_headers(&self, mut response: Response) -> Response {
+        if let Some(wait) = self.0.retry_after {
+            let seconds = wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0)).max(1);
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
     }
 
     fn to_drs(&self, context: &Context) -> DrsError {
         let (code, subcode) = match self.0.kind {
-            Kind::BadRequest | Kind::TooLarge | Kind::MethodNotAllowed => ("invalid_request", "error_fail"),
+            Kind::BadRequest | Kind::TooLarge | Kind::UnsupportedMediaType | Kind::MethodNotAllowed => {
+                ("invalid_request", "error_fail")
+            }
             Kind::Unauthenticated => ("authentication_error", "error_authentication_failed"),
             Kind::Forbidden => ("authorization_error", "error_authorization_request_denied"),
             Kind::NotFound => ("invalid_request", "error_not_found"),
@@ -170,9 +180,12 @@ impl Fault {
             Kind::TooManyRequests | Kind::Unavailable | Kind::Timeout => ("temporarily_unavailable", 90_033),
             Kind::Unauthenticated => ("invalid_client", 70_002),
             Kind::Forbidden => ("unauthorized_client", 700_016),
-            Kind::BadRequest | Kind::NotFound | Kind::MethodNotAllowed | Kind::Conflict | Kind::TooLarge => {
-                ("invalid_request", 90_014)
-            }
+            Kind::BadRequest
+            | Kind::NotFound
+            | Kind::MethodNotAllowed
+            | Kind::Conflict
+            | Kind::TooLarge
+            | Kind::UnsupportedMediaType => ("invalid_request", 90_014),
         });
         TokenError {
             error: error.to_owned(),
@@ -194,6 +207,7 @@ impl Fault {
             Kind::Timeout => "RequestTimeout",
             Kind::Conflict => "Conflict",
             Kind::TooLarge => "RequestEntityTooLarge",
+            Kind::UnsupportedMediaType => "UnsupportedMediaType",
             Kind::TooManyRequests => "TooManyRequests",
             Kind::Unavailable => "ServiceUnavailable",
         };

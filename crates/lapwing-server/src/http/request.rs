@@ -6,7 +6,7 @@ use std::{net::IpAddr, sync::Arc};
 use axum::{
     Router,
     body::Body,
-    http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, header},
     response::{IntoResponse as _, Response},
 };
 use http_body_util::{BodyExt as _, Limited};
@@ -18,7 +18,7 @@ use super::{
     fault::{Fault, Kind},
     path,
 };
-use crate::{app::App, os};
+use crate::{app::App, console::HEADERS, os};
 
 /// The longest body, in bytes.
 pub(crate) const BODY_LEN_MAX: usize = 64 << 10;
@@ -36,11 +36,15 @@ pub(crate) enum Surface {
     Token,
     /// Also our administration.
     Graph,
+    /// People with browsers.
+    Console,
 }
 
 impl Surface {
     fn of(path: &str) -> Self {
-        if ["/v1.0", "/beta", "/lapwing/"].iter().any(|start| path.starts_with(start)) {
+        if path == "/console" || path.starts_with("/console/") {
+            Self::Console
+        } else if ["/v1.0", "/beta", "/lapwing/"].iter().any(|start| path.starts_with(start)) {
             Self::Graph
         } else if path.contains("/oauth2/") {
             Self::Token
@@ -92,7 +96,9 @@ pub(crate) async fn answer(
     };
     if let Some(fault) = response.extensions_mut().remove::<Fault>() {
         response = fault.render(&context);
-    } else if response.status().is_client_error() || response.status().is_server_error() {
+    } else if context.surface != Surface::Console
+        && (response.status().is_client_error() || response.status().is_server_error())
+    {
         response = Fault::from_status(response.status()).render(&context);
     }
     tracing::debug!(
@@ -148,6 +154,8 @@ async fn dispatch(mut router: Router, request: Request<Body>) -> Response {
 }
 
 fn add_headers(headers: &mut HeaderMap, context: &Context) {
+    // Only what is named after its content says so itself.
+    let cached = headers.contains_key(header::CACHE_CONTROL);
     let mut add = |name: &'static str, value: &str| {
         if let Ok(value) = HeaderValue::from_str(value) {
             headers.insert(HeaderName::from_static(name), value);
@@ -155,10 +163,14 @@ fn add_headers(headers: &mut HeaderMap, context: &Context) {
     };
     add("request-id", &context.request_id.to_string());
     add("client-request-id", &context.client_request_id);
-    add("cache-control", "no-store");
+    if !cached {
+        add("cache-control", "no-store");
+    }
     add("x-content-type-options", "nosniff");
     add("strict-transport-security", "max-age=31536000");
-    if context.surface == Surface::Graph {
-        add("odata-version", "4.0");
+    match context.surface {
+        Surface::Graph => add("odata-version", "4.0"),
+        Surface::Console => HEADERS.into_iter().for_each(|(name, value)| add(name, value)),
+        Surface::Registration | Surface::Token => {}
     }
 }

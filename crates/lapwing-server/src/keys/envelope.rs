@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::KeyError;
+use crate::rules::operator::OperatorName;
 
 const KEY_LEN: usize = 32;
 const TAG_LEN: usize = 16;
@@ -32,6 +33,11 @@ pub(crate) enum Binding<'a> {
         tenant: TenantId,
         name: &'a str,
     },
+    /// The secret of an operator's authenticator.
+    Totp {
+        tenant: TenantId,
+        operator: OperatorName,
+    },
 }
 
 impl Binding<'_> {
@@ -48,6 +54,9 @@ impl Binding<'_> {
             .concat(),
             Self::Key { tenant, name } => {
                 [&b"lapwing key 1\0"[..], &tenant.0.to_bytes(), name.as_bytes()].concat()
+            }
+            Self::Totp { tenant, operator } => {
+                [&b"lapwing totp 1\0"[..], &tenant.0.to_bytes(), operator.as_str().as_bytes()].concat()
             }
         }
     }

@@ -2,9 +2,11 @@
 
 pub(crate) mod authority;
 pub(crate) mod envelope;
+pub(crate) mod operator_password;
 pub(crate) mod receipt;
 pub(crate) mod seal;
 pub(crate) mod signing;
+pub(crate) mod totp;
 
 use lapwing_core::types::{Guid, TenantId};
 

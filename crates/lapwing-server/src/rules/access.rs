@@ -4,7 +4,7 @@ use core::{fmt, str::FromStr};
 
 macro_rules! roles {
     ($($(#[$doc:meta])* $name:ident = $text:literal),+ $(,)?) => {
-        /// What a client may do, named as Microsoft Graph names its permissions.
+        /// What a client or operator may do, named as Microsoft Graph names its permissions.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
         pub(crate) enum Role {
             $($(#[$doc])* $name,)+
@@ -31,7 +31,16 @@ roles! {
     AuditRead = "AuditLog.Read.All",
     PolicyRead = "Policy.Read.DeviceConfiguration",
     PolicyWrite = "Policy.ReadWrite.DeviceConfiguration",
-    /// Enrolment tokens, clients, devices, the audit log.
+    /// The fleet and its actions.
+    ManagedDevicesRead = "DeviceManagementManagedDevices.Read.All",
+    /// To rotate a device's password now.
+    ManagedDevicesOperate = "DeviceManagementManagedDevices.PrivilegedOperations.All",
+    /// LAPS policies, the groups they are for, and the tags of devices.
+    ConfigurationRead = "DeviceManagementConfiguration.Read.All",
+    ConfigurationWrite = "DeviceManagementConfiguration.ReadWrite.All",
+    /// To rotate many at once.
+    BulkRotate = "Lapwing.BulkRotate",
+    /// Enrolment tokens, clients, operators, devices, the audit log.
     Administer = "Lapwing.Administer",
 }
 
@@ -55,7 +64,7 @@ impl fmt::Display for Role {
     }
 }
 
-/// What a client asks for.
+/// What a client or operator asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Act {
     ReadMetadata,
@@ -64,7 +73,47 @@ pub(crate) enum Act {
     ReadAudit,
     ReadPolicy,
     WritePolicy,
+    ReadManagedDevices,
+    Rotate,
+    BulkRotate,
+    ReadConfiguration,
+    WriteConfiguration,
     Administer,
+}
+
+impl Act {
+    pub(crate) const ALL: &'static [Self] = &[
+        Self::ReadManagedDevices,
+        Self::ReadMetadata,
+        Self::ReadPassword,
+        Self::Rotate,
+        Self::BulkRotate,
+        Self::ReadConfiguration,
+        Self::WriteConfiguration,
+        Self::ReadAudit,
+        Self::Administer,
+        Self::ReadDevices,
+        Self::ReadPolicy,
+        Self::WritePolicy,
+    ];
+
+    /// In words, for people.
+    pub(crate) const fn describe(self) -> &'static str {
+        match self {
+            Self::ReadMetadata => "See when passwords were stored and expire",
+            Self::ReadPassword => "Reveal passwords",
+            Self::ReadDevices => "Read device objects (Graph)",
+            Self::ReadAudit => "Read and verify the audit log",
+            Self::ReadPolicy => "Read the registration policy (Graph)",
+            Self::WritePolicy => "Change the registration policy (Graph)",
+            Self::ReadManagedDevices => "See the fleet",
+            Self::Rotate => "Rotate a device's password",
+            Self::BulkRotate => "Rotate many at once",
+            Self::ReadConfiguration => "Read LAPS policies",
+            Self::WriteConfiguration => "Edit LAPS policies",
+            Self::Administer => "Administer operators, clients, enrolment and devices",
+        }
+    }
 }
 
 /// Whether one of `roles` allows `act`.
@@ -76,6 +125,11 @@ pub(crate) fn may(roles: &[Role], act: Act) -> bool {
         Act::ReadAudit => &[Role::AuditRead],
         Act::ReadPolicy => &[Role::PolicyRead, Role::PolicyWrite],
         Act::WritePolicy => &[Role::PolicyWrite],
+        Act::ReadManagedDevices => &[Role::ManagedDevicesRead],
+        Act::Rotate => &[Role::ManagedDevicesOperate],
+        Act::BulkRotate => &[Role::BulkRotate],
+        Act::ReadConfiguration => &[Role::ConfigurationRead, Role::ConfigurationWrite],
+        Act::WriteConfiguration => &[Role::ConfigurationWrite],
         Act::Administer => &[Role::Administer],
     };
     sufficient.iter().any(|role| roles.contains(role))
@@ -95,10 +149,25 @@ mod tests {
     }
 
     #[test]
-    fn administration_does_not_include_reading() {
-        for act in [Act::ReadMetadata, Act::ReadPassword, Act::ReadAudit, Act::WritePolicy, Act::ReadDevices]
-        {
-            assert!(!may(&[Role::Administer], act), "{act:?}");
+    fn to_rotate_to_reveal_to_edit_policy_to_act_in_bulk_and_to_administer_are_apart() {
+        let apart = [
+            (Role::ManagedDevicesOperate, Act::Rotate),
+            (Role::CredentialRead, Act::ReadPassword),
+            (Role::ConfigurationWrite, Act::WriteConfiguration),
+            (Role::BulkRotate, Act::BulkRotate),
+            (Role::Administer, Act::Administer),
+        ];
+        for (role, own) in apart {
+            for (_, act) in apart {
+                assert_eq!(may(&[role], act), act == own, "{role}: {act:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn administration_includes_nothing_else() {
+        for &act in Act::ALL {
+            assert_eq!(may(&[Role::Administer], act), act == Act::Administer, "{act:?}");
         }
     }
 

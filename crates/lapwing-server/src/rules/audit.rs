@@ -3,6 +3,8 @@
 use aws_lc_rs::digest::{Context, SHA256};
 use lapwing_core::types::{DeviceId, FileTime, Guid};
 
+use super::operator::OperatorName;
+
 const LABEL: &[u8] = b"lapwing audit 1\0";
 
 /// The hash before the first entry.
@@ -13,7 +15,11 @@ pub(crate) const GENESIS: [u8; 32] = [0; 32];
 pub(crate) enum Actor {
     /// A program or administrator with a client secret.
     Client(Guid),
+    /// A person at the console.
+    Operator(OperatorName),
     Device(DeviceId),
+    /// The server by itself, as it was told to earlier.
+    Server,
     /// Someone at this machine's command line.
     Local,
     /// No one whose credentials were accepted.
@@ -24,7 +30,9 @@ impl core::fmt::Display for Actor {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         match self {
             Self::Client(id) => write!(f, "client:{id}"),
+            Self::Operator(name) => write!(f, "operator:{name}"),
             Self::Device(id) => write!(f, "device:{id}"),
+            Self::Server => f.write_str("server"),
             Self::Local => f.write_str("local"),
             Self::Anonymous => f.write_str("anonymous"),
         }
@@ -46,12 +54,37 @@ pub(crate) enum Activity {
     CreateClient,
     ChangeClient,
     DeleteClient,
+    CreateOperator,
+    ChangeOperator,
+    DeleteOperator,
+    CreateSignInLink,
+    SetUpOperator,
+    SignIn,
+    ConfirmSecondFactor,
+    SignOut,
     ReadDevices,
     ReadAudit,
     ReadPolicy,
     ChangePolicy,
     ReplaceKey,
     RefuseRequest,
+    RequestRotation,
+    CreateBulkRotation,
+    ChangeBulkRotation,
+    ReadBulkRotations,
+    CancelAction,
+    AcceptAction,
+    FinishAction,
+    ManageDevice,
+    ReadLapsPolicy,
+    CreateLapsPolicy,
+    ChangeLapsPolicy,
+    DeleteLapsPolicy,
+    AssignLapsPolicy,
+    CreateGroup,
+    DeleteGroup,
+    TagDevice,
+    DeliverLapsPolicy,
 }
 
 impl Activity {
@@ -69,12 +102,37 @@ impl Activity {
             Self::CreateClient => "Add client",
             Self::ChangeClient => "Update client",
             Self::DeleteClient => "Delete client",
+            Self::CreateOperator => "Add operator",
+            Self::ChangeOperator => "Update operator",
+            Self::DeleteOperator => "Delete operator",
+            Self::CreateSignInLink => "Add one-time sign-in link",
+            Self::SetUpOperator => "Set up sign-in of operator",
+            Self::SignIn => "Sign in",
+            Self::ConfirmSecondFactor => "Confirm second factor",
+            Self::SignOut => "Sign out",
             Self::ReadDevices => "Read devices",
             Self::ReadAudit => "Read audit log",
             Self::ReadPolicy => "Read device registration policy",
             Self::ChangePolicy => "Set device registration policy",
             Self::ReplaceKey => "Replace key-encryption key",
             Self::RefuseRequest => "Refuse request",
+            Self::RequestRotation => "Rotate local administrator password",
+            Self::CreateBulkRotation => "Add bulk rotation",
+            Self::ChangeBulkRotation => "Update bulk rotation",
+            Self::ReadBulkRotations => "Read bulk rotations",
+            Self::CancelAction => "Cancel device action",
+            Self::AcceptAction => "Accept device action",
+            Self::FinishAction => "Finish device action",
+            Self::ManageDevice => "Manage device",
+            Self::ReadLapsPolicy => "Read LAPS policy",
+            Self::CreateLapsPolicy => "Add LAPS policy",
+            Self::ChangeLapsPolicy => "Update LAPS policy",
+            Self::DeleteLapsPolicy => "Delete LAPS policy",
+            Self::AssignLapsPolicy => "Assign LAPS policy",
+            Self::CreateGroup => "Add group",
+            Self::DeleteGroup => "Delete group",
+            Self::TagDevice => "Tag device",
+            Self::DeliverLapsPolicy => "Deliver LAPS policy",
         }
     }
 }
@@ -85,7 +143,7 @@ pub(crate) struct Record {
     pub(crate) time: FileTime,
     pub(crate) actor: Actor,
     pub(crate) activity: Activity,
-    /// A device, client or token; empty if none.
+    /// A device, client, operator or token; empty if none.
     pub(crate) target: String,
     /// Why it was refused; `None` if it was done.
     pub(crate) refusal: Option<String>,

@@ -2,5 +2,14 @@
 
 pub(crate) mod access;
 pub(crate) mod audit;
+pub(crate) mod bulk;
+pub(crate) mod csv;
+pub(crate) mod fleet;
+pub(crate) mod flow;
 pub(crate) mod history;
+pub(crate) mod operator;
+pub(crate) mod policy_assignment;
+pub(crate) mod policy_delivery;
 pub(crate) mod rate;
+pub(crate) mod session;
+pub(crate) mod sign_in;

@@ -4,6 +4,7 @@ use lapwing_core::types::{DeviceId, Guid};
 
 use super::{
     Change, DeviceRow, Transaction,
+    action::cancel_pending,
     row::{blob, guid, ticks},
 };
 use crate::rules::audit::Record;
@@ -134,6 +135,7 @@ impl Change for DeleteDevice {
                 .await?
                 .rows_affected()
                 > 0;
+        cancel_pending(transaction, self.device, self.record.time).await?;
         self.record.refusal = (!deleted).then(|| "the device is unknown".to_owned());
         transaction.audit(&self.record).await?;
         Ok(deleted)
@@ -158,6 +160,9 @@ impl Change for EnableDevice {
             .bind(blob(self.device.0))
             .fetch_optional(&mut *transaction.connection)
             .await?;
+        if !self.enabled {
+            cancel_pending(transaction, self.device, self.record.time).await?;
+        }
         self.record.refusal = row.is_none().then(|| "the device is unknown".to_owned());
         transaction.audit(&self.record).await?;
         row.map(|row| DeviceRow::from_row(&row)).transpose()

@@ -212,7 +212,7 @@ impl Change for DeleteClient {
     }
 }
 
-async fn audit_found(
+pub(super) async fn audit_found(
     transaction: &mut Transaction<'_>,
     record: &mut Record,
     found: bool,

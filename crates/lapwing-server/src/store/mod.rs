@@ -2,16 +2,27 @@
 //!
 //! INVARIANT: a change is answered after its commit is durable, and each commits together with its audit entry.
 
+mod action;
+mod assignment;
 #[cfg(feature = "bench")]
 pub(crate) mod bench;
+mod bulk;
+mod bulk_read;
 mod change;
 mod device;
 mod directory;
+mod fleet;
+mod group;
+mod managed;
+mod operator;
 mod password;
+mod policy;
 mod read;
 mod rekey;
 mod row;
 mod schema;
+mod session;
+mod trace;
 mod writer;
 
 use std::path::Path;
@@ -22,15 +33,30 @@ use sqlx::{
 };
 
 pub(crate) use self::{
+    action::{ActionRow, CancelAction, Contact, Contacted, RequestAction, RequestOutcome},
+    assignment::{GroupRow, NoteTold, WantedPolicy},
+    bulk::{AskDevices, CreateBulk, EndBulk, SayToBulk},
+    bulk_read::{BulkDeviceRow, BulkRow},
     change::{Change, Transaction},
     device::{DeleteDevice, EnableDevice, JoinDevice, JoinOutcome, NewDevice},
     directory::{
         ChangeClient, CreateClient, CreateToken, DeleteClient, DeleteToken, Initialise, Note, SetPolicy,
     },
+    fleet::{Ages, Coverage, FleetKey, FleetOrder, FleetQuery, FleetRow},
+    group::{AssignOutcome, AssignPolicy, CreateGroup, DeleteGroup, DeleteGroupOutcome, TagDevice},
+    managed::Among,
+    operator::{ChangeOperator, CreateLink, CreateOperator, OperatorChange, OperatorOutcome, OperatorRow},
     password::{Form, StoreOutcome, StorePassword},
-    read::Window,
+    policy::{
+        CreatePolicy, DeletePolicy, Edit, EditOutcome, EditPolicy, PolicyContent, PolicyRow, PolicyVersionRow,
+    },
+    read::{AUDIT_STRETCH, AuditQuery, Window},
     rekey::Rekey,
     row::{ClientRow, CredentialRow, DeviceRow, HeldRow, MetaRow, PasswordRow, TokenRow},
+    session::{
+        EndSessions, FinishSetUp, OpenSession, PassSecondFactor, Proof, Sha256, SpendForm, TouchSession,
+    },
+    trace::{TellTraces, Told, TraceRow},
 };
 
 const BUSY_TIMEOUT: core::time::Duration = core::time::Duration::from_secs(10);

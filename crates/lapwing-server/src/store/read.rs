@@ -1,19 +1,38 @@
 //! Reading. What a reader may see is decided elsewhere, and recorded before it is answered.
 
-use lapwing_core::types::{DeviceId, Guid, TenantId};
-use sqlx::Row as _;
+use lapwing_core::types::{DeviceId, Guid, PasswordVersion, TenantId};
+use sqlx::{QueryBuilder, Row as _, Sqlite};
 
 use super::{
     ClientRow, CredentialRow, DeviceRow, HeldRow, MetaRow, PasswordRow, Store, StoreError, TokenRow,
-    row::{blob, bytes, guid, time},
+    fleet::contains,
+    row::{blob, bytes, guid, time, version_or_null},
 };
 use crate::{
     keys::StoredKey,
-    rules::audit::{Entry, Verifier},
+    rules::audit::{Activity, Entry, Verifier},
 };
 
 /// How many audit entries are held in memory at once.
 const AUDIT_PAGE: usize = 1000;
+
+/// How far a search for text goes at a time, in entries.
+pub(crate) const AUDIT_STRETCH: u64 = 50_000;
+
+/// Which entries of the audit log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct AuditQuery {
+    /// Only entries before the one numbered so.
+    pub(crate) before: u64,
+    /// In whatever part of an entry; empty for all.
+    pub(crate) text: String,
+    /// The whole target; empty for all.
+    pub(crate) target: String,
+    pub(crate) success: Option<bool>,
+    /// Without this activity.
+    pub(crate) except: Option<Activity>,
+    pub(crate) len_max: u32,
+}
 
 /// A part of a collection in the order of its key, so that one page of a million costs one page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,12 +47,12 @@ impl Window {
     pub(crate) const ALL: Self = Self { after: None, len_max: None };
 
     /// As a column: no key is shorter than the empty one.
-    fn after(&self) -> Vec<u8> {
+    pub(super) fn after(&self) -> Vec<u8> {
         self.after.map(blob).unwrap_or_default()
     }
 
     /// As `LIMIT` takes it: a negative one is none.
-    fn limit(&self) -> i64 {
+    pub(super) fn limit(&self) -> i64 {
         self.len_max.map_or(-1, i64::from)
     }
 }
@@ -129,6 +148,27 @@ impl Store {
         Ok(rows.iter().map(PasswordRow::from_row).collect::<Result<_, _>>()?)
     }
 
+    /// All passwords of a device, newest first, without the passwords.
+    pub(crate) async fn held(&self, device: DeviceId) -> Result<Vec<HeldRow>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT sequence, version, sealed_sha256, receipt, account, stored, expiry
+             FROM password WHERE device = ? ORDER BY sequence DESC",
+        )
+        .bind(blob(device.0))
+        .fetch_all(&self.readers)
+        .await?;
+        Ok(rows.iter().map(HeldRow::from_row).collect::<Result<_, _>>()?)
+    }
+
+    /// The version that a device named as the one in force.
+    pub(crate) async fn in_force(&self, device: DeviceId) -> Result<Option<PasswordVersion>, StoreError> {
+        let row = sqlx::query("SELECT in_force FROM device WHERE id = ?")
+            .bind(blob(device.0))
+            .fetch_optional(&self.readers)
+            .await?;
+        Ok(row.map(|row| version_or_null(&row, "in_force")).transpose()?.flatten())
+    }
+
     /// The newest password of a device, without the password.
     pub(crate) async fn newest(&self, device: DeviceId) -> Result<Option<HeldRow>, StoreError> {
         let row = sqlx::query(
@@ -177,6 +217,43 @@ impl Store {
             .fetch_all(&self.readers)
             .await?;
         Ok(rows.iter().map(entry).collect::<Result<_, _>>()?)
+    }
+
+    /// Entries that match, newest first, of a bounded stretch of the log.
+    pub(crate) async fn search_audit(&self, query: &AuditQuery) -> Result<Vec<Entry>, StoreError> {
+        let mut sql: QueryBuilder<Sqlite> = QueryBuilder::new("SELECT * FROM audit WHERE sequence < ");
+        sql.push_bind(i64::try_from(query.before).unwrap_or(i64::MAX));
+        if !query.target.is_empty() {
+            sql.push(" AND target = ").push_bind(&query.target);
+        }
+        if !query.text.is_empty() {
+            // Without an index: only the stretch is looked at, however rare the text.
+            let start = query.before.saturating_sub(AUDIT_STRETCH);
+            sql.push(" AND sequence >= ").push_bind(i64::try_from(start).unwrap_or(i64::MAX));
+            let pattern = contains(&query.text);
+            for (at, column) in ["actor", "activity", "target", "detail"].into_iter().enumerate() {
+                sql.push(if at == 0 { " AND (" } else { " OR " }).push(column).push(" LIKE ");
+                sql.push_bind(pattern.clone()).push(" ESCAPE '\\'");
+            }
+            sql.push(")");
+        }
+        if let Some(success) = query.success {
+            sql.push(" AND success = ").push_bind(success);
+        }
+        if let Some(except) = query.except {
+            sql.push(" AND activity <> ").push_bind(except.as_str());
+        }
+        sql.push(" ORDER BY sequence DESC LIMIT ").push_bind(query.len_max);
+        let rows = sql.build().fetch_all(&self.readers).await?;
+        Ok(rows.iter().map(entry).collect::<Result<_, _>>()?)
+    }
+
+    /// The number of the newest entry; 0 if there is none.
+    pub(crate) async fn audit_len(&self) -> Result<u64, StoreError> {
+        let newest: i64 = sqlx::query_scalar("SELECT coalesce(max(sequence), 0) FROM audit")
+            .fetch_one(&self.readers)
+            .await?;
+        Ok(u64::try_from(newest).unwrap_or(0))
     }
 
     /// Checks the whole audit log.

@@ -3,7 +3,7 @@
 use lapwing_core::types::{DeviceId, TenantId};
 
 use super::{
-    Change, Transaction,
+    Change, OperatorRow, Transaction,
     directory::set_meta,
     row::{HeldRow, blob, guid},
 };
@@ -30,6 +30,7 @@ impl Change for Rekey {
 
     async fn apply(&mut self, transaction: &mut Transaction<'_>) -> Result<u64, sqlx::Error> {
         self.rewrap_server_keys(transaction).await?;
+        self.rewrap_authenticators(transaction).await?;
         let count = self.rewrap_passwords(transaction).await?;
         set_meta(transaction, "kek", &self.new.id().to_string()).await?;
         self.record.detail = format!("{count} passwords, new key {}", self.new.id());
@@ -56,6 +57,23 @@ impl Rekey {
             sqlx::query("UPDATE server_key SET wrapped = ? WHERE name = ?")
                 .bind(wrapped)
                 .bind(name)
+                .execute(&mut *transaction.connection)
+                .await?;
+        }
+        Ok(())
+    }
+
+    async fn rewrap_authenticators(&self, transaction: &mut Transaction<'_>) -> Result<(), sqlx::Error> {
+        let rows = sqlx::query("SELECT * FROM operator WHERE totp IS NOT NULL")
+            .fetch_all(&mut *transaction.connection)
+            .await?;
+        for row in rows {
+            let operator = OperatorRow::from_row(&row)?;
+            let binding = Binding::Totp { tenant: self.tenant, operator: operator.name };
+            let wrapped = self.rewrap(&operator.totp.unwrap_or_default(), binding)?;
+            sqlx::query("UPDATE operator SET totp = ? WHERE name = ?")
+                .bind(wrapped)
+                .bind(operator.name.as_str())
                 .execute(&mut *transaction.connection)
                 .await?;
         }

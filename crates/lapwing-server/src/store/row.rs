@@ -23,6 +23,7 @@ pub(crate) struct DeviceRow {
     pub(crate) enabled: bool,
     pub(crate) created: FileTime,
     pub(crate) is_deleted: bool,
+    pub(crate) last_contact: Option<FileTime>,
 }
 
 /// A password held, without the password.
@@ -78,7 +79,7 @@ pub(crate) struct ClientRow {
 #[error("column {0} is damaged")]
 struct Damaged(&'static str);
 
-fn damaged(column: &'static str) -> sqlx::Error {
+pub(super) fn damaged(column: &'static str) -> sqlx::Error {
     sqlx::Error::Decode(Box::new(Damaged(column)))
 }
 
@@ -113,6 +114,18 @@ pub(super) fn time(row: &SqliteRow, column: &'static str) -> Result<FileTime, sq
         .ok_or_else(|| damaged(column))
 }
 
+pub(super) fn time_or_null(row: &SqliteRow, column: &'static str) -> Result<Option<FileTime>, sqlx::Error> {
+    match row.try_get::<Option<i64>, _>(column)? {
+        Some(_) => time(row, column).map(Some),
+        None => Ok(None),
+    }
+}
+
+/// A time, of which 0 is none.
+pub(super) fn time_or_zero(row: &SqliteRow, column: &'static str) -> Result<Option<FileTime>, sqlx::Error> {
+    Ok(Some(time(row, column)?).filter(|time| time.ticks() > 0))
+}
+
 /// A time as a column: its range fits.
 pub(super) fn ticks(time: FileTime) -> i64 {
     i64::try_from(time.ticks()).unwrap_or(i64::MAX)
@@ -133,6 +146,7 @@ impl DeviceRow {
             os_version: row.try_get("os_version")?,
             enabled: row.try_get("enabled")?,
             created: time(row, "created")?,
+            last_contact: time_or_null(row, "last_contact")?,
             is_deleted: row.try_get::<Option<i64>, _>("deleted")?.is_some(),
         })
     }
@@ -203,7 +217,7 @@ impl ClientRow {
     }
 }
 
-fn roles_from_column(text: &str) -> Result<Vec<Role>, sqlx::Error> {
+pub(super) fn roles_from_column(text: &str) -> Result<Vec<Role>, sqlx::Error> {
     text.split_ascii_whitespace().map(|role| role.parse().map_err(|_| damaged("roles"))).collect()
 }
 

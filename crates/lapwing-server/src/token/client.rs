@@ -8,11 +8,12 @@ use lapwing_core::types::Guid;
 use lapwing_proto::secret_text::{self, SecretText};
 use serde::Serialize;
 
-use super::{Form, TOKEN_SECONDS, bearer};
+use super::{TOKEN_SECONDS, bearer, require};
 use crate::{
     app::App,
     http::{
         fault::{Fault, Kind},
+        form::Form,
         request::Context,
     },
     rules::audit::{Activity, Actor},
@@ -29,8 +30,8 @@ pub(super) struct Answer {
 }
 
 pub(super) async fn token(app: &App, context: &Context, form: &Form) -> Result<Answer, Fault> {
-    let id = form.require("client_id")?;
-    let secret = form.require("client_secret")?;
+    let id = require(form, "client_id")?;
+    let secret = require(form, "client_secret")?;
     check_scope(app, form.get("scope").unwrap_or_default())?;
     let client = match id.parse::<Guid>() {
         Ok(id) => app.store.client(id).await?,

@@ -16,11 +16,10 @@ use axum::{
 };
 use lapwing_proto::register::{ChallengeAnswer, JWT_BEARER_GRANT, SRV_CHALLENGE_GRANT};
 use serde_json::{Value, json};
-use zeroize::Zeroizing;
 
 use crate::{
     app::App,
-    http::{fault::Fault, request::Context},
+    http::{fault::Fault, form::Form, request::Context},
     os,
 };
 
@@ -36,27 +35,11 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/{tenant}/discovery/v2.0/keys", get(keys))
 }
 
-/// The members of a form. RFC 6749 appendix B.
-struct Form(Vec<(String, Zeroizing<String>)>);
-
-impl Form {
-    fn parse(body: &[u8]) -> Self {
-        let member = |(name, value): (std::borrow::Cow<'_, str>, std::borrow::Cow<'_, str>)| {
-            (name.into_owned(), Zeroizing::new(value.into_owned()))
-        };
-        Self(form_urlencoded::parse(body).map(member).collect())
-    }
-
-    fn get(&self, name: &str) -> Option<&str> {
-        self.0.iter().find(|(found, _)| found == name).map(|(_, value)| value.as_str())
-    }
-
-    fn require(&self, name: &str) -> Result<&str, Fault> {
-        self.get(name).ok_or_else(|| {
-            Fault::bad_request(format!("The request body must contain the parameter '{name}'."))
-                .with_oauth("invalid_request", 900_144)
-        })
-    }
+fn require<'a>(form: &'a Form, name: &str) -> Result<&'a str, Fault> {
+    form.get(name).ok_or_else(|| {
+        Fault::bad_request(format!("The request body must contain the parameter '{name}'."))
+            .with_oauth("invalid_request", 900_144)
+    })
 }
 
 fn check_tenant(app: &App, tenant: &str) -> Result<(), Fault> {
@@ -79,13 +62,13 @@ async fn version_1(
 ) -> Result<Response, Fault> {
     check_tenant(&app, &tenant)?;
     let form = Form::parse(&body);
-    match form.require("grant_type")? {
+    match require(&form, "grant_type")? {
         SRV_CHALLENGE_GRANT => {
             let nonce = app.nonces.issue(context.at, &mut os::rng());
             Ok(Json(ChallengeAnswer { nonce }).into_response())
         }
         JWT_BEARER_GRANT => {
-            Ok(Json(device::token(&app, &context, form.require("request")?).await?).into_response())
+            Ok(Json(device::token(&app, &context, require(&form, "request")?).await?).into_response())
         }
         _ => Err(unsupported_grant()),
     }
@@ -99,7 +82,7 @@ async fn version_2(
 ) -> Result<Response, Fault> {
     check_tenant(&app, &tenant)?;
     let form = Form::parse(&body);
-    match form.require("grant_type")? {
+    match require(&form, "grant_type")? {
         "client_credentials" => Ok(Json(client::token(&app, &context, &form).await?).into_response()),
         _ => Err(unsupported_grant()),
     }

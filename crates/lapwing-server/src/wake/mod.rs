@@ -39,14 +39,12 @@ pub(crate) trait Bus: Debug + Send + Sync {
     fn wake(&self, device: DeviceId);
 
     /// Asks each of them to call home, so many a second as the bus allows, lest all come at once.
-    #[allow(dead_code, reason = "for rotations in bulk")]
     fn wake_many(&self, devices: Vec<DeviceId>);
 
     /// Ends the device's connection, now: it was disabled or deleted.
     fn end(&self, device: DeviceId);
 
     /// Whether the device is connected.
-    #[allow(dead_code, reason = "for whoever shows devices")]
     fn connected(&self, device: DeviceId) -> bool;
 
     /// How many devices are connected.
@@ -89,7 +87,7 @@ async fn open(
         None => return Err(register::missing_device(&app, device)),
     }
     // After the device is connected: whatever is asked for later wakes this line.
-    if on_connect(&app, device).await? {
+    if on_connect(&app, &context, device).await? {
         line.wake();
     }
     let mut response = Response::new(Body::empty());
@@ -101,7 +99,6 @@ async fn open(
 }
 
 /// Whether work waits for the device, so that it is to call home as soon as it is connected.
-#[expect(clippy::unused_async, reason = "the queue of a device is a question to the database")]
-async fn on_connect(_app: &App, _device: DeviceId) -> Result<bool, Fault> {
-    Ok(false)
+async fn on_connect(app: &App, context: &Context, device: DeviceId) -> Result<bool, Fault> {
+    Ok(app.store.has_pending(device, context.at).await?)
 }

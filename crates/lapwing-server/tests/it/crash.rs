@@ -24,8 +24,13 @@ fn crash_at(point: &str) -> (Server, Device, bool) {
     let body = LapwingUpload { account: &account(), members: &upload };
     let path = device.upload_path();
     let body = body.to_json();
-    let request =
-        Request { method: "POST", path: &path, bearer: Some(&device.token), body: &body, identity: None };
+    let request = Request {
+        method: "POST",
+        path: &path,
+        bearer: Some(&device.token),
+        body: &body,
+        ..Request::default()
+    };
     assert!(server.try_send(&request).is_err(), "{point}: no answer");
     let (status, folder) = server.wait();
     assert_eq!(status.signal(), Some(9));

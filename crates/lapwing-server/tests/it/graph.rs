@@ -75,6 +75,46 @@ fn a_list_is_filtered_ordered_counted_and_paged() {
 }
 
 #[test]
+fn managed_devices_are_found_by_what_clients_filter_by() {
+    let server = Server::start();
+    let devices = ["pc-ä", "PC-1", "SRV-1", "PC-2"].map(|name| Device::join(&server, name));
+    let token = server.token_with_roles(&["DeviceManagementManagedDevices.Read.All"]);
+    let path = "/v1.0/deviceManagement/managedDevices";
+    let found = |filter: &str| -> Vec<String> {
+        let filter: String = form_urlencoded::byte_serialize(filter.as_bytes()).collect();
+        let answer = server.get(&format!("{path}?$filter={filter}&$orderby=deviceName"), &token);
+        assert_eq!(answer.status, 200, "{filter}");
+        names(&answer.json()).into_iter().map(str::to_owned).collect()
+    };
+    let id = devices[2].id;
+    for (filter, expected) in [
+        (format!("id eq '{id}'"), &["SRV-1"][..]),
+        (format!("azureADDeviceId eq '{id}'"), &["SRV-1"]),
+        (format!("azureADDeviceId eq '{id}' and deviceName eq 'PC-1'"), &[]),
+        ("id eq 'nonsense'".to_owned(), &[]),
+        ("deviceName eq 'pc-1'".to_owned(), &["PC-1"]),
+        ("startswith(deviceName,'Pc-')".to_owned(), &["PC-1", "PC-2", "pc-ä"]),
+        ("startswith(deviceName,'PC-Ä')".to_owned(), &["pc-ä"]),
+        ("deviceName eq 'PC-1' or deviceName eq 'SRV-1'".to_owned(), &["PC-1", "SRV-1"]),
+        ("operatingSystem eq 'Linux' and not (deviceName eq 'PC-1')".to_owned(), &["PC-2", "pc-ä", "SRV-1"]),
+        ("lastSyncDateTime ge 2020-01-01T00:00:00Z".to_owned(), &[]),
+        ("lastSyncDateTime le 2020-01-01T00:00:00Z and deviceName eq 'pc-2'".to_owned(), &["PC-2"]),
+    ] {
+        assert_eq!(found(&filter), expected, "{filter}");
+    }
+    let mut next = Some(format!("{path}?$top=1"));
+    let mut seen = Vec::new();
+    while let Some(path) = next {
+        let page = server.get(&path, &token).json();
+        seen.extend(names(&page).into_iter().map(str::to_owned));
+        next =
+            page["@odata.nextLink"].as_str().map(|link| link.strip_prefix(&server.url).unwrap().to_owned());
+    }
+    seen.sort();
+    assert_eq!(seen, ["PC-1", "PC-2", "SRV-1", "pc-ä"]);
+}
+
+#[test]
 fn passwords_need_their_own_role_and_every_reading_is_recorded() {
     let (server, devices) = server_with_devices(&["PC-1"]);
     let path = format!("/v1.0/directory/deviceLocalCredentials/{}", devices[0].id);
@@ -139,7 +179,8 @@ fn the_tenant_switch_survives_a_round_trip_and_stops_uploads() {
     policy["azureADJoin"]["allowedToJoin"] = serde_json::json!({ "@odata.type": "#microsoft.graph.enumeratedDeviceRegistrationMembership",
                             "users": ["u"], "groups": [] });
     let body = policy.to_string();
-    let put = Request { method: "PUT", path, bearer: Some(&token), body: body.as_bytes(), identity: None };
+    let put =
+        Request { method: "PUT", path, bearer: Some(&token), body: body.as_bytes(), ..Request::default() };
     assert_eq!(server.send(&put).status, 200);
     let read = server.get(path, &token).json();
     assert_eq!(read["azureADJoin"]["allowedToJoin"], policy["azureADJoin"]["allowedToJoin"]);

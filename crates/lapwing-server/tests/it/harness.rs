@@ -60,6 +60,10 @@ pub(crate) struct Request<'a> {
     pub(crate) method: &'a str,
     pub(crate) path: &'a str,
     pub(crate) bearer: Option<&'a str>,
+    /// The body's media type, if the test names one.
+    pub(crate) kind: Option<&'a str>,
+    /// Further lines of the head, each with its end.
+    pub(crate) lines: &'a str,
     pub(crate) body: &'a [u8],
     pub(crate) identity: Option<ClientIdentity>,
 }
@@ -188,10 +192,12 @@ impl Server {
         let config = self.client_config(request.identity.as_ref());
         let authorization =
             request.bearer.map(|token| format!("Authorization: Bearer {token}\r\n")).unwrap_or_default();
+        let kind = request.kind.map(|kind| format!("Content-Type: {kind}\r\n")).unwrap_or_default();
         let head = format!(
-            "{} {} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n{authorization}Content-Length: {}\r\n\r\n",
+            "{} {} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n{authorization}{kind}{}Content-Length: {}\r\n\r\n",
             request.method,
             request.path,
+            request.lines,
             request.body.len()
         );
         exchange(address, config, &[head.as_bytes(), request.body].concat())
@@ -220,12 +226,17 @@ impl Server {
         self.client_token(&self.admin.client_id, self.admin.client_secret.expose_secret())
     }
 
-    /// A token of a new client with these roles.
-    pub(crate) fn token_with_roles(&self, roles: &[&str]) -> String {
+    /// A new client with these roles, as it is shown once.
+    pub(crate) fn client_with_roles(&self, roles: &[&str]) -> Value {
         let body = serde_json::json!({ "displayName": "test", "roles": roles }).to_string();
         let answer = self.post(&self.admin_path("clients"), Some(&self.admin_token()), body.as_bytes());
         assert_eq!(answer.status, 201);
-        let client = answer.json();
+        answer.json()
+    }
+
+    /// A token of a new client with these roles.
+    pub(crate) fn token_with_roles(&self, roles: &[&str]) -> String {
+        let client = self.client_with_roles(roles);
         self.client_token(client["clientId"].as_str().unwrap(), client["clientSecret"].as_str().unwrap())
     }
 

@@ -1,6 +1,9 @@
 //! Drives the real program over real TLS with real keys.
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
+mod browser;
+mod bulk;
+mod console;
 #[cfg(feature = "failpoints")]
 mod crash;
 mod device;
@@ -8,6 +11,9 @@ mod garbage;
 mod graph;
 mod harness;
 mod life;
+mod manage;
+mod policies;
+mod python;
 mod sdk;
 mod secrets;
 mod wake;

@@ -1,10 +1,4 @@
-//! Microsoft's own client of Graph reads from this server.
-
-use std::{
-    io::Write as _,
-    path::{Path, PathBuf},
-    process::{Command, Stdio},
-};
+//! Microsoft's own clients of Graph read from this server, and press its button.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use lapwing_proto::register::Condition;
@@ -12,24 +6,21 @@ use lapwing_proto::register::Condition;
 use crate::{
     device::{Device, version},
     harness::Server,
+    manage::{Session, report},
+    python::{self, to_pem},
 };
 
 /// As `cargo xtask setup` makes it.
-const ENVIRONMENT: &str = "lapwing/python/azure-identity==1.27.0,msgraph-sdk==1.65.0";
+const PACKAGES: &str = "azure-identity==1.27.0,msgraph-beta-sdk==1.66.0,msgraph-sdk==1.65.0";
+const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/sdk.py");
+const BETA_SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/sdk_beta.py");
 
-fn python() -> PathBuf {
-    let home = || std::env::var_os("HOME").map(|home| Path::new(&home).join(".cache"));
-    let cache = std::env::var_os("XDG_CACHE_HOME").filter(|path| !path.is_empty()).map(PathBuf::from);
-    let folder = cache.or_else(home).expect("HOME is set").join(ENVIRONMENT);
-    assert!(folder.join("complete").exists(), "{} is missing: run `cargo xtask setup`", folder.display());
-    folder.join("bin/python")
-}
-
-fn to_pem(der: &[u8]) -> String {
-    let base64 = STANDARD.encode(der);
-    let lines: Vec<&str> =
-        base64.as_bytes().chunks(64).map(|line| std::str::from_utf8(line).unwrap()).collect();
-    format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", lines.join("\n"))
+/// Runs one of the scripts, in an environment without anything but trust in the server.
+fn run(server: &Server, script: &str, given: &serde_json::Value) -> serde_json::Value {
+    let authority = server.folder.path().join("authority.pem");
+    std::fs::write(&authority, to_pem(&server.authority)).unwrap();
+    let variables = [("SSL_CERT_FILE", authority.as_path()), ("REQUESTS_CA_BUNDLE", &authority)];
+    python::run(PACKAGES, script, &variables, given)
 }
 
 #[test]
@@ -41,8 +32,6 @@ fn the_client_of_microsoft_reads_a_list_and_a_password() {
         let upload = device.seal(&format!("password {at}"), version(), Condition::Any, None);
         device.store_and_check(&server, &upload);
     }
-    let authority = server.folder.path().join("authority.pem");
-    std::fs::write(&authority, to_pem(&server.authority)).unwrap();
     let given = serde_json::json!({
         "url": server.url,
         "tenant": server.admin.tenant,
@@ -50,7 +39,7 @@ fn the_client_of_microsoft_reads_a_list_and_a_password() {
         "client_secret": server.admin.client_secret.expose_secret(),
         "device": devices[1].id.to_string(),
     });
-    let answer = run(&authority, &given.to_string());
+    let answer = run(&server, SCRIPT, &given);
     assert_eq!(answer["names"], serde_json::json!(["PC-1", "PC-2", "PC-3", "PC-4", "PC-5"]));
     assert_eq!(answer["times_have_zones"], true);
     assert_eq!(answer["device_name"], "PC-1");
@@ -59,15 +48,38 @@ fn the_client_of_microsoft_reads_a_list_and_a_password() {
     assert_eq!(answer["refusal"], serde_json::json!([404, "Request_ResourceNotFound"]));
 }
 
-fn run(authority: &Path, given: &str) -> serde_json::Value {
-    #[expect(clippy::disallowed_methods, reason = "the environment is cleared right here")]
-    let mut command = Command::new(python());
-    command.env_clear().env("SSL_CERT_FILE", authority).env("REQUESTS_CA_BUNDLE", authority);
-    command.arg("-I").arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/sdk.py"));
-    let mut child =
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    child.stdin.take().unwrap().write_all(given.as_bytes()).unwrap();
-    let output = child.wait_with_output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    serde_json::from_slice(&output.stdout).unwrap()
+#[test]
+fn the_beta_client_of_microsoft_presses_the_button_and_sees_it_done() {
+    let server = Server::start();
+    let devices = ["PC-3", "SRV-1", "PC-1", "PC-2"].map(|name| Device::join(&server, name));
+    let operator = server.client_with_roles(&[
+        "DeviceManagementManagedDevices.Read.All",
+        "DeviceManagementManagedDevices.PrivilegedOperations.All",
+    ]);
+    let given = |press: bool| {
+        serde_json::json!({
+            "url": server.url,
+            "tenant": server.admin.tenant,
+            "client_id": operator["clientId"],
+            "client_secret": operator["clientSecret"],
+            "device": devices[2].id.to_string(),
+            "press": press,
+        })
+    };
+    let pressed = run(&server, BETA_SCRIPT, &given(true));
+    assert_eq!(pressed["all"], serde_json::json!(["PC-1", "PC-2", "PC-3", "SRV-1"]));
+    assert_eq!(pressed["filtered"], serde_json::json!(["PC-1", "PC-2", "PC-3"]));
+    assert_eq!(pressed["refusal"], serde_json::json!([404, "Request_ResourceNotFound"]));
+    let states = |answer: &serde_json::Value| answer["actions"].to_string();
+    assert_eq!(states(&pressed), r#"[["rotateLocalAdminPassword","pending"]]"#);
+
+    let mut session = Session::named(&server, &devices[2]);
+    let work = session.open(Vec::new());
+    session.answer(&[(&work[0], 202)]);
+    assert_eq!(
+        states(&run(&server, BETA_SCRIPT, &given(false))),
+        r#"[["rotateLocalAdminPassword","active"]]"#
+    );
+    session.open(vec![report(3, work[0].correlator.as_deref().unwrap(), "0 - -")]);
+    assert_eq!(states(&run(&server, BETA_SCRIPT, &given(false))), r#"[["rotateLocalAdminPassword","done"]]"#);
 }

@@ -26,7 +26,7 @@ fn a_known_password_is_in_no_file_and_no_argument() {
         path: &path,
         bearer: Some(&device.token),
         body: body.as_bytes(),
-        identity: None,
+        ..Request::default()
     };
     assert_eq!(server.send(&plain).status, 200);
     // Refused ones too.

@@ -28,7 +28,7 @@ fn ask(server: &Server, identity: Option<&ClientIdentity>, headers: &str) -> (u1
     (status, stream)
 }
 
-fn connect(server: &Server, device: &Device) -> Stream {
+pub(crate) fn connect(server: &Server, device: &Device) -> Stream {
     let (status, stream) = ask(server, Some(&device.identity()), UPGRADE);
     assert_eq!(status, 101);
     stream
@@ -41,6 +41,13 @@ fn beat(stream: &mut Stream) {
     assert_eq!(&echo, b"h");
 }
 
+/// Waits until the device is asked to call home.
+pub(crate) fn called(stream: &mut Stream) {
+    let mut call = [0];
+    stream.read_exact(&mut call).unwrap();
+    assert_eq!(&call, b"W");
+}
+
 /// Waits until the server ends the connection.
 fn must_end(stream: &mut Stream) {
     let ended = stream.read(&mut [0]);
@@ -51,12 +58,17 @@ fn must_end(stream: &mut Stream) {
     }
 }
 
-fn patch(server: &Server, device: &Device, enabled: bool) {
+pub(crate) fn patch(server: &Server, device: &Device, enabled: bool) {
     let path = server.admin_path(&format!("devices/{}", device.id));
     let body = format!(r#"{{"enabled":{enabled}}}"#);
     let token = server.admin_token();
-    let request =
-        Request { method: "PATCH", path: &path, bearer: Some(&token), body: body.as_bytes(), identity: None };
+    let request = Request {
+        method: "PATCH",
+        path: &path,
+        bearer: Some(&token),
+        body: body.as_bytes(),
+        ..Request::default()
+    };
     assert_eq!(server.send(&request).status, 200);
 }
 
@@ -134,4 +146,21 @@ fn a_stopping_server_ends_every_connection_at_once() {
     let (status, _folder) = server.stop();
     assert!(status.success());
     must_end(&mut stream);
+}
+
+#[test]
+fn a_click_wakes_the_device_and_one_that_comes_later_too() {
+    let server = Server::start();
+    let [present, absent] = ["present", "absent"].map(|name| Device::join(&server, name));
+    let operator = server.token_with_roles(&["DeviceManagementManagedDevices.PrivilegedOperations.All"]);
+    let click = |device: &Device| {
+        let path = format!("/beta/deviceManagement/managedDevices/{}/rotateLocalAdminPassword", device.id);
+        assert_eq!(server.post(&path, Some(&operator), b"").status, 204);
+    };
+    let mut stream = connect(&server, &present);
+    beat(&mut stream);
+    click(&present);
+    called(&mut stream);
+    click(&absent);
+    called(&mut connect(&server, &absent));
 }

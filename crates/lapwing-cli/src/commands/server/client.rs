@@ -27,6 +27,10 @@ Roles:
   AuditLog.Read.All                     the audit log
   Policy.Read.DeviceConfiguration       the tenant's switch
   Policy.ReadWrite.DeviceConfiguration  the tenant's switch, to change it
+  DeviceManagementConfiguration.Read.All
+                                        LAPS policies
+  DeviceManagementConfiguration.ReadWrite.All
+                                        LAPS policies, to change and assign them
   Lapwing.Administer                    everything of `lapwing server`
 
 Example:

@@ -222,7 +222,7 @@ fn a_grace_period_that_ended_while_the_host_was_off_or_away_is_followed_within_a
     world.advance(50 * MINUTE);
     world.now.boot = BootTime(MINUTE);
     let boot = BootId(Guid::from_bytes([0xb1; 16]));
-    world.machine = Machine::new(world.now, boot, 9, memory);
+    world.machine = Machine::new(world.now, boot, 9, memory, world.ledger.clone());
     world.run();
     assert!(world.raised(EventId::PostAuthResumed));
     assert_eq!(world.in_force(), Some(version(1)));

@@ -1,11 +1,13 @@
 //! The machine in a small world of one host and one directory, each able to fail. Here is the world; what happens in it
 //! stands in the modules below.
 
+mod actions;
 mod due;
 mod held;
 mod host;
 mod lost;
 mod requests;
+mod traces;
 
 use core::time::Duration;
 use std::collections::VecDeque;
@@ -16,8 +18,8 @@ use crate::{
     fault::Fault,
     policy::{PassphraseLength, PasswordAgeDays, PasswordComplexity, PasswordLength},
     types::{
-        BootId, BootTime, DirectoryId, FileTime, Guid, Now, PasswordVersion, RecordId, TenantId, Uid,
-        WallTime,
+        ActionId, BootId, BootTime, DirectoryId, FileTime, Guid, Now, PasswordVersion, RecordId, TenantId,
+        Uid, WallTime,
     },
 };
 
@@ -63,6 +65,13 @@ struct World {
     events: Vec<Event>,
     answers: Vec<(RequestId, Answer)>,
     memory: Memory,
+    /// As saved last.
+    ledger: Ledger,
+    /// Whether the ledger can be saved.
+    disk_is_full: bool,
+    acknowledged: Vec<(ActionId, Acceptance)>,
+    calls_home: usize,
+    traces: Traces,
     /// How often the shell was told to wipe what it holds.
     forgotten: usize,
     /// The world dies before it performs the action of this number, counted from now.
@@ -94,7 +103,7 @@ impl World {
             boot: BootTime(Duration::from_secs(10)),
         };
         Self {
-            machine: Machine::new(now, BOOT, 7, Memory::default()),
+            machine: Machine::new(now, BOOT, 7, Memory::default(), Ledger::default()),
             now,
             journal: Journal {
                 current: None,
@@ -120,6 +129,11 @@ impl World {
             events: Vec::new(),
             answers: Vec::new(),
             memory: Memory::default(),
+            ledger: Ledger::default(),
+            disk_is_full: false,
+            acknowledged: Vec::new(),
+            calls_home: 0,
+            traces: Traces::default(),
             forgotten: 0,
             crash_in: None,
             tell_in: None,
@@ -138,6 +152,7 @@ impl World {
         self.done.clear();
         self.events.clear();
         self.answers.clear();
+        self.calls_home = 0;
         self
     }
 
@@ -210,7 +225,8 @@ impl World {
 
     /// The agent dies and starts again; the journal and the directory stay as they are.
     fn restart(&mut self) {
-        self.machine = Machine::new(self.now, BOOT, 8, Memory::default());
+        self.machine = Machine::new(self.now, BOOT, 8, Memory::default(), self.ledger.clone())
+            .with_traces(self.traces.clone());
         self.run();
     }
 
@@ -340,6 +356,26 @@ impl World {
             }
             Action::Remember(memory) => {
                 self.memory = memory;
+                None
+            }
+            Action::Keep(ledger) => {
+                let kept = if self.disk_is_full { Err("the disk is full".to_owned()) } else { Ok(()) };
+                if kept.is_ok() {
+                    self.ledger = ledger;
+                }
+                self.machine.handle(self.now, Input::Kept(kept));
+                None
+            }
+            Action::Acknowledge(id, acceptance) => {
+                self.acknowledged.push((id, acceptance));
+                None
+            }
+            Action::KeepTraces(traces) => {
+                self.traces = traces;
+                None
+            }
+            Action::CallHome => {
+                self.calls_home += 1;
                 None
             }
             Action::Disconnect => None,

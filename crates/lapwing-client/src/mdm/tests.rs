@@ -1,0 +1,4 @@
+mod broken;
+mod commands;
+mod large;
+mod world;

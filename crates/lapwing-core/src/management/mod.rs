@@ -1,0 +1,12 @@
+//! The rules of device management beside the machine: the server's queue of actions, and when a device calls home.
+//!
+//! INVARIANT: an action that a device has accepted ends in what became of it, never in silence: it is satisfied, or shows
+//! as failing while the device goes on trying.
+
+mod contact;
+mod queue;
+#[cfg(test)]
+mod tests;
+
+pub use contact::{Because, CONTACT_SECONDS, Contact};
+pub use queue::{ACTION_LIFE, ActionState, NotCancelled, QueuedAction};

@@ -1,0 +1,4 @@
+mod codec;
+mod large;
+mod published;
+mod sample;

@@ -1,0 +1,219 @@
+//! LAPS policies beside what Graph has: versions, dry runs, conflicts, and how a device stands to them.
+
+use std::collections::BTreeSet;
+
+use axum::{Json, body::Bytes, extract::Path};
+use lapwing_core::types::PolicyId;
+use lapwing_proto::{
+    admin::{
+        Counted, DevicePolicyInfo, DeviceTags, PolicyConflict, PolicyDifference, PolicyDryRun, PolicyRestore,
+        PolicyStanding, PolicyTold, PolicyVersionInfo, Values,
+    },
+    graph::read_settings,
+};
+
+use super::{allowed, not_found, parse, parse_id};
+use crate::{
+    call::Call,
+    graph::configuration_policies as wire,
+    http::fault::Fault,
+    mdm::policy::Before,
+    rules::{
+        access::Act,
+        audit::Activity,
+        policy_assignment::{
+            Difference, Effective, GroupError, Member, Policies, PolicyVersion, Tag, differences, effective,
+        },
+    },
+    store::{Edit, EditPolicy, PolicyRow, PolicyVersionRow, TagDevice},
+};
+
+/// The most tags of one device.
+const TAGS_MAX: usize = 32;
+
+fn standing(effective: &Effective) -> PolicyStanding {
+    let (state, policies, version) = match effective {
+        Effective::None => ("none", Vec::new(), None),
+        Effective::One(PolicyVersion { policy, number }) => ("assigned", vec![*policy], Some(*number)),
+        Effective::Conflict(policies) => ("conflict", policies.clone(), None),
+    };
+    let policies = policies.iter().map(ToString::to_string).collect();
+    PolicyStanding { state: state.to_owned(), policies, version }
+}
+
+fn difference(found: &Difference) -> PolicyDifference {
+    PolicyDifference {
+        device_id: found.device.to_string(),
+        display_name: found.display_name.clone(),
+        before: standing(&found.before),
+        after: standing(&found.after),
+    }
+}
+
+async fn policy(call: &Call, id: PolicyId) -> Result<PolicyRow, Fault> {
+    call.app.store.policy_of(id).await?.ok_or_else(|| not_found("policy"))
+}
+
+/// Also those of a policy that was deleted.
+pub(super) async fn versions(
+    call: Call,
+    Path((tenant, id)): Path<(String, String)>,
+) -> Result<Json<Values<PolicyVersionInfo>>, Fault> {
+    let allowed = allowed(&call, &tenant, Act::ReadConfiguration, Activity::ReadLapsPolicy, &id).await?;
+    let rows = call.app.store.policy_versions(parse_id(&id)?).await?;
+    if rows.is_empty() {
+        return Err(allowed.refuse(&id, not_found("policy")).await);
+    }
+    allowed.note(&id).await?;
+    let info = |row: PolicyVersionRow| {
+        Ok(PolicyVersionInfo {
+            version: row.number,
+            created: row.created.to_string(),
+            restores: row.restores,
+            policy: wire::document(&row.content)?,
+            actor: row.actor,
+        })
+    };
+    Ok(Json(Values { value: rows.into_iter().map(info).collect::<Result<_, Fault>>()? }))
+}
+
+/// Makes a new version of what an earlier one says; its number is in the answer.
+pub(super) async fn restore(
+    call: Call,
+    Path((tenant, id)): Path<(String, String)>,
+    body: Bytes,
+) -> Result<Json<PolicyRestore>, Fault> {
+    let allowed = allowed(&call, &tenant, Act::WriteConfiguration, Activity::ChangeLapsPolicy, &id).await?;
+    let PolicyRestore { version } = parse(&body)?;
+    let row = policy(&call, parse_id(&id)?).await?;
+    let mut record = allowed.record(&id);
+    record.detail = format!("content of version {version}; ");
+    let before = Before::look(&call.app).await?;
+    let change = EditPolicy { id: row.id, expected: row.version, edit: Edit::Restore(version), record };
+    let version = wire::edited(call.app.store.change(change).await?)?;
+    before.call(&call.app).await;
+    Ok(Json(PolicyRestore { version }))
+}
+
+/// Which devices a change would touch. Changes nothing.
+pub(super) async fn dry_run(
+    call: Call,
+    Path((tenant, id)): Path<(String, String)>,
+    body: Bytes,
+) -> Result<Json<Counted<PolicyDifference>>, Fault> {
+    let allowed = allowed(&call, &tenant, Act::ReadConfiguration, Activity::ReadLapsPolicy, &id).await?;
+    let request: PolicyDryRun = parse(&body)?;
+    let row = policy(&call, parse_id(&id)?).await?;
+    let before = call.app.store.assigned().await?;
+    let mut after = before.clone();
+    apply(&call, &row, request, &mut after).await?;
+    let members = call.app.store.members().await?;
+    allowed.note(&id).await?;
+    let found = differences(&before, &after, &members);
+    Ok(Json(Counted::new(found.iter().map(difference).collect())))
+}
+
+/// Makes the change to what is only thought.
+async fn apply(
+    call: &Call,
+    row: &PolicyRow,
+    request: PolicyDryRun,
+    policies: &mut Policies,
+) -> Result<(), Fault> {
+    if request.delete {
+        policies.remove(&row.id);
+        return Ok(());
+    }
+    // Deleted between two looks at the database: nothing is assigned any more.
+    let Some(assigned) = policies.get_mut(&row.id) else { return Err(not_found("policy")) };
+    if let Some(settings) = request.settings {
+        let tree = read_settings(&settings)
+            .map_err(|error| Fault::bad_request(format!("{error}; {}", error.next_step())))?;
+        if tree != row.content.tree {
+            assigned.version = assigned.version.saturating_add(1);
+        }
+        assigned.sets_anything = tree.values().next().is_some();
+    }
+    if let Some(wanted) = request.groups {
+        let known = call.app.store.groups().await?;
+        let find = |id: &String| {
+            let id = id.parse().ok();
+            let found = known.iter().find(|row| Some(row.id) == id).map(|row| row.group.clone());
+            found.ok_or_else(|| Fault::bad_request("A group does not exist."))
+        };
+        assigned.groups = wanted.iter().map(find).collect::<Result<_, _>>()?;
+    }
+    Ok(())
+}
+
+/// Every device that several policies are for.
+pub(super) async fn conflicts(
+    call: Call,
+    Path(tenant): Path<String>,
+) -> Result<Json<Counted<PolicyConflict>>, Fault> {
+    let allowed = allowed(&call, &tenant, Act::ReadConfiguration, Activity::ReadLapsPolicy, "").await?;
+    let policies = call.app.store.assigned().await?;
+    let members = call.app.store.members().await?;
+    allowed.note("").await?;
+    let conflict = |member: Member| match effective(&member, &policies) {
+        Effective::None | Effective::One(_) => None,
+        Effective::Conflict(policies) => Some(PolicyConflict {
+            device_id: member.device.to_string(),
+            display_name: member.display_name,
+            policies: policies.iter().map(ToString::to_string).collect(),
+        }),
+    };
+    Ok(Json(Counted::new(members.into_iter().filter_map(conflict).collect())))
+}
+
+/// How a device stands to the policies.
+pub(super) async fn device(
+    call: Call,
+    Path((tenant, id)): Path<(String, String)>,
+) -> Result<Json<DevicePolicyInfo>, Fault> {
+    let allowed = allowed(&call, &tenant, Act::ReadConfiguration, Activity::ReadLapsPolicy, &id).await?;
+    let Some(found) = call.app.store.device_policy(parse_id(&id)?).await? else {
+        return Err(allowed.refuse(&id, not_found("device")).await);
+    };
+    allowed.note(&id).await?;
+    let told = found.told.map(|(version, since)| PolicyTold {
+        policy: version.policy.to_string(),
+        version: version.number,
+        since: since.to_string(),
+    });
+    Ok(Json(DevicePolicyInfo { standing: standing(&found.effective), told }))
+}
+
+pub(super) async fn tags(
+    call: Call,
+    Path((tenant, id)): Path<(String, String)>,
+) -> Result<Json<DeviceTags>, Fault> {
+    let allowed = allowed(&call, &tenant, Act::ReadConfiguration, Activity::ReadDevices, &id).await?;
+    let Some(tags) = call.app.store.tags(parse_id(&id)?).await? else {
+        return Err(allowed.refuse(&id, not_found("device")).await);
+    };
+    allowed.note(&id).await?;
+    Ok(Json(DeviceTags { tags: tags.iter().map(ToString::to_string).collect() }))
+}
+
+/// Replaces the tags of a device. Who may write policies may do this: a tag decides which policy is for a device.
+pub(super) async fn tag(
+    call: Call,
+    Path((tenant, id)): Path<(String, String)>,
+    body: Bytes,
+) -> Result<Json<DeviceTags>, Fault> {
+    let allowed = allowed(&call, &tenant, Act::WriteConfiguration, Activity::TagDevice, &id).await?;
+    let DeviceTags { tags } = parse(&body)?;
+    let parsed: Result<BTreeSet<Tag>, GroupError> = tags.iter().map(|tag| tag.parse()).collect();
+    let tags = parsed.map_err(|error| Fault::bad_request(error.to_string()))?;
+    if tags.len() > TAGS_MAX {
+        return Err(Fault::bad_request(format!("A device has at most {TAGS_MAX} tags.")));
+    }
+    let shown = tags.iter().map(ToString::to_string).collect();
+    let (device, record) = (parse_id(&id)?, allowed.record(&id));
+    if !call.app.store.change(TagDevice { device, tags, record }).await? {
+        return Err(not_found("device"));
+    }
+    call.app.wake.wake(device);
+    Ok(Json(DeviceTags { tags: shown }))
+}

@@ -1,0 +1,125 @@
+//! One device: its state, what is stored of it, what was done to it.
+
+use askama::Template;
+use axum::response::Response;
+use lapwing_core::types::DeviceId;
+
+use super::{
+    page::{Mark, Moment, Shell},
+    rotation::Rotations,
+    visit::{Visit, see_other},
+};
+use crate::{
+    http::fault::Fault,
+    rules::{access::Act, audit::Activity, fleet::FleetState},
+    store::{AuditQuery, DeviceRow, EnableDevice, HeldRow},
+};
+
+/// How many entries of the audit log stand on a device's page.
+const AUDIT_LEN: u32 = 10;
+
+#[derive(Template)]
+#[template(path = "device.html")]
+struct Page {
+    shell: Shell,
+    device: DeviceRow,
+    mark: Option<Mark>,
+    created: Moment,
+    last_contact: Option<Moment>,
+    rotations: Rotations,
+    passwords: Option<Vec<Stored>>,
+    entries: Option<Vec<super::audit::Row>>,
+    may_reveal: bool,
+    may_rotate: bool,
+    may_administer: bool,
+}
+
+/// A password held, without the password.
+pub(super) struct Stored {
+    pub(super) sequence: i64,
+    pub(super) account: String,
+    pub(super) stored: Moment,
+    pub(super) expiry: Moment,
+    pub(super) version: Option<String>,
+    pub(super) is_newest: bool,
+    /// In force when the newest one was stored.
+    pub(super) was_in_force: bool,
+}
+
+pub(super) async fn page(visit: Visit) -> Result<Response, Fault> {
+    let now = visit.context.at;
+    let device = find(&visit).await?;
+    let held = visit.app.store.held(device.id).await?;
+    let expiry = held.first().map_or(0, |newest| newest.expiry.ticks());
+    let passwords = if visit.may(Act::ReadMetadata) {
+        visit.note(Activity::ReadMetadata, &device.id.to_string()).await?;
+        Some(stored(&visit, device.id, &held).await?)
+    } else {
+        None
+    };
+    let entries = if visit.may(Act::ReadAudit) { Some(entries(&visit, device.id).await?) } else { None };
+    let is_there = !device.is_deleted;
+    visit.page(&Page {
+        shell: visit.shell("Device"),
+        mark: is_there.then(|| Mark(FleetState::of(device.enabled, expiry, now))),
+        created: Moment { at: device.created, now },
+        last_contact: device.last_contact.map(|at| Moment { at, now }),
+        rotations: Rotations::of(&visit, device.id).await?,
+        may_reveal: visit.may(Act::ReadPassword) && !held.is_empty(),
+        may_rotate: visit.may(Act::Rotate) && is_there && device.enabled,
+        may_administer: visit.may(Act::Administer) && is_there,
+        device,
+        passwords,
+        entries,
+    })
+}
+
+/// Also one that was deleted: its passwords stay.
+pub(super) async fn find(visit: &Visit) -> Result<DeviceRow, Fault> {
+    let id: DeviceId = visit.param("id")?;
+    let found = visit.app.store.device(id).await?;
+    found.ok_or_else(|| Fault::not_found("There is no device with this id."))
+}
+
+pub(super) async fn stored(visit: &Visit, device: DeviceId, held: &[HeldRow]) -> Result<Vec<Stored>, Fault> {
+    let now = visit.context.at;
+    let in_force = visit.app.store.in_force(device).await?;
+    let stored = (0_usize..).zip(held).map(|(at, row)| Stored {
+        sequence: row.sequence,
+        account: row.account.to_string(),
+        stored: Moment { at: row.stored, now },
+        expiry: Moment { at: row.expiry, now },
+        version: row.version.map(|version| version.to_string()),
+        is_newest: at == 0,
+        was_in_force: at > 0 && row.version.is_some() && row.version == in_force,
+    });
+    Ok(stored.collect())
+}
+
+async fn entries(visit: &Visit, device: DeviceId) -> Result<Vec<super::audit::Row>, Fault> {
+    let query = AuditQuery {
+        before: u64::MAX,
+        text: String::new(),
+        target: device.to_string(),
+        success: None,
+        // Every look at this page is one.
+        except: Some(Activity::ReadMetadata),
+        len_max: AUDIT_LEN,
+    };
+    let entries = visit.app.store.search_audit(&query).await?;
+    Ok(entries.into_iter().map(|entry| super::audit::Row::new(entry, visit.context.at)).collect())
+}
+
+/// Lets a device in or keeps it out.
+pub(super) async fn enable(visit: Visit) -> Result<Response, Fault> {
+    let device: DeviceId = visit.param("id")?;
+    let enabled = visit.form.get("enabled") == Some("true");
+    let mut record = visit.record(Activity::ChangeDevice, &device.to_string());
+    record.detail = format!("enabled {enabled}");
+    let changed = visit.app.store.change(EnableDevice { device, enabled, record }).await?;
+    let row = changed.ok_or_else(|| Fault::not_found("There is no device with this id."))?;
+    if !row.enabled {
+        visit.app.wake.end(device);
+    }
+    Ok(see_other(&format!("/console/devices/{device}")))
+}

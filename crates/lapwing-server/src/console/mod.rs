@@ -1,0 +1,150 @@
+//! The console: pages for people, readable without scripts. docs/console.md.
+//!
+//! INVARIANT: every page has a row in [`ROUTES`], which says who may have it; what has no row does not exist.
+
+mod account;
+mod assets;
+mod audit;
+mod chart;
+mod clients;
+mod cookie;
+mod device;
+mod enrolment;
+mod fleet;
+mod gate;
+pub(crate) mod link;
+mod operators;
+mod page;
+mod phonetic;
+mod reveal;
+mod rotation;
+mod second_factor;
+mod set_up;
+mod sign_in;
+#[cfg(test)]
+mod tests;
+mod visit;
+
+use core::pin::Pin;
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    extract::{RawPathParams, Request, State},
+    response::Response,
+    routing::{MethodFilter, on},
+};
+
+pub(crate) use self::page::fault_page;
+use self::visit::Visit;
+use crate::{app::App, http::fault::Fault, rules::access::Act};
+
+/// What every answer of the console carries: only what this server serves is loaded, run, sent to or framed.
+pub(crate) const HEADERS: [(&str, &str); 6] = [
+    (
+        "content-security-policy",
+        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; \
+         form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    ),
+    ("referrer-policy", "no-referrer"),
+    ("cross-origin-opener-policy", "same-origin"),
+    ("cross-origin-resource-policy", "same-origin"),
+    ("permissions-policy", "camera=(), geolocation=(), microphone=()"),
+    ("x-frame-options", "DENY"),
+];
+
+/// Who may have a page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Who {
+    Anyone,
+    /// Who gave the right password, and nothing yet for a second factor.
+    Half,
+    /// Every operator with both.
+    SignedIn,
+    /// An operator whose roles allow it.
+    May(Act),
+}
+
+/// What else a row says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Terms {
+    Plain,
+    /// Asked for by the page itself: it does not keep a session awake.
+    Live,
+    /// Only with a second factor of the last minutes.
+    Fresh,
+}
+
+type Answering = Pin<Box<dyn Future<Output = Result<Response, Fault>> + Send>>;
+
+/// A row of the table.
+struct Route {
+    method: MethodFilter,
+    path: &'static str,
+    who: Who,
+    terms: Terms,
+    answer: fn(Visit) -> Answering,
+}
+
+macro_rules! routes {
+    ($($method:ident $path:literal $who:expr, $terms:ident, $answer:path;)+) => {
+        &[$(Route {
+            method: MethodFilter::$method,
+            path: $path,
+            who: $who,
+            terms: Terms::$terms,
+            answer: |visit| Box::pin($answer(visit)),
+        }),+]
+    };
+}
+
+use Who::{Anyone, Half, May, SignedIn};
+
+/// Everything that the console answers to.
+static ROUTES: &[Route] = routes! {
+    GET "/console" SignedIn, Plain, account::home;
+    GET "/console/assets/{name}" Anyone, Plain, assets::get;
+    GET "/console/sign-in" Anyone, Plain, sign_in::form;
+    POST "/console/sign-in" Anyone, Plain, sign_in::submit;
+    GET "/console/second-factor" Half, Plain, second_factor::form;
+    POST "/console/second-factor" Half, Plain, second_factor::submit;
+    GET "/console/set-up" Anyone, Plain, set_up::form;
+    POST "/console/set-up" Anyone, Plain, set_up::submit;
+    POST "/console/sign-out" SignedIn, Plain, account::sign_out;
+    GET "/console/account" SignedIn, Plain, account::page;
+    POST "/console/account/sign-out" SignedIn, Plain, account::sign_out_everywhere;
+    POST "/console/account/set-up" SignedIn, Fresh, account::set_up;
+    GET "/console/fleet" May(Act::ReadManagedDevices), Plain, fleet::page;
+    GET "/console/fleet/numbers" May(Act::ReadManagedDevices), Live, fleet::numbers;
+    GET "/console/devices/{id}" May(Act::ReadManagedDevices), Plain, device::page;
+    GET "/console/devices/{id}/rotations" May(Act::ReadManagedDevices), Live, rotation::list;
+    POST "/console/devices/{id}/rotations" May(Act::Rotate), Plain, rotation::rotate;
+    POST "/console/devices/{id}/rotations/{action}/cancel" May(Act::Rotate), Plain, rotation::cancel;
+    POST "/console/devices/{id}/enabled" May(Act::Administer), Plain, device::enable;
+    GET "/console/devices/{id}/reveal" May(Act::ReadManagedDevices), Plain, reveal::back;
+    POST "/console/devices/{id}/reveal" May(Act::ReadPassword), Fresh, reveal::reveal;
+    GET "/console/audit" May(Act::ReadAudit), Plain, audit::page;
+    POST "/console/audit/verify" May(Act::ReadAudit), Plain, audit::verify;
+    GET "/console/operators" May(Act::Administer), Plain, operators::list;
+    POST "/console/operators" May(Act::Administer), Fresh, operators::create;
+    GET "/console/operators/{name}" May(Act::Administer), Plain, operators::page;
+    POST "/console/operators/{name}/roles" May(Act::Administer), Fresh, operators::set_roles;
+    POST "/console/operators/{name}/enabled" May(Act::Administer), Fresh, operators::enable;
+    POST "/console/operators/{name}/reset" May(Act::Administer), Fresh, operators::reset;
+    POST "/console/operators/{name}/delete" May(Act::Administer), Fresh, operators::delete;
+    GET "/console/enrolment" May(Act::Administer), Plain, enrolment::page;
+    POST "/console/enrolment" May(Act::Administer), Plain, enrolment::create;
+    POST "/console/enrolment/{id}/delete" May(Act::Administer), Plain, enrolment::delete;
+    GET "/console/clients" May(Act::Administer), Plain, clients::page;
+    POST "/console/clients" May(Act::Administer), Fresh, clients::create;
+    POST "/console/clients/{id}/delete" May(Act::Administer), Fresh, clients::delete;
+};
+
+pub(crate) fn routes() -> Router<Arc<App>> {
+    ROUTES.iter().fold(Router::new(), |router, route| {
+        let handler = async move |State(app): State<Arc<App>>, params: RawPathParams, request: Request| {
+            gate::answer(app, route, &params, request).await
+        };
+        router.route(route.path, on(route.method, handler))
+    })
+}

@@ -1,0 +1,124 @@
+//! Rotate, and what became of it.
+
+use askama::Template;
+use axum::response::Response;
+use lapwing_core::{
+    management::{ACTION_LIFE, ActionState},
+    types::{ActionId, DeviceId},
+};
+
+use super::{
+    page::{Moment, Shell},
+    visit::{Visit, see_other},
+};
+use crate::{
+    http::fault::{Fault, Kind},
+    os,
+    rules::{access::Act, audit::Activity},
+    store::{ActionRow, CancelAction, RequestAction, RequestOutcome},
+};
+
+/// The rotations of a device, newest first; the page asks for them again by itself.
+#[derive(Template)]
+#[template(path = "rotations.html")]
+pub(super) struct Rotations {
+    shell: Shell,
+    device: DeviceId,
+    is_connected: bool,
+    rows: Vec<Row>,
+}
+
+struct Row {
+    id: ActionId,
+    requested: Moment,
+    requested_by: String,
+    class: &'static str,
+    shape: &'static str,
+    word: &'static str,
+    detail: String,
+    since: Moment,
+    can_be_cancelled: bool,
+}
+
+impl Rotations {
+    pub(super) async fn of(visit: &Visit, device: DeviceId) -> Result<Self, Fault> {
+        let rows = visit.app.store.actions(device, visit.context.at).await?;
+        Ok(Self {
+            shell: visit.shell("Rotations"),
+            device,
+            is_connected: visit.app.wake.connected(device),
+            rows: rows.into_iter().map(|row| Row::new(row, visit)).collect(),
+        })
+    }
+}
+
+impl Row {
+    fn new(row: ActionRow, visit: &Visit) -> Self {
+        let now = visit.context.at;
+        let action = row.action;
+        let (class, shape, word) = match action.state {
+            ActionState::Pending => ("missing", "○", "Waits for the device"),
+            ActionState::Accepted => ("expiring", "◔", "Accepted by the device"),
+            ActionState::Failing { .. } => ("overdue", "▲", "Failed so far; the device goes on trying"),
+            ActionState::Done { .. } => ("current", "✓", "Rotated"),
+            ActionState::Refused { .. } => ("overdue", "▲", "Not known to the device"),
+            ActionState::Cancelled => ("disabled", "–", "Cancelled"),
+            ActionState::Expired => ("disabled", "–", "Expired"),
+        };
+        let detail = match action.state {
+            ActionState::Done { version: Some(version) } => format!("Version {version}"),
+            ActionState::Failing { hresult, event: Some(event) } => format!("Event {event}, {hresult}"),
+            ActionState::Failing { hresult, event: None } => hresult.to_string(),
+            ActionState::Refused { status } => format!("Status {status}"),
+            ActionState::Pending
+            | ActionState::Accepted
+            | ActionState::Done { version: None }
+            | ActionState::Cancelled
+            | ActionState::Expired => String::new(),
+        };
+        Self {
+            id: action.id,
+            requested: Moment { at: action.requested, now },
+            requested_by: row.requested_by,
+            class,
+            shape,
+            word,
+            detail,
+            since: Moment { at: action.since, now },
+            can_be_cancelled: action.state == ActionState::Pending && visit.may(Act::Rotate),
+        }
+    }
+}
+
+pub(super) async fn list(visit: Visit) -> Result<Response, Fault> {
+    let device: DeviceId = visit.param("id")?;
+    visit.page(&Rotations::of(&visit, device).await?)
+}
+
+pub(super) async fn rotate(visit: Visit) -> Result<Response, Fault> {
+    let device: DeviceId = visit.param("id")?;
+    let record = visit.record(Activity::RequestRotation, &device.to_string());
+    let id = ActionId::random(&mut os::rng());
+    match visit.app.store.change(RequestAction { device, id, life: ACTION_LIFE, record }).await? {
+        RequestOutcome::Queued => {
+            visit.app.wake.wake(device);
+            Ok(see_other(&format!("/console/devices/{device}")))
+        }
+        RequestOutcome::UnknownDevice => Err(Fault::not_found("There is no device with this id.")),
+        RequestOutcome::Disabled => Err(Fault::new(Kind::Conflict, "The device is disabled.")),
+        RequestOutcome::Full => {
+            Err(Fault::new(Kind::Conflict, "Too many rotations wait for the device already."))
+        }
+    }
+}
+
+pub(super) async fn cancel(visit: Visit) -> Result<Response, Fault> {
+    let device: DeviceId = visit.param("id")?;
+    let id: ActionId = visit.param("action")?;
+    let record = visit.record(Activity::CancelAction, &device.to_string());
+    match visit.app.store.change(CancelAction { device, id, record }).await? {
+        Some(Ok(_)) => Ok(see_other(&format!("/console/devices/{device}"))),
+        Some(Err(not)) => Err(Fault::new(Kind::Conflict, not.to_string())),
+        None => Err(Fault::not_found("There is no such rotation.")),
+    }
+}

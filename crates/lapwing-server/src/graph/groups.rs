@@ -1,0 +1,109 @@
+//! `groups`: devices that policies can be for, by tag or name.
+
+use axum::{body::Bytes, extract::Path, http::StatusCode, response::Response};
+use lapwing_core::types::GroupId;
+use lapwing_proto::{
+    graph::{Entity, Group},
+    json,
+};
+
+use super::{body, filter::Fields, metadata, page::Query};
+use crate::{
+    call::Call,
+    http::fault::{Fault, Kind},
+    os,
+    rules::{
+        access::Act,
+        audit::Activity,
+        policy_assignment::{self, GroupError},
+    },
+    store::{CreateGroup, DeleteGroup, DeleteGroupOutcome, GroupRow},
+};
+
+/// The longest name, in characters. Graph: `group`, displayName.
+const NAME_CHARS_MAX: usize = 256;
+
+impl Fields for GroupRow {
+    const NAMES: &'static [&'static str] = &["id", "displayname", "membershiprule", "createddatetime"];
+
+    fn field(&self, at: usize) -> String {
+        match at {
+            0 => self.id.to_string(),
+            1 => self.name.to_lowercase(),
+            2 => self.group.to_string().to_lowercase(),
+            _ => self.created.to_string().to_lowercase(),
+        }
+    }
+}
+
+fn group(row: &GroupRow) -> Group {
+    Group {
+        id: Some(row.id.to_string()),
+        display_name: row.name.clone(),
+        group_types: vec!["DynamicMembership".to_owned()],
+        membership_rule: row.group.to_string(),
+        membership_rule_processing_state: Some("On".to_owned()),
+        mail_enabled: false,
+        security_enabled: true,
+        created_date_time: Some(row.created.to_string()),
+    }
+}
+
+fn unknown() -> Fault {
+    Fault::not_found("The group does not exist.")
+}
+
+pub(super) async fn list(call: Call) -> Result<Response, Fault> {
+    let allowed = call.authorise(Act::ReadConfiguration, Activity::ReadLapsPolicy, "").await?;
+    let page = Query::parse(call.uri.query()).page(call.app.store.groups().await?)?;
+    allowed.note("").await?;
+    super::list(&call, "groups", &page, group)
+}
+
+pub(super) async fn get(call: Call, Path(id): Path<String>) -> Result<Response, Fault> {
+    let allowed = call.authorise(Act::ReadConfiguration, Activity::ReadLapsPolicy, &id).await?;
+    let wanted: Option<GroupId> = id.parse().ok();
+    let found = call.app.store.groups().await?.into_iter().find(|row| Some(row.id) == wanted);
+    let Some(row) = found else { return Err(allowed.refuse(&id, unknown()).await) };
+    allowed.note(&id).await?;
+    answer(&call, &row)
+}
+
+fn answer(call: &Call, row: &GroupRow) -> Result<Response, Fault> {
+    body(&Entity { context: metadata(&call.app, "groups/$entity"), entity: group(row) })
+}
+
+pub(super) async fn create(call: Call, request: Bytes) -> Result<(StatusCode, Response), Fault> {
+    let allowed = call.authorise(Act::WriteConfiguration, Activity::CreateGroup, "").await?;
+    let (id, created) = (GroupId::random(&mut os::rng()), call.context.at);
+    let row = match parse(&request) {
+        Ok((name, group)) => GroupRow { id, name, group, created },
+        Err(fault) => return Err(allowed.refuse("", fault).await),
+    };
+    let record = allowed.record(&id.to_string());
+    call.app.store.change(CreateGroup { row: row.clone(), record }).await?;
+    Ok((StatusCode::CREATED, answer(&call, &row)?))
+}
+
+fn parse(request: &[u8]) -> Result<(String, policy_assignment::Group), Fault> {
+    let group: Group = json::parse(request).map_err(|error| Fault::bad_request(error.to_string()))?;
+    let named = (1..=NAME_CHARS_MAX).contains(&group.display_name.chars().count());
+    if !named || group.display_name.contains(|c: char| c.is_control()) {
+        return Err(Fault::bad_request(format!("`displayName` must have 1 to {NAME_CHARS_MAX} characters.")));
+    }
+    let rule =
+        group.membership_rule.parse().map_err(|error: GroupError| Fault::bad_request(error.to_string()));
+    Ok((group.display_name, rule?))
+}
+
+pub(super) async fn delete(call: Call, Path(id): Path<String>) -> Result<StatusCode, Fault> {
+    let allowed = call.authorise(Act::WriteConfiguration, Activity::DeleteGroup, &id).await?;
+    let Ok(group) = id.parse() else { return Err(allowed.refuse(&id, unknown()).await) };
+    match call.app.store.change(DeleteGroup { id: group, record: allowed.record(&id) }).await? {
+        DeleteGroupOutcome::Deleted => Ok(StatusCode::NO_CONTENT),
+        DeleteGroupOutcome::Unknown => Err(unknown()),
+        DeleteGroupOutcome::InUse => {
+            Err(Fault::new(Kind::Conflict, "A policy is for the group: take it from the group first."))
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! Device management over OMA DM: one message of a device in, one answer out. docs/protocol.md, "Management".
+
+pub(crate) mod policy;
+mod traces;
+
+use std::sync::Arc;
+
+use axum::{
+    Extension, Router,
+    body::Bytes,
+    extract::{Path, State},
+    http::{HeaderMap, HeaderValue, header},
+    response::{IntoResponse as _, Response},
+    routing::post,
+};
+use lapwing_proto::syncml;
+
+use crate::{
+    app::App,
+    http::{
+        fault::{Fault, Kind},
+        request::Context,
+    },
+    rules::{
+        audit::{Activity, Actor},
+        session::{self, Work},
+    },
+    store::{Contact, Contacted},
+    token::bearer,
+};
+
+pub(crate) fn routes() -> Router<Arc<App>> {
+    Router::new()
+        .route("/lapwing/v1/{tenant}/manage", post(manage))
+        .route("/lapwing/v1/{tenant}/manage/traces", post(traces::tell))
+}
+
+/// Windows adds `charset` and the like.
+fn is_syncml(headers: &HeaderMap) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let kind = kind.split(';').next().unwrap_or_default().trim();
+    kind.eq_ignore_ascii_case(syncml::MEDIA_TYPE)
+}
+
+async fn manage(
+    State(app): State<Arc<App>>,
+    Path(tenant): Path<String>,
+    Extension(context): Extension<Context>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Fault> {
+    if !app.is_tenant(&tenant) {
+        return Err(Fault::not_found("The tenant does not exist."));
+    }
+    let device = bearer::certified(&app, &context)?;
+    if !is_syncml(&headers) {
+        return Err(Fault::new(Kind::UnsupportedMediaType, "The body must be SyncML in XML."));
+    }
+    let message = syncml::decode(&body).map_err(|error| Fault::bad_request(error.to_string()))?;
+    let heard = session::hear(&message);
+    let contact = Contact { device, at: context.at, heard: heard.clone() };
+    let Some(Contacted { is_named, actions }) = app.store.change(contact).await? else {
+        let fault = Fault::new(Kind::Forbidden, "The device is unknown or disabled.");
+        let target = device.to_string();
+        return Err(app
+            .refuse(context.at, Actor::Device(device), Activity::ManageDevice, &target, fault)
+            .await);
+    };
+    crate::failpoint::reach("manage-before-answer");
+    let actions = actions.into_iter().map(|row| (row.number, row.action));
+    let work = session::work(context.at, &heard, is_named, actions).into_iter().map(Work::command);
+    let commands = work.chain(policy::answer(&app, &context, device, &heard).await?).collect();
+    let source = format!("{}/lapwing/v1/{}/manage", app.device_url, app.meta.tenant);
+    let source = source.parse().map_err(|_| Fault::unavailable())?;
+    let answer = syncml::encode(&session::answer(&message, &source, commands));
+    Ok(([(header::CONTENT_TYPE, HeaderValue::from_static(syncml::MEDIA_TYPE))], answer).into_response())
+}
