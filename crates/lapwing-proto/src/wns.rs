@@ -6,8 +6,10 @@ use core::time::Duration;
 
 /// The longest channel URI that is accepted, in bytes. Real ones are below 300.
 pub const CHANNEL_URI_LEN_MAX: usize = 1024;
-/// Where the server's own token comes from.
-pub const TOKEN_ENDPOINT: &str = "https://login.live.com/accesstoken.srf";
+/// The host that gives the server its own token, at [`TOKEN_PATH`].
+pub const TOKEN_HOST: &str = "login.live.com";
+/// The path of its token endpoint.
+pub const TOKEN_PATH: &str = "/accesstoken.srf";
 /// The scope of that token.
 pub const TOKEN_SCOPE: &str = "notify.windows.com";
 /// Headers of a notification beside its token: its content means nothing, and is kept for a device that is not there.
