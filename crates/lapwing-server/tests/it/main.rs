@@ -6,6 +6,7 @@ mod console;
 #[cfg(feature = "failpoints")]
 mod crash;
 mod device;
+mod enrolment;
 mod garbage;
 mod graph;
 mod harness;
