@@ -17,3 +17,4 @@ mod python;
 mod sdk;
 mod secrets;
 mod wake;
+mod windows;
