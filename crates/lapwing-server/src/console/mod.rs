@@ -25,6 +25,7 @@ mod sign_in;
 #[cfg(test)]
 mod tests;
 mod visit;
+mod windows;
 
 use core::pin::Pin;
 use std::sync::Arc;
@@ -141,6 +142,8 @@ static ROUTES: &[Route] = routes! {
     GET "/console/clients" May(Act::Administer), Plain, clients::page;
     POST "/console/clients" May(Act::Administer), Fresh, clients::create;
     POST "/console/clients/{id}/delete" May(Act::Administer), Fresh, clients::delete;
+    GET "/enrollmentserver/auth" Anyone, Plain, windows::form;
+    POST "/enrollmentserver/auth" Anyone, Plain, windows::submit;
 };
 
 pub(crate) fn routes() -> Router<Arc<App>> {

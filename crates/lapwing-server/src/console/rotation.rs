@@ -90,12 +90,11 @@ impl Row {
             ActionState::Done { version: Some(version) } => format!("Version {version}"),
             ActionState::Failing { hresult, event: Some(event) } => format!("Event {event}, {hresult}"),
             ActionState::Failing { hresult, event: None } => hresult.to_string(),
+            ActionState::Done { version: None } => "Stored elsewhere".to_owned(),
             ActionState::Refused { status } => format!("Status {status}"),
-            ActionState::Pending
-            | ActionState::Accepted
-            | ActionState::Done { version: None }
-            | ActionState::Cancelled
-            | ActionState::Expired => String::new(),
+            ActionState::Pending | ActionState::Accepted | ActionState::Cancelled | ActionState::Expired => {
+                String::new()
+            }
         };
         Self {
             id: action.id,
