@@ -13,6 +13,7 @@ mod fleet;
 mod group;
 mod managed;
 mod operator;
+mod passkey;
 mod password;
 mod policy;
 mod read;
@@ -42,6 +43,7 @@ pub(crate) use self::{
     group::{AssignOutcome, AssignPolicy, CreateGroup, DeleteGroup, DeleteGroupOutcome, TagDevice},
     managed::Among,
     operator::{ChangeOperator, CreateLink, CreateOperator, OperatorChange, OperatorOutcome, OperatorRow},
+    passkey::{AddPasskey, AskPasskey, DeletePasskey},
     password::{Form, StoreOutcome, StorePassword},
     policy::{
         CreatePolicy, DeletePolicy, Edit, EditOutcome, EditPolicy, PolicyContent, PolicyRow, PolicyVersionRow,
@@ -50,7 +52,8 @@ pub(crate) use self::{
     rekey::Rekey,
     row::{ClientRow, CredentialRow, DeviceRow, HeldRow, MetaRow, PasswordRow, TokenRow},
     session::{
-        EndSessions, FinishSetUp, OpenSession, PassSecondFactor, Proof, Sha256, SpendForm, TouchSession,
+        EndSessions, FinishSetUp, OpenSession, PassSecondFactor, Proof, SessionRow, Sha256, SpendForm,
+        TouchSession,
     },
     trace::{TellTraces, Told, TraceRow},
 };

@@ -123,7 +123,7 @@ pub(crate) enum OperatorChange {
     Roles(Vec<Role>),
     /// Disabling ends the operator's sessions.
     Enabled(bool),
-    /// Takes password, second factor, recovery codes and sessions away.
+    /// Takes password, second factors, recovery codes and sessions away.
     Reset,
     Delete,
 }
@@ -191,16 +191,26 @@ impl ChangeOperator {
         };
         statement.bind(name).execute(&mut *transaction.connection).await?;
         if self.change == OperatorChange::Reset {
-            sqlx::query("DELETE FROM recovery_code WHERE operator = ?")
-                .bind(name)
-                .execute(&mut *transaction.connection)
-                .await?;
+            forget_proofs(transaction, self.name).await?;
         }
         if ends_sessions {
             super::session::end_sessions(transaction, self.name).await?;
         }
         Ok(())
     }
+}
+
+/// Takes recovery codes and passkeys away.
+pub(super) async fn forget_proofs(
+    transaction: &mut Transaction<'_>,
+    name: OperatorName,
+) -> Result<(), sqlx::Error> {
+    for statement in
+        ["DELETE FROM recovery_code WHERE operator = ?", "DELETE FROM passkey WHERE operator = ?"]
+    {
+        sqlx::query(statement).bind(name.as_str()).execute(&mut *transaction.connection).await?;
+    }
+    Ok(())
 }
 
 /// Makes a one-time link good; an earlier one of the operator is not any more.

@@ -1,9 +1,12 @@
 //! Signing in: one-time links, sessions, second factors, and forms that are good once.
 
 use lapwing_core::types::FileTime;
+use sqlx::Row as _;
 
 use super::{
     Change, OperatorRow, Store, StoreError, Transaction,
+    operator::forget_proofs,
+    passkey::spend_challenge,
     row::{damaged, ticks, time, time_or_null},
 };
 use crate::{
@@ -18,11 +21,20 @@ use crate::{
 /// SHA-256 of a random text; nobody can search for 160 bits.
 pub(crate) type Sha256 = [u8; 32];
 
+/// A session with its operator.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SessionRow {
+    pub(crate) times: Times,
+    pub(crate) operator: OperatorRow,
+    pub(crate) has_passkeys: bool,
+}
+
 impl Store {
     /// The session of a token, with its operator, who may sign in.
-    pub(crate) async fn session(&self, token: &Sha256) -> Result<Option<(Times, OperatorRow)>, StoreError> {
+    pub(crate) async fn session(&self, token: &Sha256) -> Result<Option<SessionRow>, StoreError> {
         let row = sqlx::query(
-            "SELECT s.created AS since, s.last_seen, s.second_factor, o.*
+            "SELECT s.created AS since, s.last_seen, s.second_factor,
+                    EXISTS (SELECT 1 FROM passkey WHERE operator = o.name) AS has_passkeys, o.*
              FROM operator_session s JOIN operator o ON o.name = s.operator
              WHERE s.token_sha256 = ? AND o.enabled = 1 AND o.password IS NOT NULL",
         )
@@ -35,7 +47,8 @@ impl Store {
             last_seen: time(&row, "last_seen")?,
             second_factor: time_or_null(&row, "second_factor")?,
         };
-        Ok(Some((times, OperatorRow::from_row(&row)?)))
+        let has_passkeys = row.try_get("has_passkeys")?;
+        Ok(Some(SessionRow { times, operator: OperatorRow::from_row(&row)?, has_passkeys }))
     }
 
     /// The operator of a link that is still good.
@@ -152,10 +165,7 @@ impl FinishSetUp {
             .bind(self.operator.as_str())
             .execute(&mut *transaction.connection)
             .await?;
-        sqlx::query("DELETE FROM recovery_code WHERE operator = ?")
-            .bind(self.operator.as_str())
-            .execute(&mut *transaction.connection)
-            .await?;
+        forget_proofs(transaction, self.operator).await?;
         for code in &self.recovery_codes {
             sqlx::query("INSERT INTO recovery_code (operator, sha256) VALUES (?, ?)")
                 .bind(self.operator.as_str())
@@ -191,13 +201,19 @@ impl Change for OpenSession {
 }
 
 /// What was given as a second factor.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) enum Proof {
     /// A code of the authenticator, by its step.
     Totp {
         step: u64,
     },
     RecoveryCode(Sha256),
+    /// A passkey's answer to `challenge`, checked; the counter only rises, or stays 0.
+    Passkey {
+        id: Vec<u8>,
+        counter: u32,
+        challenge: Vec<u8>,
+    },
 }
 
 /// Takes a second factor, once.
@@ -216,21 +232,7 @@ impl Change for PassSecondFactor {
     type Outcome = bool;
 
     async fn apply(&mut self, transaction: &mut Transaction<'_>) -> Result<bool, sqlx::Error> {
-        let operator = self.operator.as_str();
-        let proved = match self.proof {
-            Proof::Totp { step } => {
-                let step = i64::try_from(step).unwrap_or(i64::MAX);
-                sqlx::query("UPDATE operator SET totp_step = ?1 WHERE name = ?2 AND totp_step < ?1")
-                    .bind(step)
-                    .bind(operator)
-            }
-            Proof::RecoveryCode(sha256) => {
-                sqlx::query("DELETE FROM recovery_code WHERE sha256 = ? AND operator = ?")
-                    .bind(sha256.to_vec())
-                    .bind(operator)
-            }
-        };
-        let proved = proved.execute(&mut *transaction.connection).await?.rows_affected() > 0;
+        let proved = self.prove(transaction).await?;
         if proved {
             self.renew(transaction).await?;
         }
@@ -241,6 +243,36 @@ impl Change for PassSecondFactor {
 }
 
 impl PassSecondFactor {
+    /// Spends the proof; false if it was spent before.
+    async fn prove(&self, transaction: &mut Transaction<'_>) -> Result<bool, sqlx::Error> {
+        let operator = self.operator.as_str();
+        let proved = match &self.proof {
+            Proof::Totp { step } => {
+                sqlx::query("UPDATE operator SET totp_step = ?1 WHERE name = ?2 AND totp_step < ?1")
+                    .bind(i64::try_from(*step).unwrap_or(i64::MAX))
+                    .bind(operator)
+            }
+            Proof::RecoveryCode(sha256) => {
+                sqlx::query("DELETE FROM recovery_code WHERE sha256 = ? AND operator = ?")
+                    .bind(&sha256[..])
+                    .bind(operator)
+            }
+            Proof::Passkey { id, counter, challenge } => {
+                if !spend_challenge(transaction, &self.token, challenge).await? {
+                    return Ok(false);
+                }
+                sqlx::query(
+                    "UPDATE passkey SET counter = ?1 WHERE id = ?2 AND operator = ?3
+                     AND (counter < ?1 OR counter = 0 AND ?1 = 0)",
+                )
+                .bind(*counter)
+                .bind(id)
+                .bind(operator)
+            }
+        };
+        Ok(proved.execute(&mut *transaction.connection).await?.rows_affected() > 0)
+    }
+
     async fn renew(&self, transaction: &mut Transaction<'_>) -> Result<(), sqlx::Error> {
         let now = ticks(self.record.time);
         sqlx::query(

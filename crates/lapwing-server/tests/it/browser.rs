@@ -6,7 +6,7 @@ use lapwing_proto::register::Condition;
 
 use crate::{
     device::{Device, version},
-    harness::{Server, run},
+    harness::{Server, run, set_up},
     python::{self, to_pem},
 };
 
@@ -14,9 +14,22 @@ use crate::{
 const PACKAGES: &str = "axe-playwright-python==0.1.8,playwright==1.65.2";
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/console/walk.py");
 
+/// A server with a name: browsers keep no passkeys for addresses.
+fn start() -> Server {
+    let folder = tempfile::tempdir().unwrap();
+    set_up(folder.path());
+    let path = folder.path().join("server.toml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let address = "url = \"https://127.0.0.1:0\"";
+    assert!(text.contains(address));
+    let named = format!("url = \"https://localhost:0\"\ndevice_{address}");
+    std::fs::write(&path, text.replace(address, &named)).unwrap();
+    Server::open(folder, None)
+}
+
 #[test]
 fn a_browser_walks_every_page_and_nothing_is_amiss() {
-    let server = Server::start();
+    let server = start();
     let devices: Vec<Device> = ["web-01", "web-02", "db-with-a-rather-long-name-01.example", "empty"]
         .map(|name| Device::join(&server, name))
         .into();
@@ -27,7 +40,7 @@ fn a_browser_walks_every_page_and_nothing_is_amiss() {
     devices[0].store_and_check(&server, &devices[0].seal(passwords[0], version(), Condition::Any, None));
     let link = run(&["operator", "link", "admin"], server.folder.path());
     assert!(link.status.success(), "{}", String::from_utf8_lossy(&link.stderr));
-    let link = String::from_utf8(link.stdout).unwrap().trim().replace("https://127.0.0.1:0", &server.url);
+    let link = String::from_utf8(link.stdout).unwrap().trim().replace("https://localhost:0", &server.url);
     let authority = server.folder.path().join("authority.pem");
     std::fs::write(&authority, to_pem(&server.authority)).unwrap();
     let given = serde_json::json!({
