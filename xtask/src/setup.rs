@@ -23,7 +23,7 @@ enum Sign {
     Library(&'static str),
 }
 
-const NEEDS: [Need; 18] = [
+const NEEDS: [Need; 19] = [
     Need {
         package: "chromium",
         why: "is the browser that walks the console",
@@ -101,6 +101,11 @@ const NEEDS: [Need; 18] = [
         sign: Sign::Program("sqlite3"),
     },
     Need { package: "sshpass", why: "types passwords at real log-ons", sign: Sign::Program("sshpass") },
+    Need {
+        package: "tinyproxy-bin",
+        why: "stands between a device and its server, and cuts what is idle",
+        sign: Sign::Program("tinyproxy"),
+    },
     Need {
         package: "util-linux",
         why: "gives the lab's hosts their namespaces",

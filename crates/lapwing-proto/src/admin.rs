@@ -1,12 +1,17 @@
 //! The administration of `lapwing-server`. docs/protocol.md, "Administration".
 
 mod policy;
+mod rotation;
 
 use serde::{Deserialize, Serialize};
 
 pub use self::policy::{
     COUNTED_MAX, Counted, DevicePolicyInfo, DeviceTags, PolicyConflict, PolicyDifference, PolicyDryRun,
     PolicyRestore, PolicyStanding, PolicyTold, PolicyVersionInfo,
+};
+pub use self::rotation::{
+    DRY_RUN_NAMES_MAX, RotationCounts, RotationDevice, RotationDryRun, RotationInfo, RotationRequest,
+    RotationResume,
 };
 
 use crate::secret_text::{self, SecretText};

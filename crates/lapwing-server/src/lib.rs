@@ -10,6 +10,7 @@ mod admin;
 mod app;
 #[cfg(feature = "bench")]
 pub mod bench;
+mod bulk;
 mod call;
 mod cli;
 mod client_secret;

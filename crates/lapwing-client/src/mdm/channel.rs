@@ -8,7 +8,7 @@ use crate::{
     caller::{Call, Caller},
     identity::Identity,
     refusal::CallError,
-    transport::{Dialer, HttpsUrl, Limits, TransportError},
+    transport::{HttpsUrl, Limits, TransportError},
 };
 
 /// Carries the messages of one session, over one connection for as long as the server keeps it.
@@ -25,7 +25,7 @@ impl Channel {
     /// [`TransportError::Configuration`] if a certificate or key does not fit.
     pub fn new(identity: &Identity, url: HttpsUrl, limits: Limits) -> Result<Self, TransportError> {
         let limits = Limits { answer_len: MESSAGE_LEN_MAX, ..limits };
-        let dialer = Dialer::new(identity.trust(), Some(identity.client_certificate()), limits)?;
+        let dialer = identity.dialer(Some(identity.client_certificate()), limits)?;
         Ok(Self { caller: Caller::new(dialer), url })
     }
 

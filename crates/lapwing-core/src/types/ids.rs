@@ -48,6 +48,10 @@ guid_newtype! {
     ActionId
 }
 guid_newtype! {
+    /// Names a rotation of many devices at once.
+    BulkRotationId
+}
+guid_newtype! {
     /// Names one rotation from its trigger to its end, whatever attempts that takes.
     TraceId
 }

@@ -10,8 +10,8 @@ mod time;
 pub use file_time::{FileTime, FileTimeError};
 pub use guid::{Guid, GuidError};
 pub use ids::{
-    ActionId, DeviceId, DirectoryId, DirectoryIdError, GroupId, PasswordVersion, PolicyId, RecordId, Replica,
-    ReplicaError, RunId, TenantId, TraceId, Uid,
+    ActionId, BulkRotationId, DeviceId, DirectoryId, DirectoryIdError, GroupId, PasswordVersion, PolicyId,
+    RecordId, Replica, ReplicaError, RunId, TenantId, TraceId, Uid,
 };
 pub use names::{ACCOUNT_NAME_LEN_MAX, AccountName, AccountNameError};
 pub use sid::{SUB_AUTHORITIES_MAX, Sid, SidError};

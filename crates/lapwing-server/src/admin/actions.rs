@@ -1,7 +1,11 @@
 //! What a device was asked to do.
 
 use axum::{Json, extract::Path};
-use lapwing_core::{management::ActionState, types::DeviceId};
+use lapwing_core::{
+    event::Hresult,
+    management::ActionState,
+    types::{DeviceId, PasswordVersion},
+};
 use lapwing_proto::admin::{ActionInfo, Values};
 
 use super::{administrator, not_found, parse_id};
@@ -12,9 +16,11 @@ use crate::{
     store::{ActionRow, CancelAction},
 };
 
-fn info(row: &ActionRow) -> ActionInfo {
-    let action = &row.action;
-    let (state, hresult, event, version) = match action.state {
+/// What a state says: its name, HRESULT, event and version.
+pub(super) type Columns = (&'static str, Option<Hresult>, Option<u16>, Option<PasswordVersion>);
+
+pub(super) const fn columns(state: ActionState) -> Columns {
+    match state {
         ActionState::Pending => ("pending", None, None, None),
         ActionState::Accepted => ("accepted", None, None, None),
         ActionState::Failing { hresult, event } => ("failing", Some(hresult), event, None),
@@ -22,7 +28,12 @@ fn info(row: &ActionRow) -> ActionInfo {
         ActionState::Refused { .. } => ("refused", None, None, None),
         ActionState::Cancelled => ("cancelled", None, None, None),
         ActionState::Expired => ("expired", None, None, None),
-    };
+    }
+}
+
+fn info(row: &ActionRow) -> ActionInfo {
+    let action = &row.action;
+    let (state, hresult, event, version) = columns(action.state);
     ActionInfo {
         id: action.id.to_string(),
         state: state.to_owned(),

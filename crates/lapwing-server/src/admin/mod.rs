@@ -5,6 +5,7 @@ mod clients;
 mod devices;
 pub(crate) mod enrol;
 mod policies;
+mod rotations;
 pub(crate) mod traces;
 
 use std::sync::Arc;
@@ -49,6 +50,12 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/policyconflicts", get(policies::conflicts))
         .route("/devices/{id}/traces", get(traces::list))
         .route("/traces/{id}", get(traces::get))
+        .route("/rotations", post(rotations::create).get(rotations::list))
+        .route("/rotations/{id}", get(rotations::get))
+        .route("/rotations/{id}/pause", post(rotations::pause))
+        .route("/rotations/{id}/resume", post(rotations::resume))
+        .route("/rotations/{id}/cancel", post(rotations::cancel))
+        .route("/rotations/{id}/report", get(rotations::report))
         .route("/audit", get(audit))
         .route("/audit/verify", get(verify));
     Router::new().nest("/lapwing/v1/{tenant}", tenant)

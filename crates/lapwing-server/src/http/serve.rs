@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     app::App,
-    os,
+    bulk, os,
     wake::{Line, connection::Idle},
 };
 
@@ -60,6 +60,8 @@ impl Server {
         let mut idle = JoinSet::new();
         let app = Arc::clone(&self.app);
         idle.spawn(async move { app.wake.pace().await });
+        let app = Arc::clone(&self.app);
+        idle.spawn(async move { bulk::keep(&app).await });
         if let Some((identity, hosts)) = self.renewed {
             let (app, issued) = (Arc::clone(&self.app), os::now());
             idle.spawn(async move {

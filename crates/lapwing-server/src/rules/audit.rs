@@ -18,6 +18,8 @@ pub(crate) enum Actor {
     /// A person at the console.
     Operator(OperatorName),
     Device(DeviceId),
+    /// The server by itself, as it was told to earlier.
+    Server,
     /// Someone at this machine's command line.
     Local,
     /// No one whose credentials were accepted.
@@ -30,6 +32,7 @@ impl core::fmt::Display for Actor {
             Self::Client(id) => write!(f, "client:{id}"),
             Self::Operator(name) => write!(f, "operator:{name}"),
             Self::Device(id) => write!(f, "device:{id}"),
+            Self::Server => f.write_str("server"),
             Self::Local => f.write_str("local"),
             Self::Anonymous => f.write_str("anonymous"),
         }
@@ -68,6 +71,9 @@ pub(crate) enum Activity {
     ReplaceKey,
     RefuseRequest,
     RequestRotation,
+    CreateBulkRotation,
+    ChangeBulkRotation,
+    ReadBulkRotations,
     CancelAction,
     AcceptAction,
     FinishAction,
@@ -115,6 +121,9 @@ impl Activity {
             Self::ReplaceKey => "Replace key-encryption key",
             Self::RefuseRequest => "Refuse request",
             Self::RequestRotation => "Rotate local administrator password",
+            Self::CreateBulkRotation => "Add bulk rotation",
+            Self::ChangeBulkRotation => "Update bulk rotation",
+            Self::ReadBulkRotations => "Read bulk rotations",
             Self::CancelAction => "Cancel device action",
             Self::AcceptAction => "Accept device action",
             Self::FinishAction => "Finish device action",

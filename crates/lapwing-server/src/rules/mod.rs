@@ -2,6 +2,8 @@
 
 pub(crate) mod access;
 pub(crate) mod audit;
+pub(crate) mod bulk;
+pub(crate) mod csv;
 pub(crate) mod fleet;
 pub(crate) mod flow;
 pub(crate) mod history;

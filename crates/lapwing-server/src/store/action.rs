@@ -108,18 +108,25 @@ pub(crate) enum RequestOutcome {
     Full,
 }
 
+impl RequestOutcome {
+    /// Why it was not queued.
+    pub(super) const fn refusal(self) -> Option<&'static str> {
+        match self {
+            Self::Queued => None,
+            Self::UnknownDevice => Some("the device is unknown"),
+            Self::Disabled => Some("the device is disabled"),
+            Self::Full => Some("too many actions wait for the device"),
+        }
+    }
+}
+
 impl Change for RequestAction {
     type Outcome = RequestOutcome;
 
     async fn apply(&mut self, transaction: &mut Transaction<'_>) -> Result<RequestOutcome, sqlx::Error> {
         let outcome = self.queue(transaction).await?;
         self.record.detail = format!("action {}", self.id);
-        self.record.refusal = match outcome {
-            RequestOutcome::Queued => None,
-            RequestOutcome::UnknownDevice => Some("the device is unknown".to_owned()),
-            RequestOutcome::Disabled => Some("the device is disabled".to_owned()),
-            RequestOutcome::Full => Some("too many actions wait for the device".to_owned()),
-        };
+        self.record.refusal = outcome.refusal().map(str::to_owned);
         transaction.audit(&self.record).await?;
         Ok(outcome)
     }
@@ -127,41 +134,51 @@ impl Change for RequestAction {
 
 impl RequestAction {
     async fn queue(&self, transaction: &mut Transaction<'_>) -> Result<RequestOutcome, sqlx::Error> {
-        let enabled: Option<bool> =
-            sqlx::query_scalar("SELECT enabled FROM device WHERE id = ? AND deleted IS NULL")
-                .bind(blob(self.device.0))
-                .fetch_optional(&mut *transaction.connection)
-                .await?;
-        match enabled {
-            None => return Ok(RequestOutcome::UnknownDevice),
-            Some(false) => return Ok(RequestOutcome::Disabled),
-            Some(true) => {}
-        }
         let action = QueuedAction::new(self.id, self.record.time, self.life);
-        let waiting: i64 = sqlx::query_scalar(
-            "SELECT count(*) FROM action WHERE device = ? AND state = 'pending' AND expires > ?",
-        )
-        .bind(blob(self.device.0))
-        .bind(ticks(action.requested))
-        .fetch_one(&mut *transaction.connection)
-        .await?;
-        if waiting >= PENDING_MAX {
-            return Ok(RequestOutcome::Full);
-        }
-        sqlx::query(
-            "INSERT INTO action (id, device, requested, requested_by, expires, state, since)
-             VALUES (?, ?, ?, ?, ?, 'pending', ?)",
-        )
-        .bind(blob(action.id.0))
-        .bind(blob(self.device.0))
-        .bind(ticks(action.requested))
-        .bind(self.record.actor.to_string())
-        .bind(ticks(action.expires))
-        .bind(ticks(action.since))
-        .execute(&mut *transaction.connection)
-        .await?;
-        Ok(RequestOutcome::Queued)
+        queue(transaction, self.device, &action, &self.record.actor.to_string()).await
     }
+}
+
+/// Queues an action for its device, if that takes it.
+pub(super) async fn queue(
+    transaction: &mut Transaction<'_>,
+    device: DeviceId,
+    action: &QueuedAction,
+    requested_by: &str,
+) -> Result<RequestOutcome, sqlx::Error> {
+    let enabled: Option<bool> =
+        sqlx::query_scalar("SELECT enabled FROM device WHERE id = ? AND deleted IS NULL")
+            .bind(blob(device.0))
+            .fetch_optional(&mut *transaction.connection)
+            .await?;
+    match enabled {
+        None => return Ok(RequestOutcome::UnknownDevice),
+        Some(false) => return Ok(RequestOutcome::Disabled),
+        Some(true) => {}
+    }
+    let waiting: i64 = sqlx::query_scalar(
+        "SELECT count(*) FROM action WHERE device = ? AND state = 'pending' AND expires > ?",
+    )
+    .bind(blob(device.0))
+    .bind(ticks(action.requested))
+    .fetch_one(&mut *transaction.connection)
+    .await?;
+    if waiting >= PENDING_MAX {
+        return Ok(RequestOutcome::Full);
+    }
+    sqlx::query(
+        "INSERT INTO action (id, device, requested, requested_by, expires, state, since)
+         VALUES (?, ?, ?, ?, ?, 'pending', ?)",
+    )
+    .bind(blob(action.id.0))
+    .bind(blob(device.0))
+    .bind(ticks(action.requested))
+    .bind(requested_by)
+    .bind(ticks(action.expires))
+    .bind(ticks(action.since))
+    .execute(&mut *transaction.connection)
+    .await?;
+    Ok(RequestOutcome::Queued)
 }
 
 /// Ends an action that no device has accepted.

@@ -6,6 +6,8 @@ mod action;
 mod assignment;
 #[cfg(feature = "bench")]
 pub(crate) mod bench;
+mod bulk;
+mod bulk_read;
 mod change;
 mod device;
 mod directory;
@@ -34,6 +36,8 @@ use sqlx::{
 pub(crate) use self::{
     action::{ActionRow, CancelAction, Contact, Contacted, RequestAction, RequestOutcome},
     assignment::{GroupRow, NoteTold, WantedPolicy},
+    bulk::{AskDevices, CreateBulk, EndBulk, SayToBulk},
+    bulk_read::{BulkDeviceRow, BulkRow},
     change::{Change, Transaction},
     device::{DeleteDevice, EnableDevice, JoinDevice, JoinOutcome, NewDevice},
     directory::{

@@ -39,7 +39,6 @@ pub(crate) trait Bus: Debug + Send + Sync {
     fn wake(&self, device: DeviceId);
 
     /// Asks each of them to call home, so many a second as the bus allows, lest all come at once.
-    #[allow(dead_code, reason = "for rotations in bulk")]
     fn wake_many(&self, devices: Vec<DeviceId>);
 
     /// Ends the device's connection, now: it was disabled or deleted.

@@ -28,7 +28,7 @@ fn ask(server: &Server, identity: Option<&ClientIdentity>, headers: &str) -> (u1
     (status, stream)
 }
 
-fn connect(server: &Server, device: &Device) -> Stream {
+pub(crate) fn connect(server: &Server, device: &Device) -> Stream {
     let (status, stream) = ask(server, Some(&device.identity()), UPGRADE);
     assert_eq!(status, 101);
     stream
@@ -41,6 +41,13 @@ fn beat(stream: &mut Stream) {
     assert_eq!(&echo, b"h");
 }
 
+/// Waits until the device is asked to call home.
+pub(crate) fn called(stream: &mut Stream) {
+    let mut call = [0];
+    stream.read_exact(&mut call).unwrap();
+    assert_eq!(&call, b"W");
+}
+
 /// Waits until the server ends the connection.
 fn must_end(stream: &mut Stream) {
     let ended = stream.read(&mut [0]);
@@ -51,7 +58,7 @@ fn must_end(stream: &mut Stream) {
     }
 }
 
-fn patch(server: &Server, device: &Device, enabled: bool) {
+pub(crate) fn patch(server: &Server, device: &Device, enabled: bool) {
     let path = server.admin_path(&format!("devices/{}", device.id));
     let body = format!(r#"{{"enabled":{enabled}}}"#);
     let token = server.admin_token();
@@ -149,11 +156,6 @@ fn a_click_wakes_the_device_and_one_that_comes_later_too() {
     let click = |device: &Device| {
         let path = format!("/beta/deviceManagement/managedDevices/{}/rotateLocalAdminPassword", device.id);
         assert_eq!(server.post(&path, Some(&operator), b"").status, 204);
-    };
-    let called = |stream: &mut Stream| {
-        let mut call = [0];
-        stream.read_exact(&mut call).unwrap();
-        assert_eq!(&call, b"W");
     };
     let mut stream = connect(&server, &present);
     beat(&mut stream);

@@ -4,6 +4,7 @@ mod audit;
 mod client;
 mod device;
 mod enrolment_token;
+mod trace;
 
 use clap::Subcommand;
 use lapwing_core::types::Guid;
@@ -29,6 +30,7 @@ enum Topic {
     Client(client::Args),
     Device(device::Args),
     Audit(audit::Args),
+    Trace(trace::Args),
 }
 
 /// What every command of this group takes.
@@ -67,9 +69,10 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
         Topic::Client(args) => client::run(args),
         Topic::Device(args) => device::run(args),
         Topic::Audit(args) => audit::run(args),
+        Topic::Trace(args) => trace::run(args),
     }
 }
 
-fn parse_id(text: &str) -> Result<Guid, String> {
+pub(crate) fn parse_id(text: &str) -> Result<Guid, String> {
     text.parse().map_err(|error: lapwing_core::types::GuidError| error.to_string())
 }
