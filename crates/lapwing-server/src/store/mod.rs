@@ -13,6 +13,7 @@ mod device;
 mod directory;
 mod fleet;
 mod group;
+mod link;
 mod managed;
 mod operator;
 mod passkey;
@@ -45,8 +46,9 @@ pub(crate) use self::{
     },
     fleet::{Ages, Coverage, FleetKey, FleetOrder, FleetQuery, FleetRow},
     group::{AssignOutcome, AssignPolicy, CreateGroup, DeleteGroup, DeleteGroupOutcome, TagDevice},
+    link::{CreateLink, FinishSetUp},
     managed::Among,
-    operator::{ChangeOperator, CreateLink, CreateOperator, OperatorChange, OperatorOutcome, OperatorRow},
+    operator::{ChangeOperator, CreateOperator, OperatorChange, OperatorOutcome, OperatorRow},
     passkey::{AddPasskey, AskPasskey, DeletePasskey},
     password::{Form, StoreOutcome, StorePassword},
     policy::{
@@ -56,8 +58,7 @@ pub(crate) use self::{
     rekey::Rekey,
     row::{ClientRow, CredentialRow, DeviceRow, HeldRow, MetaRow, PasswordRow, TokenRow},
     session::{
-        EndSessions, FinishSetUp, OpenSession, PassSecondFactor, Proof, SessionRow, Sha256, SpendForm,
-        TouchSession,
+        EndSessions, OpenSession, PassSecondFactor, Proof, SessionRow, Sha256, SpendForm, TouchSession,
     },
     trace::{TellTraces, Told, TraceRow},
 };

@@ -212,35 +212,3 @@ pub(super) async fn forget_proofs(
     }
     Ok(())
 }
-
-/// Makes a one-time link good; an earlier one of the operator is not any more.
-#[derive(Debug)]
-pub(crate) struct CreateLink {
-    pub(crate) operator: OperatorName,
-    pub(crate) code_sha256: [u8; 32],
-    pub(crate) expires: FileTime,
-    pub(crate) record: Record,
-}
-
-impl Change for CreateLink {
-    /// Whether there is such an operator.
-    type Outcome = bool;
-
-    async fn apply(&mut self, transaction: &mut Transaction<'_>) -> Result<bool, sqlx::Error> {
-        let made = sqlx::query(
-            "INSERT INTO sign_in_link (code_sha256, operator, expires)
-             SELECT ?, name, ? FROM operator WHERE name = ?
-             ON CONFLICT (operator) DO UPDATE SET code_sha256 = excluded.code_sha256, expires = excluded.expires",
-        )
-        .bind(&self.code_sha256[..])
-        .bind(ticks(self.expires))
-        .bind(self.operator.as_str())
-        .execute(&mut *transaction.connection)
-        .await?
-        .rows_affected()
-            > 0;
-        self.record.refusal = (!made).then(|| "the operator is unknown".to_owned());
-        transaction.audit(&self.record).await?;
-        Ok(made)
-    }
-}
