@@ -151,6 +151,31 @@ def sign_in(walk, secret, step):
     assert page.url == walk.url + "/console/fleet", page.url
 
 
+def passkey(walk):
+    """Adds a passkey of a virtual authenticator, and signs in with it."""
+    page = walk.page
+    authenticator = walk.context.new_cdp_session(page)
+    authenticator.send("WebAuthn.enable")
+    options = {"protocol": "ctap2", "transport": "usb", "hasUserVerification": True, "isUserVerified": True}
+    authenticator.send(
+        "WebAuthn.addVirtualAuthenticator",
+        {"options": {**options, "automaticPresenceSimulation": True}},
+    )
+    walk.open("/console/account")
+    page.get_by_label("Name of a new one").fill("the walk's key")
+    walk.click("Add a passkey")
+    page.get_by_role("rowheader", name="the walk's key").wait_for()
+    walk.look("passkeys")
+    walk.click("Sign out")
+    page.wait_for_url("**/console/sign-in")
+    page.get_by_label("Name").fill("admin")
+    page.get_by_label("Password").fill(PASSWORD)
+    walk.click("Continue")
+    walk.look("second-factor-passkey")
+    walk.click("Use a passkey")
+    page.wait_for_url("**/console/fleet")
+
+
 def pages(walk, given):
     """Every page that is got, and the answers that are shown once."""
     page = walk.page
@@ -265,6 +290,7 @@ def main():
         )
         first = Walk(browser, given, 1280, "light", True, [])
         secret, step = set_up(first, given["link"])
+        passkey(first)
         seen += first.seen
         first.end()
         second = Walk(browser, given, 360, "dark", False, [])

@@ -32,6 +32,8 @@ pub(super) struct Shell {
     pub(super) once: String,
     /// Whether the second factor is fresh, so that forms need not ask for it.
     pub(super) fresh: bool,
+    /// Whether a passkey can be asked for.
+    pub(super) has_passkeys: bool,
 }
 
 impl Shell {
