@@ -33,7 +33,7 @@ impl Device {
     pub(crate) async fn enrol(token: &str) -> Result<Self> {
         let token: EnrolmentToken = token.trim().parse()?;
         let new = NewDevice { display_name: "bench", os_version: "bench" };
-        let enrolment = cloud::enrol(&token, new, Limits::default()).await?;
+        let enrolment = cloud::enrol(&token, new, None, Limits::default()).await?;
         Ok(Self {
             identity: Arc::new(enrolment.identity),
             seal_key: enrolment.announcement.seal_key.public_key,

@@ -23,7 +23,12 @@ enum Sign {
     Library(&'static str),
 }
 
-const NEEDS: [Need; 16] = [
+const NEEDS: [Need; 19] = [
+    Need {
+        package: "chromium",
+        why: "is the browser that walks the console",
+        sign: Sign::File("/usr/bin/chromium"),
+    },
     Need {
         package: "dbus-daemon",
         why: "is the bus on which a test tells the agent that the host sleeps",
@@ -48,6 +53,11 @@ const NEEDS: [Need; 16] = [
         package: "libfaketime",
         why: "gives the server a wrong clock",
         sign: Sign::Library("faketime/libfaketime.so.1"),
+    },
+    Need {
+        package: "libnss3-tools",
+        why: "lets that browser trust a test's authority",
+        sign: Sign::Program("certutil"),
     },
     Need {
         package: "libpam0g-dev",
@@ -82,7 +92,7 @@ const NEEDS: [Need; 16] = [
     },
     Need {
         package: "python3-venv",
-        why: "holds Microsoft's client of Graph, which judges the server",
+        why: "holds the Python programs that judge the server",
         sign: Sign::File("/usr/share/doc/python3-venv"),
     },
     Need {
@@ -91,6 +101,11 @@ const NEEDS: [Need; 16] = [
         sign: Sign::Program("sqlite3"),
     },
     Need { package: "sshpass", why: "types passwords at real log-ons", sign: Sign::Program("sshpass") },
+    Need {
+        package: "tinyproxy-bin",
+        why: "stands between a device and its server, and cuts what is idle",
+        sign: Sign::Program("tinyproxy"),
+    },
     Need {
         package: "util-linux",
         why: "gives the lab's hosts their namespaces",

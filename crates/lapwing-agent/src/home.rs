@@ -13,7 +13,7 @@ use lapwing_client::{
     transport::Limits,
 };
 use lapwing_core::{
-    agent::{Acceptance, ActionStatus, Ledger},
+    agent::{Acceptance, ActionStatus, Machine, Trace},
     csp::{Performed, Reply, Status},
     event::Hresult,
     management::Because,
@@ -23,6 +23,7 @@ use lapwing_proto::{
     management::{ActionReport, DeviceInfo},
     register::ManagementService,
     syncml::SessionId,
+    trace::{TraceInfo, TraceUpload},
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -37,13 +38,16 @@ pub(crate) struct Visit {
     because: Because,
     /// How actions stand that the server has not heard of.
     untold: Vec<(ActionId, ActionStatus)>,
+    /// What became of rotations that the server has not heard of.
+    traces: Vec<Trace>,
 }
 
 impl Visit {
-    pub(crate) fn new(because: Because, ledger: &Ledger, now: BootTime) -> Self {
-        let untold = ledger.actions.iter().filter(|action| action.is_untold(now));
+    pub(crate) fn new(because: Because, machine: &Machine, now: BootTime) -> Self {
+        let untold = machine.ledger().actions.iter().filter(|action| action.is_untold(now));
         let untold = untold.map(|action| (action.id, action.status(now))).take(REPORTS_MAX).collect();
-        Self { because, untold }
+        let traces = machine.traces().traces.iter().filter(|trace| !trace.is_told).cloned().collect();
+        Self { because, untold, traces }
     }
 
     fn reports(&self) -> Vec<ActionReport> {
@@ -72,6 +76,8 @@ pub(crate) enum Asked {
     ResetStatus(oneshot::Sender<Hresult>),
     /// The server has heard that an action stands like this.
     Confirm(ActionId, ActionStatus),
+    /// The server has these traces.
+    TracesTold(Vec<Trace>),
     /// The session is over; whether it came to its end, or there is no server to call.
     Ended(bool),
 }
@@ -135,7 +141,7 @@ impl Caller {
                 self.loop_.send(Asked::Confirm(id, status)).await?;
             }
             if received.is_over {
-                return Ok(());
+                return self.tell_traces(channel, &visit.traces).await;
             }
             let mut done = Vec::with_capacity(received.work.len());
             for work in received.work {
@@ -143,9 +149,21 @@ impl Caller {
             }
             match session.reply(&done) {
                 Some(next) => message = next,
-                None => return Ok(()),
+                None => return self.tell_traces(channel, &visit.traces).await,
             }
         }
+    }
+
+    /// Sends what became of rotations, after the session, which matters more.
+    async fn tell_traces(&self, mut channel: Channel, traces: &[Trace]) -> anyhow::Result<()> {
+        if traces.is_empty() {
+            return Ok(());
+        }
+        let time = os::now().wall.0.to_string();
+        let upload = TraceUpload { time, traces: traces.iter().map(TraceInfo::from).collect() };
+        channel.tell_traces(&upload).await?;
+        self.loop_.send(Asked::TracesTold(traces.to_vec())).await?;
+        Ok(())
     }
 
     /// Where to call, discovered once.

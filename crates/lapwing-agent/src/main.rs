@@ -20,6 +20,7 @@ mod rpc;
 mod run;
 mod sleep;
 mod sys;
+mod wake;
 
 use std::path::PathBuf;
 

@@ -10,6 +10,7 @@ use lapwing_core::{
     management::{Because, Contact},
     types::ActionId,
 };
+use lapwing_proto::trace::TraceInfo;
 use tokio::{
     signal::unix::{SignalKind, signal},
     sync::{mpsc, oneshot},
@@ -17,13 +18,14 @@ use tokio::{
 };
 
 use crate::{
-    exec::{Executor, ledger, memory},
+    exec::{Executor, ledger, memory, traces},
     home::{self, Asked, Visit},
     log, network,
     os::{self, Alarm},
     policy_source,
     rpc::{self, Call},
     sleep::{self, Lock},
+    wake,
 };
 
 /// The most actions, outcomes or calls that wait to be looked at.
@@ -51,13 +53,16 @@ pub(crate) async fn run(root: Root) -> anyhow::Result<()> {
     tasks.spawn(rpc::serve(listener, root.clone(), calls_in));
     tasks.spawn(network::watch(tell.clone()));
     tasks.spawn(policy_source::watch(root.clone(), tell.clone()));
-    tasks.spawn(sleep::watch(root.clone(), tell));
+    tasks.spawn(sleep::watch(root.clone(), tell.clone()));
+    let (wake, keeper) = wake::new(root.clone(), tell);
+    tasks.spawn(keeper.run());
     let (visits, to_visit) = mpsc::channel::<Visit>(1);
     let (asked_in, mut asked) = mpsc::channel::<Asked>(CHANNEL_LEN_MAX);
     tasks.spawn(home::visit(root.clone(), to_visit, asked_in));
 
     let mut machine =
-        Machine::new(os::now(), os::boot_id(), os::seed(), memory::load(&root), ledger::load(&root));
+        Machine::new(os::now(), os::boot_id(), os::seed(), memory::load(&root), ledger::load(&root))
+            .with_traces(traces::load(&root));
     let mut contact = Contact::new(os::now().boot, os::seed());
     let mut waiting = Waiting::default();
     let mut lock = None;
@@ -87,7 +92,8 @@ pub(crate) async fn run(root: Root) -> anyhow::Result<()> {
                 | Action::Reinstate(_)
                 | Action::Forget
                 | Action::Disconnect
-                | Action::Remember(_) => {
+                | Action::Remember(_)
+                | Action::KeepTraces(_) => {
                     // Once all is forgotten, nothing of ours keeps the host awake.
                     let lock = if matches!(action, Action::Forget) { lock.take() } else { None };
                     orders
@@ -100,13 +106,13 @@ pub(crate) async fn run(root: Root) -> anyhow::Result<()> {
         let now = os::now().boot;
         if let Some(because) = contact.poll_start(now) {
             visits
-                .send(Visit::new(because, machine.ledger(), now))
+                .send(Visit::new(because, &machine, now))
                 .await
                 .context("the caller of the server has ended")?;
         }
         let input = tokio::select! {
             Some(outcome) = outcomes.recv() => Input::Outcome(outcome),
-            Some(call) = calls.recv() => match waiting.accept(call, &machine) {
+            Some(call) = calls.recv() => match waiting.accept(call, &machine, &wake) {
                 Some(input) => input,
                 None => continue,
             },
@@ -118,7 +124,10 @@ pub(crate) async fn run(root: Root) -> anyhow::Result<()> {
                 fired.context("the kernel's timers fail")?;
                 Input::Timer
             }
-            Some(news) = news.recv() => hear(news, &mut lock, &mut contact),
+            Some(news) = news.recv() => match hear(news, &mut lock, &wake, &mut contact) {
+                Some(input) => input,
+                None => continue,
+            },
             Some(()) = reload.recv() => Input::PolicyChanged,
             Some(()) = terminate.recv() => break,
             Some(()) = interrupt.recv() => break,
@@ -131,20 +140,35 @@ pub(crate) async fn run(root: Root) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Turns news into an input, and keeps the lock that may come with them.
-fn hear(news: News, lock: &mut Option<Lock>, contact: &mut Contact) -> Input {
-    match news {
+/// Turns news into an input, if they are one, and keeps the lock that may come with them.
+fn hear(news: News, lock: &mut Option<Lock>, wake: &wake::Handle, contact: &mut Contact) -> Option<Input> {
+    let now = os::now().boot;
+    Some(match news {
         News::NetworkChanged => {
-            contact.network_changed(os::now().boot);
+            wake.reconsider();
+            contact.network_changed(now);
             Input::NetworkChanged
         }
         News::PolicyChanged => Input::PolicyChanged,
         News::Suspending(held) => {
+            wake.suspend();
             *lock = held;
             Input::Suspending
         }
-        News::Woke => Input::Woke,
-    }
+        News::Woke => {
+            wake.reconsider();
+            contact.network_changed(now);
+            Input::Woke
+        }
+        News::SettingsChanged => {
+            contact.want(now, Because::Schedule);
+            return None;
+        }
+        News::CalledHome => {
+            contact.want(now, Because::WakeUp);
+            return None;
+        }
+    })
 }
 
 /// When something is to be done by itself.
@@ -190,10 +214,14 @@ struct Waiting {
 
 impl Waiting {
     /// Turns a call into an input, or answers it from what is known.
-    fn accept(&mut self, call: Call, machine: &Machine) -> Option<Input> {
+    fn accept(&mut self, call: Call, machine: &Machine, wake: &wake::Handle) -> Option<Input> {
         match call {
             Call::Report(reply) => {
-                self.tell(reply, (machine.report(), machine.poll_timeout()));
+                self.tell(reply, (machine.report(), machine.poll_timeout(), wake.state()));
+                None
+            }
+            Call::Traces(reply) => {
+                self.tell(reply, machine.traces().traces.iter().map(TraceInfo::from).collect());
                 None
             }
             Call::Request(request, reply) => Some(self.request(request, reply)),
@@ -219,6 +247,7 @@ impl Waiting {
                 None
             }
             Asked::Confirm(id, status) => Some(Input::Confirmed(id, status)),
+            Asked::TracesTold(traces) => Some(Input::TracesTold(traces)),
             Asked::Ended(is_complete) => {
                 contact.ended(os::now().boot, is_complete);
                 None
@@ -252,11 +281,15 @@ pub(crate) enum News {
     NetworkChanged,
     /// A policy file is another.
     PolicyChanged,
+    /// `agent.toml` is another: this host may be enrolled elsewhere.
+    SettingsChanged,
     /// The host is about to sleep, once nobody holds a lock on that any more.
     Suspending(Option<Lock>),
     /// The host woke, or does not sleep after all.
     Woke,
+    /// The directory asks this host to call home.
+    CalledHome,
 }
 
 /// What a status call is answered with.
-pub(crate) type Known = (Report, Option<Deadline>);
+pub(crate) type Known = (Report, Option<Deadline>, wake::WakeUp);

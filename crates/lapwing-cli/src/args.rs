@@ -5,7 +5,7 @@ use clap::{Parser, Subcommand};
 use crate::{
     commands::{
         enrol, generate_docs, generate_password, get_aad_password, get_policy, invoke_policy_processing,
-        leave, reset_password, server, status,
+        leave, reset_password, server, status, trace,
     },
     failure::Failure,
 };
@@ -37,6 +37,7 @@ pub(crate) enum Command {
     Enrol(enrol::Args),
     Leave(leave::Args),
     Status(status::Args),
+    Trace(trace::Args),
     ResetPassword(reset_password::Args),
     InvokePolicyProcessing(invoke_policy_processing::Args),
     GetPolicy(get_policy::Args),
@@ -53,6 +54,7 @@ impl Command {
             Self::Enrol(args) => enrol::run(args),
             Self::Leave(args) => leave::run(args),
             Self::Status(args) => status::run(&args),
+            Self::Trace(args) => trace::run(&args),
             Self::ResetPassword(args) => reset_password::run(&args),
             Self::InvokePolicyProcessing(args) => invoke_policy_processing::run(&args),
             Self::GetPolicy(args) => get_policy::run(&args),

@@ -2,7 +2,7 @@
 //!
 //! | file | mode | holds |
 //! |---|---|---|
-//! | `/etc/lapwing/agent.toml` | 0644 | server, tenant, device id, group of local administrators |
+//! | `/etc/lapwing/agent.toml` | 0644 | server, tenant, device id, group of local administrators, proxy |
 //! | `/var/lib/lapwing/device.key` | 0600 | the device's private key, PKCS#8 in PEM |
 //! | `/var/lib/lapwing/device.crt` | 0600 | its certificate |
 //! | `/var/lib/lapwing/authority.crt` | 0600 | the one authority that the server's certificate must lead to, if pinned |
@@ -24,7 +24,10 @@ use std::{
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use lapwing_core::types::{DeviceId, GuidError, TenantId};
 
-use crate::transport::{CertificateDer, ClientCertificate, HttpsUrl, PrivateKeyDer, Trust, UrlError};
+use crate::transport::{
+    CertificateDer, ClientCertificate, Dialer, HttpsUrl, Limits, PrivateKeyDer, Proxy, ProxyError,
+    TransportError, Trust, UrlError,
+};
 
 pub use self::{
     files::Root,
@@ -55,6 +58,8 @@ pub struct AgentSettings {
     pub device: DeviceId,
     /// The local group that may ask for rotations beside root.
     pub admin_group: Option<String>,
+    /// The proxy that every connection goes through.
+    pub proxy: Option<Proxy>,
 }
 
 /// Why an identity cannot be read or written.
@@ -120,6 +125,9 @@ pub enum SettingsError {
     /// The server's address is none.
     #[error(transparent)]
     Url(#[from] UrlError),
+    /// The proxy is none.
+    #[error(transparent)]
+    Proxy(#[from] ProxyError),
 }
 
 impl IdentityError {
@@ -190,8 +198,17 @@ impl Identity {
     }
 
     /// What the server's certificate must lead to.
-    pub(crate) fn trust(&self) -> Trust {
+    fn trust(&self) -> Trust {
         self.authority.clone().map_or(Trust::System, Trust::Authority)
+    }
+
+    /// What connections to the directory are opened with.
+    pub(crate) fn dialer(
+        &self,
+        client: Option<ClientCertificate>,
+        limits: Limits,
+    ) -> Result<Dialer, TransportError> {
+        Ok(Dialer::new(self.trust(), client, limits)?.through(self.settings.proxy.clone()))
     }
 
     /// The certificate to show in TLS.
@@ -211,6 +228,7 @@ struct SettingsFile {
     tenant: String,
     device: String,
     admin_group: Option<String>,
+    proxy: Option<String>,
 }
 
 /// The members that an enrolment writes, and leaving removes.
@@ -230,6 +248,24 @@ impl AgentSettings {
         }
     }
 
+    /// The proxy that `agent.toml` under `root` names, enrolled or not.
+    ///
+    /// # Errors
+    /// [`IdentityError`] if the file is unreadable or names something else.
+    pub fn load_proxy(root: &Root) -> Result<Option<Proxy>, IdentityError> {
+        #[derive(serde::Deserialize)]
+        struct ProxyAlone {
+            proxy: Option<String>,
+        }
+        let path = root.agent_settings();
+        let parse = |bytes: Vec<u8>| -> Result<_, SettingsError> {
+            let file: ProxyAlone = toml::from_str(str::from_utf8(&bytes)?).map_err(Box::new)?;
+            Ok(file.proxy.map(|proxy| proxy.parse()).transpose()?)
+        };
+        let Some(bytes) = files::read_if_there(&path)? else { return Ok(None) };
+        parse(bytes).map_err(|source| IdentityError::Settings { path, source })
+    }
+
     /// None if it holds none of the enrolment's members.
     fn parse(bytes: &[u8]) -> Result<Option<Self>, SettingsError> {
         let text = str::from_utf8(bytes)?;
@@ -243,6 +279,7 @@ impl AgentSettings {
             tenant: file.tenant.parse()?,
             device: file.device.parse()?,
             admin_group: file.admin_group,
+            proxy: file.proxy.map(|proxy| proxy.parse()).transpose()?,
         }))
     }
 
@@ -253,6 +290,9 @@ impl AgentSettings {
             document["device"] = toml_edit::value(self.device.to_string());
             if let Some(group) = &self.admin_group {
                 document["admin_group"] = toml_edit::value(group);
+            }
+            if let Some(proxy) = &self.proxy {
+                document["proxy"] = toml_edit::value(proxy.to_string());
             }
         })
     }

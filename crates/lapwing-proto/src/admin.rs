@@ -15,6 +15,7 @@ pub use self::rotation::{
 };
 
 use crate::secret_text::{self, SecretText};
+use crate::trace::EndInfo;
 
 /// `admin.toml`, and the file that `lapwing` keeps for a server: how an administrator's program gets its tokens.
 #[derive(Debug, Serialize, Deserialize)]
@@ -192,6 +193,46 @@ pub struct ActionInfo {
     /// The version of the password that it ended in.
     #[serde(default)]
     pub version: Option<String>,
+}
+
+/// The way of one rotation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FlowInfo {
+    /// Its name, a GUID; none before the device has told of it.
+    pub id: Option<String>,
+    /// The device's id, a GUID.
+    pub device_id: String,
+    /// The actions that it satisfies, GUIDs.
+    pub actions: Vec<String>,
+    /// The password's version, a GUID, as far as there is one.
+    pub version: Option<String>,
+    /// How it ended; none while it goes on.
+    pub end: Option<EndInfo>,
+    /// Its steps, in the order of time.
+    pub steps: Vec<FlowStepInfo>,
+}
+
+/// One step of a rotation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FlowStepInfo {
+    /// `push`, `policy processing` or `password update`.
+    pub lane: String,
+    /// What was done, in words.
+    pub name: String,
+    /// When it began, by the server's clock, RFC 3339.
+    pub at: String,
+    /// How long it took, in microseconds.
+    pub took_micros: Option<u64>,
+    /// Which attempt of the device, from 1; none for steps of the server.
+    pub attempt: Option<u32>,
+    /// Where it failed: the event on the device.
+    pub event: Option<u16>,
+    /// Where it failed: the code that Windows would report.
+    pub hresult: Option<String>,
+    /// Where it failed: what to do about it.
+    pub next_step: Option<String>,
 }
 
 /// One entry of the audit log.

@@ -33,6 +33,7 @@ pub mod mde2;
 pub mod register;
 pub mod secret_text;
 pub mod syncml;
+pub mod trace;
 pub mod wake;
 pub mod xml;
 

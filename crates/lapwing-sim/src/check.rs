@@ -219,7 +219,7 @@ fn is_able(outside: Outside, device: &Device) -> bool {
         && device.agent.is_some()
         && device.cable
         && outside.directory_is_well
-        && !device.disks.is_full
+        && !device.is_full
         && !device.disks.is_locked
         && device.policy.is_managed
         && device.field(&crate::device::account_name(device.policy.account)).is_some()

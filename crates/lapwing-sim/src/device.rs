@@ -13,8 +13,10 @@ use lapwing_core::{
 use crate::{
     directory::Secret,
     disk::File,
+    promise::Promises,
     root_half::{Account, Disks},
     scenario::Scenario,
+    session::Caller,
     time::Time,
     world::Event,
 };
@@ -31,6 +33,9 @@ pub(crate) struct Device {
     pub(crate) disks: Disks,
     pub(crate) memory: File<Memory>,
     pub(crate) ledger: File<Ledger>,
+    pub(crate) promises: Promises,
+    /// The disk is full, but for what it reserves for root.
+    pub(crate) is_full: bool,
     /// A state of the disks that the host may go back to.
     pub(crate) snapshot: Option<Box<Snapshot>>,
     /// How far the wall clock is ahead, in microseconds.
@@ -53,6 +58,8 @@ pub(crate) struct Device {
     pub(crate) incarnation: u32,
     /// Ends the next verb at this step, with the host's power or without.
     pub(crate) doom: Option<(u32, bool)>,
+    /// The same while the ledger is written, which `lapwingd` does itself.
+    pub(crate) agent_doom: Option<(u32, bool)>,
     /// What has to wait until the host is awake.
     pub(crate) frozen: Vec<Event>,
     /// When the next timer fires that is in the queue.
@@ -66,6 +73,19 @@ pub(crate) struct Snapshot {
     pub(crate) disks: Disks,
     pub(crate) memory: File<Memory>,
     pub(crate) ledger: File<Ledger>,
+    pub(crate) promises: Promises,
+}
+
+impl Snapshot {
+    /// The host as it is now.
+    pub(crate) fn of(device: &Device) -> Self {
+        Self {
+            disks: device.disks.clone(),
+            memory: device.memory.clone(),
+            ledger: device.ledger.clone(),
+            promises: device.promises.clone(),
+        }
+    }
 }
 
 /// The policy of one host.
@@ -98,6 +118,8 @@ pub(crate) struct Agent {
     pub(crate) sending: Option<u64>,
     /// Requests without an answer: when they came, and whether they ask for a rotation.
     pub(crate) asked: BTreeMap<u64, (Time, bool)>,
+    /// Where there is device management.
+    pub(crate) caller: Option<Caller>,
 }
 
 /// What the root half gave to store.
@@ -153,6 +175,8 @@ impl Device {
             },
             memory: File::new(Memory::default()),
             ledger: File::new(Ledger::default()),
+            promises: Promises::default(),
+            is_full: false,
             snapshot: None,
             wall_offset: 0,
             booted: Time(0),
@@ -166,6 +190,7 @@ impl Device {
             agent: None,
             incarnation: 0,
             doom: None,
+            agent_doom: None,
             frozen: Vec::new(),
             timer: None,
             watch: Watch::default(),

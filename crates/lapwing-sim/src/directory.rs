@@ -7,7 +7,7 @@ use lapwing_core::{
     types::{PasswordVersion, WallTime},
 };
 
-use crate::{scenario::Bug, time::Time};
+use crate::{scenario::Bug, server::Queue, time::Time};
 
 /// A kind of directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -67,6 +67,14 @@ impl Kind {
         }
     }
 
+    /// Whether device management is there too: the server's own, or one beside Entra ID.
+    pub(crate) const fn is_managed(self) -> bool {
+        match self {
+            Self::Ours | Self::Entra => true,
+            Self::AdClear | Self::AdHistory | Self::AdTwo | Self::AdTwoClear => false,
+        }
+    }
+
     pub(crate) const fn compares(self) -> bool {
         !matches!(self, Self::Entra)
     }
@@ -116,8 +124,10 @@ pub(crate) struct Record {
     pub(crate) replicas: Vec<Held>,
     /// Every version that ever landed, and when first.
     pub(crate) landed: BTreeMap<[u8; 16], Time>,
+    /// What device management is to ask the host for.
+    pub(crate) queue: Queue,
     /// What an administrator may restore.
-    pub(crate) backup: Option<Held>,
+    pub(crate) backup: Option<(Held, Queue)>,
 }
 
 /// What a store carries.
@@ -137,7 +147,7 @@ pub(crate) enum Answered {
 
 impl Record {
     pub(crate) fn new(kind: Kind) -> Self {
-        Self { replicas: vec![Held::default(); kind.replicas()], landed: BTreeMap::new(), backup: None }
+        Self { replicas: vec![Held::default(); kind.replicas()], ..Self::default() }
     }
 
     /// The replica whose content will be everywhere in the end.

@@ -41,11 +41,15 @@ pub enum Fault {
     RecordRestored,
     /// The host runs a second time with the same identity.
     Clone,
+    /// An administrator presses the button of device management, once or often, or takes it back.
+    Action,
+    /// The host is set up anew under the same identity, and knows of nothing.
+    SetUpAnew,
 }
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 21] = [
         Self::AgentKilled,
         Self::RootHalfKilled,
         Self::PowerCutInVerb,
@@ -65,7 +69,12 @@ impl Fault {
         Self::HostRestored,
         Self::RecordRestored,
         Self::Clone,
+        Self::Action,
+        Self::SetUpAnew,
     ];
+
+    /// Those that only device management brings.
+    pub(crate) const MANAGEMENT: [Self; 2] = [Self::Action, Self::SetUpAnew];
 
     /// Its name on the command line.
     #[must_use]
@@ -90,6 +99,8 @@ impl Fault {
             Self::HostRestored => "host-restored",
             Self::RecordRestored => "record-restored",
             Self::Clone => "clone",
+            Self::Action => "action",
+            Self::SetUpAnew => "set-up-anew",
         }
     }
 }

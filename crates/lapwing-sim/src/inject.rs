@@ -6,6 +6,7 @@ use lapwing_core::agent::{DirectoryFault, Input, Request, RequestId};
 
 use crate::{
     device::{ACCOUNTS, Device, Policy, Power, Snapshot, account_name},
+    directory::Record,
     disk::{File, Fuse},
     faults::Fault,
     time::{DAY, HOUR, MINUTE, SECOND, Time, micros},
@@ -106,7 +107,10 @@ impl World {
                 self.push(self.now.after(span), heal);
             }
             Fault::DiskFull => {
-                self.devices[index].disks.is_full = true;
+                // Some file systems reserve a part for root.
+                let is_reserved = self.scenario.kind.is_managed() && self.odds.happens(500);
+                let device = &mut self.devices[index];
+                (device.is_full, device.disks.is_full) = (true, !is_reserved);
                 self.push(self.now.after(span), heal);
             }
             Fault::FileLocked => {
@@ -142,7 +146,12 @@ impl World {
             Fault::Tampering => self.tamper(index),
             Fault::HostRestored => self.restore_host(index),
             Fault::Clone => self.clone_host(index),
-            Fault::ReplicaDown | Fault::Refusals | Fault::Messages | Fault::RecordRestored => {}
+            Fault::ReplicaDown
+            | Fault::Refusals
+            | Fault::Messages
+            | Fault::RecordRestored
+            | Fault::Action
+            | Fault::SetUpAnew => {}
         }
     }
 
@@ -189,6 +198,9 @@ impl World {
                     if self.scenario.faults.contains(&Fault::AgentKilled) && self.chance.happens(500) {
                         let wait = self.chance.between(SECOND, 2 * MINUTE);
                         self.push(self.now.after(wait), Event::Kill { device: index });
+                    }
+                    if self.odds.happens(500) {
+                        self.press(index);
                     }
                 }
             }
@@ -238,6 +250,9 @@ impl World {
         }
         // The host waits with sleeping until the agent has wiped what it holds.
         self.input(index, Input::Suspending);
+        if self.devices[index].power != Power::On {
+            return;
+        }
         self.devices[index].power = Power::Suspended;
         let span = self.chance.spread(MINUTE, 90 * DAY);
         let left = Time(0).after(self.scenario.span).since(self.now);
@@ -263,7 +278,7 @@ impl World {
         let current = journal.and_then(|journal| journal.current.as_ref());
         let is_used = device.policy.is_managed && current.is_some_and(|current| current.account == name);
         let is_told = device.power == Power::On && device.agent.is_some();
-        if is_told && is_used && !device.disks.is_full && device.watch.reset_at.is_none() {
+        if is_told && is_used && !device.is_full && device.watch.reset_at.is_none() {
             device.watch.reset_at = Some(self.now.after(device.policy.reset_delay));
         }
         if is_told {
@@ -296,22 +311,24 @@ impl World {
     fn restore_host(&mut self, index: usize) {
         let device = &mut self.devices[index];
         let Some(snapshot) = device.snapshot.take() else {
-            device.snapshot = Some(Box::new(Snapshot {
-                disks: device.disks.clone(),
-                memory: device.memory.clone(),
-                ledger: device.ledger.clone(),
-            }));
+            device.snapshot = Some(Box::new(Snapshot::of(device)));
             return;
         };
-        if device.power != Power::Off {
+        self.set_back(index, *snapshot);
+    }
+
+    /// The host comes back in another state of its disks.
+    pub(crate) fn set_back(&mut self, index: usize, state: Snapshot) {
+        if self.devices[index].power != Power::Off {
             self.cut_power(index);
         }
         let device = &mut self.devices[index];
-        let Snapshot { disks, memory, ledger } = *snapshot;
+        let Snapshot { disks, memory, ledger, promises } = state;
         device.disks.journal = disks.journal;
         device.disks.accounts = disks.accounts;
         device.memory = memory;
         device.ledger = ledger;
+        device.promises = promises;
         device.watch.reset_at = None;
         // What it had sent and forgotten may still land.
         self.outside_fault(index, 3 * HOUR);
@@ -322,10 +339,14 @@ impl World {
         let now = self.now;
         let old = self.records[record].backup.take();
         let mut held = match old {
-            Some(backup) => backup,
+            Some((backup, queue)) => {
+                self.records[record].queue = queue;
+                backup
+            }
             None if self.chance.happens(300) => crate::directory::Held::default(),
             None => {
-                self.records[record].backup = Some(self.records[record].newest().clone());
+                let Record { queue, .. } = &self.records[record];
+                self.records[record].backup = Some((self.records[record].newest().clone(), queue.clone()));
                 return;
             }
         };
@@ -340,6 +361,8 @@ impl World {
                 self.outside_fault(index, 2 * MINUTE);
             }
         }
+        // The server has started again, and whoever comes back is called.
+        self.wake_up(record);
     }
 
     fn clone_host(&mut self, index: usize) {
@@ -352,6 +375,7 @@ impl World {
         clone.disks = original.disks.clone();
         clone.memory = original.memory.clone();
         clone.ledger = original.ledger.clone();
+        clone.promises = original.promises.clone();
         clone.was_cloned = true;
         self.devices.push(clone);
         let device = self.devices.len() - 1;
@@ -367,9 +391,10 @@ impl World {
                 device.cable = true;
                 if device.power == Power::On {
                     self.input(index, Input::NetworkChanged);
+                    self.reconnected(index);
                 }
             }
-            Fault::DiskFull => device.disks.is_full = false,
+            Fault::DiskFull => (device.is_full, device.disks.is_full) = (false, false),
             Fault::FileLocked => device.disks.is_locked = false,
             Fault::ClockJump => self.set_clock(index, 0),
             Fault::PolicyFlip => {
@@ -403,20 +428,25 @@ impl World {
             | Fault::Reset
             | Fault::LogOn
             | Fault::HostRestored
-            | Fault::RecordRestored => {}
+            | Fault::RecordRestored
+            | Fault::Action
+            | Fault::SetUpAnew => {}
         }
     }
 
     pub(crate) fn heal_directory(&mut self, replica: Option<usize>) {
         if let Some(replica) = replica {
             self.directory.is_up[replica] = true;
-            return;
+            return (0..self.devices.len()).for_each(|index| self.reconnected(index));
         }
         let allowed = match self.directory.trouble.take() {
             Some(Trouble::Refusing { .. }) => AFTER_REFUSALS,
             Some(Trouble::Messages) | None => AFTER_LOSSES,
         };
-        (0..self.devices.len()).for_each(|index| self.allow(index, allowed));
+        for index in 0..self.devices.len() {
+            self.allow(index, allowed);
+            self.reconnected(index);
+        }
     }
 
     /// The faults are over.
@@ -431,6 +461,7 @@ impl World {
                 continue;
             }
             self.devices[index].doom = None;
+            self.devices[index].agent_doom = None;
             for fault in [Fault::DiskFull, Fault::FileLocked, Fault::CableOut, Fault::Tampering] {
                 self.heal(index, fault);
             }

@@ -289,6 +289,8 @@ fn print_stats(stats: &Stats, clock: &Clock) {
     println!("cycles              {}", stats.cycles);
     println!("sends               {} ({} without an answer)", stats.sends, stats.unanswered);
     println!("rotations           {}", stats.rotations);
+    println!("actions             {}", stats.actions);
+    println!("sessions            {}", stats.sessions);
     println!("crashes in verbs    {}", stats.crashes_in_verbs);
     println!("writes lost         {}", stats.writes_lost);
     let faults: BTreeMap<_, _> = stats.faults.iter().map(|(fault, count)| (fault.name(), count)).collect();

@@ -20,7 +20,7 @@ use crate::{
 /// How long a connection that nobody answers is waited for.
 const CONNECT_MAX: Duration = Duration::from_secs(10);
 /// How long an answer is waited for.
-const ANSWER_MAX: Duration = Duration::from_secs(30);
+pub(crate) const ANSWER_MAX: Duration = Duration::from_secs(30);
 
 /// A store on its way to a replica.
 #[derive(Debug, Clone)]
@@ -162,6 +162,7 @@ impl World {
             }
             Ok(()) => {}
         }
+        self.devices[index].promises.on_send(store.version);
         self.stats.sends += 1;
         self.sends += 1;
         let send = self.sends;

@@ -3,8 +3,9 @@
 use core::time::Duration;
 
 use lapwing_core::{
-    agent::{Action, AnswerResult, Input, Outcome},
-    event::EventId,
+    agent::{Action, AnswerResult, Input, Ledger, Outcome, Reason},
+    event::{Event as Raised, EventId},
+    management::Because,
 };
 
 use crate::{
@@ -28,6 +29,7 @@ impl World {
             self.perform(index, action);
         }
         self.set_timer(index);
+        self.call_home_if_due(index);
     }
 
     fn set_timer(&mut self, index: usize) {
@@ -69,7 +71,8 @@ impl World {
     }
 
     fn perform(&mut self, index: usize, action: Action) {
-        if !matches!(action, Action::Raise(_)) {
+        // The whole ledger would hide all else.
+        if !matches!(action, Action::Raise(_) | Action::Keep(_)) {
             self.trace(Some(index), &action);
         }
         match action {
@@ -107,37 +110,77 @@ impl World {
                 }
             }
             Action::Disconnect => {}
-            Action::Raise(event) => self.on_event(index, event.id()),
+            Action::Raise(event) => self.on_event(index, &event),
             Action::Remember(memory) => {
                 let device = &mut self.devices[index];
-                if !device.disks.is_full {
+                if !device.is_full {
                     device.memory.replace(memory, &mut Fuse::default()).expect("a fuse that never blows");
                 }
             }
-            Action::Keep(ledger) => {
-                let device = &mut self.devices[index];
-                let kept = if device.disks.is_full {
-                    Err("the disk is full".to_owned())
-                } else {
-                    device.ledger.replace(ledger, &mut Fuse::default()).expect("a fuse that never blows");
-                    Ok(())
-                };
-                let now = device.now(self.now);
-                if let Some(agent) = self.agent(index) {
-                    agent.machine.handle(now, Input::Kept(kept));
-                }
-            }
-            Action::Acknowledge(..) | Action::CallHome | Action::KeepTraces(_) => {}
+            Action::Keep(ledger) => self.keep(index, ledger),
+            Action::Acknowledge(id, acceptance) => self.on_acknowledge(index, id, acceptance),
+            Action::CallHome => self.want_session(index, Because::News),
+            Action::KeepTraces(_) => {}
             Action::Answer(id, answer) => self.on_answer(index, id.0, answer.result),
         }
     }
 
-    fn on_event(&mut self, index: usize, event: EventId) {
+    /// Writes the ledger, and may die at it.
+    fn keep(&mut self, index: usize, ledger: Ledger) {
+        let device = &mut self.devices[index];
+        let kept = if device.is_full {
+            let said = device.promises.on_said(&ledger, &mut self.done);
+            self.note_actions(index, said);
+            Err("the disk is full".to_owned())
+        } else {
+            let doom = device.agent_doom.take();
+            let mut fuse = Fuse(doom.map(|(step, _)| step));
+            match (device.ledger.replace(ledger, &mut fuse), doom) {
+                (Err(_), Some((_, true))) => return self.cut_power(index),
+                (Err(_), _) => return self.kill_agent(index),
+                (Ok(()), doom) => {
+                    device.agent_doom = fuse.0.zip(doom.map(|(_, with_power)| with_power));
+                }
+            }
+            Ok(())
+        };
+        if kept.is_ok() {
+            self.on_ledger(index);
+        }
+        let now = self.devices[index].now(self.now);
+        if let Some(agent) = self.agent(index) {
+            agent.machine.handle(now, Input::Kept(kept));
+        }
+    }
+
+    /// The ledger that is on disk now is the truth.
+    pub(crate) fn on_ledger(&mut self, index: usize) {
+        let Device { promises, ledger, .. } = &mut self.devices[index];
+        let kept = promises.on_kept(ledger.read(), &mut self.done);
+        self.note_actions(index, kept);
+    }
+
+    fn on_event(&mut self, index: usize, raised: &Raised) {
+        if let Raised::UpdateNeeded { mask, .. } = raised
+            && *mask == Reason::ManagementRequest.bit()
+        {
+            self.check_wanted(index);
+        }
+        let event = raised.id();
         self.stats.cycles += u64::from(event == EventId::ProcessingStarted);
         let Device { watch, was_cloned, .. } = &self.devices[index];
         if event == EventId::DirectoryRestored && !watch.outside && !was_cloned {
             let what = "a directory that is only behind is taken for one that was restored".to_owned();
             self.report(index, Invariant::Agreed, what);
+        }
+    }
+
+    /// Invariant 6: nothing rotates for actions that have been satisfied.
+    fn check_wanted(&mut self, index: usize) {
+        let Device { agent: Some(agent), promises, .. } = &self.devices[index] else { return };
+        if promises.are_met(agent.machine.ledger().open().map(|action| &action.id)) {
+            let what = "the password is changed again for actions that have been satisfied".to_owned();
+            self.report(index, Invariant::Answered, what);
         }
     }
 

@@ -49,11 +49,19 @@ pub enum Bug {
     JournalInTwoFiles,
     /// The directory's history loses its newest entry where it should lose its oldest.
     HistoryFromTheWrongEnd,
+    /// The ledger of actions is believed as it is found, though its writer may have died before the sync.
+    LedgerNotSynced,
+    /// The server takes an action for accepted once it has sent it.
+    SentIsAccepted,
+    /// The server lets an action expire that the device has accepted.
+    AcceptedExpires,
+    /// The server believes a failure that is told after the end.
+    LateFailureBelieved,
 }
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 28] = [
         Self::Core(Mutant::SetBeforeStore),
         Self::Core(Mutant::AcknowledgementForgotten),
         Self::Core(Mutant::SendsNotCounted),
@@ -73,6 +81,15 @@ impl Bug {
         Self::Core(Mutant::ClearTextSleeps),
         Self::Core(Mutant::JoinsAfterStore),
         Self::Core(Mutant::RequestForgotten),
+        Self::Core(Mutant::ActionNotSaved),
+        Self::Core(Mutant::ActionTwice),
+        Self::Core(Mutant::ActionUnbound),
+        Self::Core(Mutant::ActionJoinsResend),
+        Self::Core(Mutant::ActionNotRepeated),
+        Self::LedgerNotSynced,
+        Self::SentIsAccepted,
+        Self::AcceptedExpires,
+        Self::LateFailureBelieved,
     ];
 
     /// Its name on the command line.
@@ -103,6 +120,10 @@ impl Bug {
             Self::JournalNotSynced => "journal-not-synced",
             Self::JournalInTwoFiles => "journal-in-two-files",
             Self::HistoryFromTheWrongEnd => "history-from-the-wrong-end",
+            Self::LedgerNotSynced => "ledger-not-synced",
+            Self::SentIsAccepted => "sent-is-accepted",
+            Self::AcceptedExpires => "accepted-expires",
+            Self::LateFailureBelieved => "late-failure-believed",
         }
     }
 
@@ -136,14 +157,24 @@ impl Bug {
                 | Mutant::ActionUnbound
                 | Mutant::ActionJoinsResend
                 | Mutant::ActionNotRepeated,
-            ) => Invariant::Answered,
+            )
+            | Self::LedgerNotSynced
+            | Self::SentIsAccepted
+            | Self::AcceptedExpires
+            | Self::LateFailureBelieved => Invariant::Answered,
         }
     }
 
     pub(crate) const fn core(self) -> Option<Mutant> {
         match self {
             Self::Core(mutant) => Some(mutant),
-            Self::JournalNotSynced | Self::JournalInTwoFiles | Self::HistoryFromTheWrongEnd => None,
+            Self::JournalNotSynced
+            | Self::JournalInTwoFiles
+            | Self::HistoryFromTheWrongEnd
+            | Self::LedgerNotSynced
+            | Self::SentIsAccepted
+            | Self::AcceptedExpires
+            | Self::LateFailureBelieved => None,
         }
     }
 }
@@ -155,19 +186,27 @@ impl Scenario {
         let mut chance = Chance::new(seed ^ 0x5eed);
         // Every seed has a kind of its own, and each kind its turn.
         let kind = Kind::ALL[usize::try_from(seed).unwrap_or(0) % Kind::ALL.len()];
-        Self {
+        let mut scenario = Self {
             seed,
             kind,
             hosts: 1 + chance.index(4),
             span: chance.between(5 * DAY, 60 * DAY),
             // A part of them, so that rare meetings are not drowned by frequent ones.
-            faults: Fault::ALL.into_iter().filter(|_| chance.happens(600)).collect(),
+            faults: Fault::ALL
+                .into_iter()
+                .filter(|fault| !Fault::MANAGEMENT.contains(fault) && chance.happens(600))
+                .collect(),
             age_days: [1, 1, 2, 7, 30][chance.index(5)],
             reset_delay: [HOUR, 4 * HOUR, DAY][chance.index(3)],
             fault_every: chance.spread(HOUR, 4 * DAY),
             bug: None,
             trace: None,
+        };
+        if kind.is_managed() {
+            // Drawn last, so that all else of the seed is what it was before there was device management.
+            scenario.faults.extend(Fault::MANAGEMENT.into_iter().filter(|_| chance.happens(800)));
         }
+        scenario
     }
 
     /// A fleet in which nothing goes wrong.

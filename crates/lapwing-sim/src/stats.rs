@@ -20,6 +20,10 @@ pub struct Stats {
     pub sends: u64,
     /// Sends whose outcome their sender never learned.
     pub unanswered: u64,
+    /// Actions of device management that were satisfied.
+    pub actions: u64,
+    /// Sessions of device management begun.
+    pub sessions: u64,
     /// Crashes inside a verb of the root half.
     pub crashes_in_verbs: u64,
     /// Writes that a loss of power undid.
@@ -37,6 +41,8 @@ impl Stats {
         self.rotations += other.rotations;
         self.sends += other.sends;
         self.unanswered += other.unanswered;
+        self.actions += other.actions;
+        self.sessions += other.sessions;
         self.crashes_in_verbs += other.crashes_in_verbs;
         self.writes_lost += other.writes_lost;
         for (fault, count) in &other.faults {

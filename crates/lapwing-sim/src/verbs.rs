@@ -99,6 +99,7 @@ impl World {
         };
         let before = half.journal.current.as_ref().map(|current| current.version);
         let result = work(&mut half, &drawn);
+        let newest = half.journal.candidates.last().map(|candidate| candidate.version);
         let rotated = half.journal.current.as_ref().map(|current| current.version) != before;
         self.stats.rotations += u64::from(rotated && result.is_ok());
         if let Some(version) = half.host.wrongly_set {
@@ -107,8 +108,13 @@ impl World {
         }
         let device = &mut self.devices[index];
         let on_disk = device.disks.journal.read().as_ref().and_then(|journal| journal.current.as_ref());
-        if on_disk.map(|current| current.version) != before {
+        let in_force = on_disk.map(|current| current.version);
+        if newest == Some(drawn.version) {
+            device.promises.on_prepared(drawn.version);
+        }
+        if let Some(version) = in_force.filter(|_| in_force != before) {
             device.watch.reset_at = None;
+            device.promises.on_in_force(version);
         }
         match (&result, doom) {
             (Err(Error::Crashed), Some((_, with_power))) => {

@@ -16,7 +16,9 @@ use crate::{
     directory::Record,
     faults::Fault,
     network::Message,
+    promise::Done,
     scenario::{Bug, Scenario},
+    session::{Caller, Request, Turn},
     stats::Stats,
     time::{DAY, HOUR, MINUTE, SECOND, Time},
     verbs::Verb,
@@ -40,6 +42,9 @@ pub(crate) enum Event {
     GiveUp { device: usize, incarnation: u32, send: u64 },
     Deliver(Box<Message>),
     Replicate { record: usize, from: usize, to: usize },
+    Session { device: usize, incarnation: u32, turn: Turn },
+    Manage(Box<Request>),
+    Press { device: usize },
     Wake { device: usize },
     Kill { device: usize },
     HostFault { device: usize },
@@ -97,6 +102,8 @@ pub(crate) struct World {
     pub(crate) scenario: Scenario,
     pub(crate) now: Time,
     pub(crate) chance: Chance,
+    /// The chance of device management, so that it shifts no other.
+    pub(crate) odds: Chance,
     pub(crate) devices: Vec<Device>,
     pub(crate) records: Vec<Record>,
     pub(crate) directory: Directory,
@@ -106,6 +113,9 @@ pub(crate) struct World {
     /// Stores sent.
     pub(crate) sends: u64,
     pub(crate) requests: u64,
+    /// Messages of device management.
+    pub(crate) packages: u64,
+    pub(crate) done: Done,
     queue: BinaryHeap<Reverse<Scheduled>>,
     sequence: u64,
     events_at_once: u64,
@@ -131,6 +141,7 @@ impl World {
         let mut world = Self {
             now: Time(0),
             chance: Chance::new(scenario.seed),
+            odds: Chance::new(!scenario.seed),
             devices: (0..scenario.hosts).map(|record| Device::new(record, Policy::of(&scenario))).collect(),
             records: (0..scenario.hosts).map(|_| Record::new(kind)).collect(),
             directory: Directory { is_up: vec![true; kind.replicas()], trouble: None },
@@ -138,6 +149,8 @@ impl World {
             secrets: 1,
             sends: 0,
             requests: 0,
+            packages: 0,
+            done: Done::default(),
             queue: BinaryHeap::new(),
             sequence: 0,
             events_at_once: 0,
@@ -149,6 +162,7 @@ impl World {
             let at = Time(0).after(world.chance.between(Duration::ZERO, HOUR));
             world.push(at, Event::Boot { device });
             world.plan_host_fault(device);
+            world.plan_press(device);
         }
         world.plan_directory_fault();
         let end = Time(0).after(world.scenario.span);
@@ -182,6 +196,7 @@ impl World {
                     return Err(violation);
                 }
                 self.stats.worlds = 1;
+                self.stats.actions = self.done.satisfied.len() as u64;
                 let hosts = u32::try_from(self.scenario.hosts).unwrap_or(u32::MAX);
                 self.stats.device_time = self.now.since(Time(0)).saturating_mul(hosts);
                 return Ok(());
@@ -232,6 +247,7 @@ impl World {
             let found = check::check_converged(outside, device, &self.records[device.record]);
             self.note(index, found);
         }
+        self.check_actions_ended();
     }
 
     fn note(&mut self, index: usize, found: Found) {
@@ -289,6 +305,16 @@ impl World {
                 return Touched::Record(self.devices[message.device].record);
             }
             Event::Replicate { record, from, to } => return self.on_replicate(record, from, to),
+            Event::Session { device, incarnation, turn } if self.is_current(device, incarnation) => {
+                self.on_turn(device, turn);
+                return Touched::Host(device);
+            }
+            Event::Manage(request) => self.on_message(&request),
+            Event::Press { device } => {
+                self.press(device);
+                self.plan_press(device);
+                return Touched::Everything;
+            }
             Event::Wake { device } => self.wake(device),
             Event::Kill { device } => {
                 self.kill_agent(device);
@@ -323,6 +349,7 @@ impl World {
             | Event::Connect { .. }
             | Event::Ask { .. }
             | Event::GiveUp { .. }
+            | Event::Session { .. }
             | Event::End => {}
         }
         Touched::Nothing
@@ -367,7 +394,12 @@ impl World {
             return;
         }
         let now = device.now(self.now);
+        if self.scenario.bug != Some(Bug::LedgerNotSynced) {
+            device.ledger.sync();
+        }
         let (memory, ledger) = (device.memory.read().clone(), device.ledger.read().clone());
+        let is_managed = self.scenario.kind.is_managed();
+        let caller = is_managed.then(|| Caller::new(now.boot, self.odds.number()));
         let machine = Machine::new(now, device.boot_id(index), seed, memory, ledger);
         device.agent = Some(Box::new(Agent {
             machine,
@@ -376,7 +408,9 @@ impl World {
             replica: 0,
             sending: None,
             asked: BTreeMap::new(),
+            caller,
         }));
+        self.check_ledger(index);
         self.input(index, Input::Timer);
     }
 
@@ -390,6 +424,7 @@ impl World {
             self.push(self.now, event);
         }
         self.input(index, Input::Woke);
+        self.reconnected(index);
     }
 
     fn on_replicate(&mut self, record: usize, from: usize, to: usize) -> Touched {
@@ -438,7 +473,9 @@ impl Event {
             | Self::Wake { device }
             | Self::Kill { device }
             | Self::HostFault { device }
+            | Self::Press { device }
             | Self::Heal { device, .. } => Some(*device),
+            Self::Manage(request) => Some(request.device),
             Self::Deliver(message) => Some(message.device),
             Self::Replicate { record, .. } => Some(*record),
             _ => self.needs_awake(),
@@ -454,10 +491,13 @@ impl Event {
             | Self::Outcome { device, .. }
             | Self::Connect { device, .. }
             | Self::Ask { device, .. }
-            | Self::GiveUp { device, .. } => Some(*device),
+            | Self::GiveUp { device, .. }
+            | Self::Session { device, .. } => Some(*device),
             Self::Boot { .. }
             | Self::Deliver(_)
             | Self::Replicate { .. }
+            | Self::Manage(_)
+            | Self::Press { .. }
             | Self::Wake { .. }
             | Self::Kill { .. }
             | Self::HostFault { .. }

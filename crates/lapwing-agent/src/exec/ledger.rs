@@ -2,7 +2,7 @@
 //!
 //! A file that is damaged starts anew: the server repeats each action that it has not been told the end of.
 
-use std::fs;
+use std::{fs, io, path::Path};
 
 use lapwing_client::identity::{Root, files};
 use lapwing_core::{
@@ -103,7 +103,11 @@ impl ActionOnDisk {
 
 /// Reads it; an empty one if there is none or it is damaged.
 pub(crate) fn load(root: &Root) -> Ledger {
-    let Ok(bytes) = fs::read(root.path(PATH)) else { return Ledger::default() };
+    let path = root.path(PATH);
+    let Ok(bytes) = fs::read(&path) else { return Ledger::default() };
+    if let Err(error) = sync_folder(&path) {
+        tracing::error!(%error, "The list of accepted actions cannot be synced; a loss of power may undo its last change");
+    }
     let on_disk = serde_json::from_slice(&bytes).unwrap_or_else(|error| {
         tracing::error!(%error, "The list of accepted actions is damaged; the server will repeat what is open");
         OnDisk::default()
@@ -117,6 +121,13 @@ pub(crate) fn load(root: &Root) -> Ledger {
         parsed
     });
     Ledger { actions: actions.collect() }
+}
+
+/// Makes sure that a loss of power cannot bring back an older list than the one that is there: whoever wrote that may have
+/// died before the last sync.
+fn sync_folder(path: &Path) -> io::Result<()> {
+    let folder = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
+    fs::File::open(folder)?.sync_all()
 }
 
 /// Writes it durably.

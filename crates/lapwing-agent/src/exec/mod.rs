@@ -5,6 +5,7 @@ pub(crate) mod memory;
 
 mod directory;
 mod root_half;
+pub(crate) mod traces;
 
 use lapwing_client::identity::Root;
 use lapwing_core::{
@@ -113,6 +114,10 @@ impl Executor {
                 None
             }
             // The loop does these itself.
+            Action::KeepTraces(traces) => {
+                traces::save(&self.root, &traces);
+                None
+            }
             Action::Raise(_)
             | Action::Answer(..)
             | Action::Keep(_)

@@ -16,7 +16,7 @@ use lapwing_core::{
     policy::{HostRole, PasswordAgeDays, PolicyContext, RawPolicy, Resolution, resolve},
 };
 
-pub(crate) use self::watch::watch;
+pub(crate) use self::watch::{WatchedFile, watch};
 use self::{csp::CspFile, local::LocalFile};
 
 /// Reads all sources.

@@ -19,7 +19,7 @@ use rustix::{
     fs::inotify::{self, CreateFlags, ReadFlags, Reader, WatchFlags},
     io::Errno,
 };
-use tokio::sync::mpsc;
+use tokio::{io::unix::AsyncFd, sync::mpsc};
 
 use super::local;
 use crate::{os, run::News, sys};
@@ -36,15 +36,43 @@ pub(crate) async fn watch(root: Root, news: mpsc::Sender<News>) {
 }
 
 async fn follow(file: &Path, news: &mpsc::Sender<News>) -> io::Result<Infallible> {
-    let (inotify, mut folder) = Folder::of(file)?;
-    let inotify = sys::watch(inotify)?;
+    let mut file = WatchedFile::new(file)?;
     loop {
-        let mut ready = os::burst(&inotify).await?;
-        let changed = folder.changed(inotify.get_ref())?;
-        ready.clear_ready();
-        if changed {
-            // Nobody listens any more once this program is ending.
-            drop(news.send(News::PolicyChanged).await);
+        file.changed().await?;
+        // Nobody listens any more once this program is ending.
+        drop(news.send(News::PolicyChanged).await);
+    }
+}
+
+/// A file whose changes are noticed.
+#[derive(Debug)]
+pub(crate) struct WatchedFile {
+    inotify: AsyncFd<OwnedFd>,
+    folder: Folder,
+}
+
+impl WatchedFile {
+    /// Begins to watch.
+    ///
+    /// # Errors
+    /// If folders cannot be watched.
+    pub(crate) fn new(path: &Path) -> io::Result<Self> {
+        let (inotify, folder) = Folder::of(path)?;
+        Ok(Self { inotify: sys::watch(inotify)?, folder })
+    }
+
+    /// Returns once the file may say something else.
+    ///
+    /// # Errors
+    /// If its folder cannot be watched any more.
+    pub(crate) async fn changed(&mut self) -> io::Result<()> {
+        loop {
+            let mut ready = os::burst(&self.inotify).await?;
+            let changed = self.folder.changed(self.inotify.get_ref())?;
+            ready.clear_ready();
+            if changed {
+                return Ok(());
+            }
         }
     }
 }

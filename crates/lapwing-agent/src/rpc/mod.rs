@@ -15,6 +15,7 @@ use lapwing_core::{
     agent::{Answer, Request},
     local::agent::SOCKET_PATH,
 };
+use lapwing_proto::trace::TraceInfo;
 use listenfd::ListenFd;
 use tokio::{
     net::{UnixListener, UnixStream},
@@ -32,6 +33,8 @@ const CONNECTIONS_MAX: usize = 16;
 pub(crate) enum Call {
     /// What the agent knows of itself.
     Report(oneshot::Sender<Known>),
+    /// What became of the last rotations.
+    Traces(oneshot::Sender<Vec<TraceInfo>>),
     /// A rotation or a cycle.
     Request(Request, oneshot::Sender<Answer>),
 }

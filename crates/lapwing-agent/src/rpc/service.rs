@@ -5,7 +5,7 @@ use std::io;
 use lapwing_client::identity::{Identity, Root};
 use lapwing_core::{
     agent::{Activity, Answer, AnswerResult, Deadline, Report, Request},
-    local::agent::{INTERFACE, Outcome, Status},
+    local::agent::{INTERFACE, Outcome, Status, WakeUp},
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -15,7 +15,12 @@ use tokio::{
 };
 
 use super::{Call, authority, frame::Frames};
-use crate::{exec::memory, os, policy_source::PolicySources};
+use crate::{
+    exec::memory,
+    os,
+    policy_source::PolicySources,
+    wake::{self, Link},
+};
 
 /// What `varlinkctl introspect` shows.
 const DESCRIPTION: &str = include_str!("org.lapwing.Agent.varlink");
@@ -67,9 +72,13 @@ async fn answer(message: &Message, peer: UCred, root: &Root, calls: &mpsc::Sende
         "org.varlink.service.GetInterfaceDescription" => describe(&message.parameters),
         "org.lapwing.Agent.GetStatus" => {
             let known = ask(calls, Call::Report).await;
-            known.map_or_else(ending, |(report, deadline)| {
-                Reply::Done(json!({ "status": status(root, &report, deadline) }))
+            known.map_or_else(ending, |(report, deadline, wake_up)| {
+                Reply::Done(json!({ "status": status(root, &report, deadline, wake_up) }))
             })
+        }
+        "org.lapwing.Agent.GetTraces" => {
+            let known = ask(calls, Call::Traces).await;
+            known.map_or_else(ending, |traces| Reply::Done(json!({ "traces": traces })))
         }
         "org.lapwing.Agent.GetPolicy" => {
             let age_days_min = memory::load(root).age_days_min;
@@ -141,7 +150,7 @@ fn outcome(answer: Answer) -> Outcome {
     }
 }
 
-fn status(root: &Root, report: &Report, deadline: Option<Deadline>) -> Status {
+fn status(root: &Root, report: &Report, deadline: Option<Deadline>, wake_up: wake::WakeUp) -> Status {
     let current = report.current.as_ref();
     let identity = Identity::load(root).ok();
     let now = os::now();
@@ -176,5 +185,24 @@ fn status(root: &Root, report: &Report, deadline: Option<Deadline>) -> Status {
         next_cycle_seconds: until_next.as_secs(),
         candidates: u32::try_from(report.candidates).unwrap_or(u32::MAX),
         unanswered: report.unanswered,
+        wake_up: Some(told(wake_up)),
+    }
+}
+
+fn told(wake_up: wake::WakeUp) -> WakeUp {
+    let (state, since) = match wake_up.link {
+        Link::NotEnrolled => ("not_enrolled", None),
+        Link::NotOffered => ("not_offered", None),
+        Link::Connecting => ("connecting", None),
+        Link::Waiting => ("waiting", None),
+        Link::Connected { since } => ("connected", Some(since.0.to_string())),
+    };
+    let (last_error, next_step) = wake_up.last_error.unzip();
+    WakeUp {
+        state: state.to_owned(),
+        // What has healed needs no step.
+        next_step: next_step.filter(|_| since.is_none()).map(str::to_owned),
+        since,
+        last_error,
     }
 }

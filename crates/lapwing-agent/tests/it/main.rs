@@ -15,6 +15,7 @@ use std::{
 use serde_json::{Value, json};
 
 mod sleep;
+mod wake;
 
 struct Agent {
     root: tempfile::TempDir,

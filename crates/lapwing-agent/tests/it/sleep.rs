@@ -128,7 +128,7 @@ impl Lock {
 }
 
 /// A host that has joined the directory at this port.
-fn enrolled(port: u16) -> tempfile::TempDir {
+pub(crate) fn enrolled(port: u16) -> tempfile::TempDir {
     let folder = root("BackupDirectory = 1\nAdministratorAccountName = \"lapadmin\"\n");
     let certificate = rcgen::generate_simple_self_signed(["x".to_owned()]).unwrap().cert.der().to_vec();
     let identity = Identity {
@@ -137,6 +137,7 @@ fn enrolled(port: u16) -> tempfile::TempDir {
             tenant: "f3531ec6-6330-4f8e-8d39-7a671fbac605".parse().unwrap(),
             device: "00000000-6330-4f8e-8d39-7a671fbac605".parse().unwrap(),
             admin_group: None,
+            proxy: None,
         },
         key: DeviceKey::generate().unwrap(),
         certificate: CertificateDer::from(certificate.clone()),

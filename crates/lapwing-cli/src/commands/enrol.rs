@@ -60,7 +60,9 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     let token = read_token(args.token_file)?;
     let name = args.name.unwrap_or_else(host_name);
     let device = NewDevice { display_name: &name, os_version: &os_version(&root) };
-    let enrolment = profile::run_async(async { Ok(cloud::enrol(&token, device, Limits::default()).await?) })?;
+    let proxy = AgentSettings::load_proxy(&root)?;
+    let enrolment =
+        profile::run_async(async { Ok(cloud::enrol(&token, device, proxy, Limits::default()).await?) })?;
     let Enrolment { identity, announcement } = enrolment;
     let directory = DirectoryId::LapwingServer(identity.settings.tenant);
     let record = RecordId(identity.settings.device.to_string());

@@ -10,6 +10,7 @@ pub(crate) mod leave;
 pub(crate) mod reset_password;
 pub(crate) mod server;
 pub(crate) mod status;
+pub(crate) mod trace;
 
 use std::path::PathBuf;
 

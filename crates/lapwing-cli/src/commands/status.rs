@@ -1,6 +1,6 @@
 //! `lapwing status`.
 
-use lapwing_core::local::agent::Status;
+use lapwing_core::local::agent::{Status, WakeUp};
 
 use crate::{failure::Failure, local, output};
 
@@ -28,6 +28,8 @@ fn render(status: &Status) -> String {
     let last_event = status.last_event.map(|event| event.to_string());
     let next_cycle = format!("in {} s", status.next_cycle_seconds);
     let (candidates, unanswered) = (status.candidates.to_string(), status.unanswered.to_string());
+    let wake_up = status.wake_up.as_ref();
+    let link = wake_up.map(link);
     let lines = [
         ("State", Some(status.state.as_str())),
         ("", Some(&status.summary)),
@@ -43,6 +45,9 @@ fn render(status: &Status) -> String {
         ("Next cycle", Some(&next_cycle)),
         ("Candidates", Some(&candidates)),
         ("Unanswered", Some(&unanswered)),
+        ("Wake-up", link.as_deref()),
+        ("", wake_up.and_then(|wake_up| wake_up.last_error.as_deref())),
+        ("", wake_up.and_then(|wake_up| wake_up.next_step.as_deref())),
         ("Agent", Some(&status.agent_version)),
     ];
     let shown: Vec<_> = lines
@@ -50,4 +55,14 @@ fn render(status: &Status) -> String {
         .filter_map(|(name, value)| Some(format!("{name:<15}{}", output::shown(value?))))
         .collect();
     shown.join("\n")
+}
+
+/// The connection in a word or two.
+fn link(wake_up: &WakeUp) -> String {
+    match (wake_up.state.as_str(), &wake_up.since) {
+        ("connected", Some(since)) => format!("connected since {since}"),
+        ("not_offered", _) => "not offered by this directory; this host polls".to_owned(),
+        ("not_enrolled", _) => "not enrolled".to_owned(),
+        (state, _) => state.to_owned(),
+    }
 }

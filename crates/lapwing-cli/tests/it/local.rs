@@ -35,6 +35,8 @@ fn status() -> Value {
         "directory": "lapwing:f3531ec6-6330-4f8e-8d39-7a671fbac605", "record": "0b3c2a10-1111-4222-8333-444455556666",
         "version": null, "expiry": "2026-12-01T00:00:00.0000000Z", "last_rotation": null, "last_cycle": null,
         "last_event": 10059, "next_cycle_seconds": 300, "candidates": 1, "unanswered": 2,
+        "wake_up": { "state": "waiting", "since": null, "last_error": "laps.example:8444 cannot be reached",
+            "next_step": "check that the server runs and that no firewall is between" },
     } } })
 }
 

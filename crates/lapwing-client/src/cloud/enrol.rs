@@ -16,7 +16,9 @@ use crate::{
     caller::{Call, Caller},
     identity::{AgentSettings, DeviceKey, Identity, KeyError},
     refusal::CallError,
-    transport::{CertificateDer, CertificateDigest, Connection, Dialer, HttpsUrl, Limits, Trust, UrlError},
+    transport::{
+        CertificateDer, CertificateDigest, Connection, Dialer, HttpsUrl, Limits, Proxy, Trust, UrlError,
+    },
 };
 
 /// What a host says of itself when it joins.
@@ -74,18 +76,20 @@ impl EnrolError {
     }
 }
 
-/// Draws a key, joins, and returns what to save and to pin.
+/// Draws a key, joins, through `proxy` if there is one, and returns what to save and to pin.
 ///
 /// # Errors
 /// [`EnrolError`].
 pub async fn enrol(
     token: &EnrolmentToken,
     device: NewDevice<'_>,
+    proxy: Option<Proxy>,
     limits: Limits,
 ) -> Result<Enrolment, EnrolError> {
     let server: HttpsUrl = token.server.parse()?;
     let trust = token.authority.map_or(Trust::System, |digest| Trust::Pinned(CertificateDigest(digest)));
-    let mut caller = Caller::new(Dialer::new(trust, None, limits).map_err(CallError::from)?);
+    let mut caller =
+        Caller::new(Dialer::new(trust, None, limits).map_err(CallError::from)?.through(proxy.clone()));
     let directory = Directory::discover(&mut caller, &server, token.tenant).await?;
     let authority =
         token.authority.and_then(|digest| authority(caller.connection(), CertificateDigest(digest)));
@@ -105,6 +109,7 @@ pub async fn enrol(
             tenant: token.tenant,
             device: device_id(&certificate)?,
             admin_group: None,
+            proxy,
         },
         key,
         certificate,

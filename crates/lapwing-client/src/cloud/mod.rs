@@ -13,6 +13,7 @@ mod discovery;
 mod enrol;
 mod store;
 mod token;
+mod wake;
 
 use std::sync::Arc;
 
@@ -28,13 +29,14 @@ use crate::{
     identity::Identity,
     percent,
     refusal::{CallError, MalformedAnswer},
-    transport::{Dialer, HttpsUrl, Limits},
+    transport::{HttpsUrl, Limits},
 };
 
 pub use self::{
     discovery::Directory,
     enrol::{EnrolError, Enrolment, NewDevice, enrol},
     store::{Material, Store, StoreOutcome, Unanswered},
+    wake::{Pulse, WakeUps, WakeUpsEnded, wake_up_endpoint},
 };
 
 /// Constants of the wire that no message carries, in one place. [MS-DVRD], [MS-DVRJ]; the upload's as public samples
@@ -65,7 +67,7 @@ impl Session {
     /// # Errors
     /// [`CallError`]; to the commit protocol each of them means "not sent".
     pub async fn open(identity: Arc<Identity>, limits: Limits) -> Result<Self, CallError> {
-        let mut caller = Caller::new(Dialer::new(identity.trust(), None, limits)?);
+        let mut caller = Caller::new(identity.dialer(None, limits)?);
         let directory =
             Directory::discover(&mut caller, &identity.settings.server, identity.settings.tenant).await?;
         let token = token::device_token(&mut caller, &identity, &directory).await?;
@@ -137,7 +139,7 @@ impl Session {
 /// # Errors
 /// [`CallError`].
 pub async fn management(identity: &Identity, limits: Limits) -> Result<Option<ManagementService>, CallError> {
-    let mut caller = Caller::new(Dialer::new(identity.trust(), None, limits)?);
+    let mut caller = Caller::new(identity.dialer(None, limits)?);
     let settings = &identity.settings;
     let directory = Directory::discover(&mut caller, &settings.server, settings.tenant).await?;
     Ok(directory.announcement.and_then(|announcement| announcement.management))
@@ -149,7 +151,7 @@ pub async fn management(identity: &Identity, limits: Limits) -> Result<Option<Ma
 /// # Errors
 /// [`CallError`]; a refusal with status 404 means that the device is gone already.
 pub async fn leave(identity: &Identity, limits: Limits) -> Result<(), CallError> {
-    let mut caller = Caller::new(Dialer::new(identity.trust(), Some(identity.client_certificate()), limits)?);
+    let mut caller = Caller::new(identity.dialer(Some(identity.client_certificate()), limits)?);
     let directory =
         Directory::discover(&mut caller, &identity.settings.server, identity.settings.tenant).await?;
     let url =

@@ -4,7 +4,7 @@ use hyper::Method;
 use lapwing_core::types::Guid;
 use lapwing_proto::admin::{
     AuditEntry, AuditVerification, ClientCreated, ClientInfo, ClientPatch, ClientRequest, DeviceInfo,
-    DevicePatch, EnrolmentTokenCreated, EnrolmentTokenInfo, EnrolmentTokenRequest, Values,
+    DevicePatch, EnrolmentTokenCreated, EnrolmentTokenInfo, EnrolmentTokenRequest, FlowInfo, Values,
 };
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -70,6 +70,17 @@ impl Administrator {
     /// [`CallError`].
     pub async fn delete_client(&mut self, id: Guid) -> Result<(), CallError> {
         self.delete("delete the client", &format!("clients/{id}")).await
+    }
+
+    /// The way of a rotation, by its own name, that of an action or that of a version.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn flow(&mut self, id: Guid) -> Result<FlowInfo, CallError> {
+        let url = self.admin(&format!("traces/{id}"))?;
+        self.caller
+            .read(Call::new("tell the way of the rotation", Method::GET, &url).bearer(&self.token))
+            .await
     }
 
     /// All devices.

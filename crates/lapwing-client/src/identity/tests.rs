@@ -11,6 +11,7 @@ fn identity(authority: bool) -> Identity {
             tenant: "f3531ec6-6330-4f8e-8d39-7a671fbac605".parse().unwrap(),
             device: "00000000-6330-4f8e-8d39-7a671fbac605".parse().unwrap(),
             admin_group: None,
+            proxy: None,
         },
         authority: authority.then(|| certificate.clone()),
         key,
@@ -77,6 +78,23 @@ fn a_file_that_is_not_utf_8_is_refused_and_stays_as_it_is() {
     assert!(matches!(identity(true).save(&root), Err(IdentityError::Settings { .. })));
     assert!(matches!(AgentSettings::load(&root), Err(IdentityError::Settings { .. })));
     assert_eq!(std::fs::read(root.agent_settings()).unwrap(), latin_1);
+}
+
+#[test]
+fn a_proxy_is_known_before_and_after_enrolment_and_stays() {
+    let (_folder, root) = root();
+    assert_eq!(AgentSettings::load_proxy(&root).unwrap(), None);
+    std::fs::create_dir_all(root.path("/etc/lapwing")).unwrap();
+    std::fs::write(root.agent_settings(), "proxy = \"http://proxy:3128\"\n").unwrap();
+    let proxy = AgentSettings::load_proxy(&root).unwrap();
+    assert_eq!(proxy, Some("http://proxy:3128".parse().unwrap()));
+    identity(true).save(&root).unwrap();
+    assert_eq!(AgentSettings::load(&root).unwrap().proxy, proxy);
+    assert_eq!(AgentSettings::load_proxy(&root).unwrap(), proxy);
+    Identity::remove(&root).unwrap();
+    assert_eq!(AgentSettings::load_proxy(&root).unwrap(), proxy);
+    std::fs::write(root.agent_settings(), "proxy = \"proxy:3128\"\n").unwrap();
+    assert!(matches!(AgentSettings::load_proxy(&root), Err(IdentityError::Settings { .. })));
 }
 
 #[test]

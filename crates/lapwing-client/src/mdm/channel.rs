@@ -2,13 +2,13 @@
 
 use hyper::Method;
 use lapwing_core::secret::SecretBytes;
-use lapwing_proto::{syncml::MEDIA_TYPE, xml::MESSAGE_LEN_MAX};
+use lapwing_proto::{syncml::MEDIA_TYPE, trace::TraceUpload, xml::MESSAGE_LEN_MAX};
 
 use crate::{
     caller::{Call, Caller},
     identity::Identity,
     refusal::CallError,
-    transport::{Dialer, HttpsUrl, Limits, TransportError},
+    transport::{HttpsUrl, Limits, TransportError},
 };
 
 /// Carries the messages of one session, over one connection for as long as the server keeps it.
@@ -25,8 +25,18 @@ impl Channel {
     /// [`TransportError::Configuration`] if a certificate or key does not fit.
     pub fn new(identity: &Identity, url: HttpsUrl, limits: Limits) -> Result<Self, TransportError> {
         let limits = Limits { answer_len: MESSAGE_LEN_MAX, ..limits };
-        let dialer = Dialer::new(identity.trust(), Some(identity.client_certificate()), limits)?;
+        let dialer = identity.dialer(Some(identity.client_certificate()), limits)?;
         Ok(Self { caller: Caller::new(dialer), url })
+    }
+
+    /// Tells the server what became of rotations, once. docs/protocol.md, "Traces".
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn tell_traces(&mut self, upload: &TraceUpload) -> Result<(), CallError> {
+        let url = self.url.join("traces")?;
+        let call = Call::new("take what became of rotations", Method::POST, &url).json(upload)?;
+        self.caller.succeed(call).await.map(drop)
     }
 
     /// Sends one message, once, and gives the server's answer.

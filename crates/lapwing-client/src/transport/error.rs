@@ -38,6 +38,16 @@ pub enum TransportError {
         /// What the system said about the last address tried.
         source: io::Error,
     },
+    /// The proxy opens no way to the peer.
+    #[error("the proxy {proxy} opens no way to {peer} (HTTP {status})")]
+    ProxyRefused {
+        /// The proxy's host and port.
+        proxy: String,
+        /// The peer's.
+        peer: String,
+        /// What it answered.
+        status: u16,
+    },
     /// A deadline passed.
     #[error("{peer} did not answer within {limit:?}")]
     TimedOut {
@@ -115,6 +125,7 @@ impl TransportError {
             Self::AnswerTooLong { .. } => true,
             Self::NameNotResolved { .. }
             | Self::Unreachable { .. }
+            | Self::ProxyRefused { .. }
             | Self::NotTrusted { .. }
             | Self::Tls { .. }
             | Self::Configuration { .. }
@@ -129,6 +140,7 @@ impl TransportError {
         match self {
             Self::NameNotResolved { host, .. } => Some(host),
             Self::Unreachable { peer, .. }
+            | Self::ProxyRefused { peer, .. }
             | Self::TimedOut { peer, .. }
             | Self::NotTrusted { peer, .. }
             | Self::Tls { peer, .. }
@@ -146,6 +158,10 @@ impl TransportError {
         match self {
             Self::NameNotResolved { .. } => "check the server's name and this host's DNS",
             Self::Unreachable { .. } => "check that the server runs and that no firewall is between",
+            Self::ProxyRefused { status: 407, .. } => {
+                "let the proxy open this way without a user and a password: Lapwing has none to give"
+            }
+            Self::ProxyRefused { .. } => "let the proxy allow CONNECT to that host and port",
             Self::TimedOut { stage: Stage::Answering, .. } | Self::Closed { .. } => {
                 "check the server's log; the request may be repeated"
             }

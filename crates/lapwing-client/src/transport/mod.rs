@@ -9,8 +9,10 @@
 //! INVARIANT: an error whose [`TransportError::sent`] is false means that no byte of the request reached the peer.
 
 mod error;
+mod proxy;
 mod sent;
 mod trust;
+mod upgrade;
 mod url;
 
 use core::{
@@ -22,7 +24,13 @@ use core::{
 use std::{io, sync::Arc};
 
 use http_body_util::{BodyExt as _, Full};
-use hyper::{Method, StatusCode, body::Bytes, client::conn::http1, header, http::HeaderValue};
+use hyper::{
+    Method, StatusCode,
+    body::{Bytes, Incoming},
+    client::conn::http1,
+    header,
+    http::HeaderValue,
+};
 use lapwing_core::secret::SecretBytes;
 use lapwing_proto::secret_text::SecretText;
 use tokio::net::{TcpStream, lookup_host};
@@ -35,12 +43,14 @@ use zeroize::Zeroizing;
 
 pub use self::{
     error::{Stage, TransportError},
+    proxy::{Proxy, ProxyError},
     trust::{CertificateDigest, ClientCertificate, DigestError, Trust},
     url::{HttpsUrl, URL_LEN_MAX, UrlError},
 };
 pub use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use self::sent::{Sent, Watched};
+pub(crate) use self::upgrade::Upgrade;
 
 /// The longest wait that a peer can ask for and be obeyed: beyond it, it is asked again.
 pub const RETRY_AFTER_MAX: Duration = Duration::from_hours(24);
@@ -74,6 +84,7 @@ impl Default for Limits {
 pub struct Dialer {
     config: Arc<ClientConfig>,
     limits: Limits,
+    proxy: Option<Proxy>,
 }
 
 impl Dialer {
@@ -86,7 +97,13 @@ impl Dialer {
         client: Option<ClientCertificate>,
         limits: Limits,
     ) -> Result<Self, TransportError> {
-        Ok(Self { config: trust::configuration(trust, client)?, limits })
+        Ok(Self { config: trust::configuration(trust, client)?, limits, proxy: None })
+    }
+
+    /// The same, but every connection goes through `proxy`, if there is one.
+    #[must_use]
+    pub fn through(self, proxy: Option<Proxy>) -> Self {
+        Self { proxy, ..self }
     }
 
     /// Opens a fresh connection to the host and port of `url`.
@@ -96,6 +113,10 @@ impl Dialer {
     pub async fn connect(&self, url: &HttpsUrl) -> Result<Connection, TransportError> {
         let peer = url.authority();
         let stream = self.open(url, &peer).await?;
+        // What is said is short, and should not wait for more.
+        if let Err(source) = stream.set_nodelay(true) {
+            return Err(TransportError::Unreachable { peer, source });
+        }
         let name =
             ServerName::try_from(url.host().to_owned()).map_err(|error| TransportError::NameNotResolved {
                 host: url.host().to_owned(),
@@ -127,12 +148,18 @@ impl Dialer {
     }
 
     async fn open(&self, url: &HttpsUrl, peer: &str) -> Result<TcpStream, TransportError> {
-        let found = self
-            .limited(peer, Stage::Resolving, lookup_host((url.host(), url.port())))
-            .await?
-            .map_err(|source| TransportError::NameNotResolved { host: url.host().to_owned(), source })?;
-        let none = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
-        let mut last = TransportError::NameNotResolved { host: url.host().to_owned(), source: none };
+        let Some(proxy) = &self.proxy else { return self.reach(url.host(), url.port(), peer).await };
+        let via = proxy.authority();
+        let mut stream = self.reach(proxy.host(), proxy.port(), &via).await?;
+        self.limited(&via, Stage::Connecting, proxy.open(&mut stream, url)).await??;
+        Ok(stream)
+    }
+
+    async fn reach(&self, host: &str, port: u16, peer: &str) -> Result<TcpStream, TransportError> {
+        let unresolved = |source| TransportError::NameNotResolved { host: host.to_owned(), source };
+        let found =
+            self.limited(peer, Stage::Resolving, lookup_host((host, port))).await?.map_err(unresolved)?;
+        let mut last = unresolved(io::Error::new(io::ErrorKind::NotFound, "the name has no address"));
         for address in found.take(ADDRESSES_MAX) {
             match self.limited(peer, Stage::Connecting, TcpStream::connect(address)).await {
                 Ok(Ok(stream)) => return Ok(stream),
@@ -194,6 +221,8 @@ pub struct Answer {
     pub body: SecretBytes,
 }
 
+type Encoded = hyper::Request<Full<Bytes>>;
+
 type Driver = Pin<Box<http1::Connection<Watched<TlsStream<TcpStream>>, Full<Bytes>>>>;
 
 /// An open connection: calls one after another.
@@ -250,37 +279,44 @@ impl Connection {
         }
     }
 
-    async fn exchange(
-        &mut self,
-        request: hyper::Request<Full<Bytes>>,
-        peer: &str,
-    ) -> Result<Answer, TransportError> {
+    async fn exchange(&mut self, request: Encoded, peer: &str) -> Result<Answer, TransportError> {
         let Self { sender, driver, sent, limits, .. } = self;
         let closed = |source| TransportError::Closed { peer: peer.to_owned(), sent: sent.get(), source };
-        let too_long = || TransportError::AnswerTooLong { peer: peer.to_owned(), limit: limits.answer_len };
         let response = driven(driver, sender.send_request(request)).await.map_err(closed)?;
-        let (head, mut body) = response.into_parts();
-        let mut parts: Vec<Bytes> = Vec::new();
-        let mut len = 0_usize;
-        while let Some(frame) = driven(driver, body.frame()).await {
-            if let Ok(data) = frame.map_err(closed)?.into_data() {
-                len = len.saturating_add(data.len());
-                if len > limits.answer_len {
-                    *driver = None;
-                    return Err(too_long());
-                }
-                parts.push(data);
-            }
-        }
-        // One buffer of the final size: one that grew would leave copies behind.
-        let mut content = Vec::with_capacity(len);
-        parts.iter().for_each(|part| content.extend_from_slice(part));
-        Ok(Answer {
-            status: head.status,
-            retry_after: head.headers.get(header::RETRY_AFTER).and_then(retry_after),
-            body: SecretBytes::new(content),
-        })
+        read_answer(driver, response, peer, sent, limits.answer_len).await
     }
+}
+
+/// Reads the rest of an answer of at most `limit` bytes.
+async fn read_answer(
+    driver: &mut Option<Driver>,
+    response: hyper::Response<Incoming>,
+    peer: &str,
+    sent: &Sent,
+    limit: usize,
+) -> Result<Answer, TransportError> {
+    let (head, mut body) = response.into_parts();
+    let mut parts: Vec<Bytes> = Vec::new();
+    let mut len = 0_usize;
+    while let Some(frame) = driven(driver, body.frame()).await {
+        let closed = |source| TransportError::Closed { peer: peer.to_owned(), sent: sent.get(), source };
+        if let Ok(data) = frame.map_err(closed)?.into_data() {
+            len = len.saturating_add(data.len());
+            if len > limit {
+                *driver = None;
+                return Err(TransportError::AnswerTooLong { peer: peer.to_owned(), limit });
+            }
+            parts.push(data);
+        }
+    }
+    // One buffer of the final size: one that grew would leave copies behind.
+    let mut content = Vec::with_capacity(len);
+    parts.iter().for_each(|part| content.extend_from_slice(part));
+    Ok(Answer {
+        status: head.status,
+        retry_after: head.headers.get(header::RETRY_AFTER).and_then(retry_after),
+        body: SecretBytes::new(content),
+    })
 }
 
 /// Drives the connection while `work` waits for it.
@@ -298,7 +334,7 @@ async fn driven<F: Future>(driver: &mut Option<Driver>, work: F) -> F::Output {
     .await
 }
 
-fn encode(request: Request<'_>, peer: &str) -> Result<hyper::Request<Full<Bytes>>, TransportError> {
+fn encode(request: Request<'_>, peer: &str) -> Result<Encoded, TransportError> {
     let unsendable = |source| TransportError::Unsendable { peer: peer.to_owned(), source };
     let mut builder = hyper::Request::builder()
         .method(request.method)

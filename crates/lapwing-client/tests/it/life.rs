@@ -50,7 +50,8 @@ struct Device {
 
 impl Device {
     async fn enrol(token: &EnrolmentToken) -> Self {
-        let Enrolment { identity, announcement } = cloud::enrol(token, WEB, Limits::default()).await.unwrap();
+        let Enrolment { identity, announcement } =
+            cloud::enrol(token, WEB, None, Limits::default()).await.unwrap();
         let folder = tempfile::tempdir().unwrap();
         let root = Root::at(folder.path().to_owned());
         identity.save(&root).unwrap();
@@ -187,7 +188,7 @@ async fn a_token_is_good_for_as_many_devices_as_it_says() {
     let token = token(&mut administrator, 2).await;
     let (one, two) = (Device::enrol(&token).await, Device::enrol(&token).await);
     assert_ne!(one.identity.settings.device, two.identity.settings.device);
-    let error = cloud::enrol(&token, WEB, Limits::default()).await.unwrap_err();
+    let error = cloud::enrol(&token, WEB, None, Limits::default()).await.unwrap_err();
     assert!(error.next_step().contains("new enrolment token"), "{error:?}");
     let devices = administrator.devices_named("web-01").await.unwrap();
     assert_eq!(devices.len(), 2);
@@ -199,7 +200,7 @@ async fn a_token_that_names_another_authority_enrols_nothing() {
     let mut administrator = administrator(&server).await;
     let mut token = token(&mut administrator, 1).await;
     token.authority = Some([7; 32]);
-    let error = cloud::enrol(&token, WEB, Limits::default()).await.unwrap_err();
+    let error = cloud::enrol(&token, WEB, None, Limits::default()).await.unwrap_err();
     let cloud::EnrolError::Call(CallError::Transport(error)) = error else { panic!("{error:?}") };
     assert!(!error.sent());
     assert_eq!(administrator.enrolment_tokens().await.unwrap()[0].uses_left, 1);

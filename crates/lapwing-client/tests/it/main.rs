@@ -6,6 +6,8 @@ mod life;
 mod mdm;
 mod memory;
 mod peer;
+mod proxy;
 mod server;
 mod store;
 mod transport;
+mod wake;

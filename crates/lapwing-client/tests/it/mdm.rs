@@ -34,6 +34,7 @@ fn device() -> (Identity, Certified) {
             tenant: TenantId(Guid::from_bytes([0x7e; 16])),
             device: DEVICE,
             admin_group: None,
+            proxy: None,
         },
         key: DeviceKey::generate().unwrap(),
         certificate: CertificateDer::from(Vec::new()),

@@ -33,6 +33,7 @@ pub(crate) fn identity_with(authority: CertificateDer<'static>, server: HttpsUrl
             tenant: TENANT.parse().unwrap(),
             device: DEVICE.parse().unwrap(),
             admin_group: None,
+            proxy: None,
         },
         key: DeviceKey::generate().unwrap(),
         certificate: authority.clone(),

@@ -42,7 +42,8 @@ impl Machine {
         self.ledger.actions.back().map_or(Hresult::SUCCESS, |action| action.status(now).hresult())
     }
 
-    /// Takes an action in. One that is known already is answered alike and does nothing.
+    /// Takes an action in. One that is known already is answered alike and does nothing; a server that asks for it again
+    /// does not know, or not any more, how it stands, and is told again.
     pub(super) fn on_ordered(&mut self, now: Now, id: ActionId) {
         let known = self.ledger.find(id).filter(|_| !mutant::is(Mutant::ActionTwice));
         let answer = match known.map(|action| action.satisfied_by) {
@@ -59,6 +60,9 @@ impl Machine {
                 return self.keep_ledger(Keeping::Acceptance(id));
             }
         };
+        if let Some(action) = self.ledger.find_mut(id) {
+            action.confirmed = None;
+        }
         self.actions.push_back(Action::Acknowledge(id, answer));
     }
 

@@ -77,23 +77,44 @@ pub struct PlanRules {
     pub word_list: Option<WordListName>,
 }
 
-/// What set a cycle off.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Cause {
+macro_rules! causes {
+    ($($(#[$doc:meta])* $name:ident = $text:literal,)+) => {
+        /// What set a cycle off.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Cause {
+            $($(#[$doc])* $name,)+
+        }
+
+        impl Cause {
+            /// Each.
+            pub const ALL: &[Self] = &[$(Self::$name,)+];
+
+            /// Its name in files and messages.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$name => $text,)+
+                }
+            }
+        }
+    };
+}
+
+causes! {
     /// The hourly schedule, the expiry, or the start of the agent.
-    Schedule,
+    Schedule = "schedule",
     /// An administrator asked for a cycle.
-    Administrator,
+    Administrator = "administrator",
     /// The policy changed.
-    PolicyChange,
+    PolicyChange = "policy change",
     /// An earlier attempt did not finish.
-    Retry,
+    Retry = "retry",
     /// The account's file was changed.
-    AccountChange,
+    AccountChange = "account change",
     /// The grace period after a use of the account is over.
-    PostAuthentication,
+    PostAuthentication = "post-authentication",
     /// Device management asked for a rotation.
-    Management,
+    Management = "management",
 }
 
 /// Why the password has to be changed.
@@ -128,6 +149,28 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// Each, in the order of the catalogue.
+    pub const ALL: &[Self] = &[
+        Self::Expired,
+        Self::ExpiryBeyondPolicy,
+        Self::PolicySourceChanged,
+        Self::AccountChanged,
+        Self::NotInJournal,
+        Self::DirectoryRestored,
+        Self::VersionUnknown,
+        Self::DirectoryEmpty,
+        Self::AccountDrifted,
+        Self::AdministratorRequest,
+        Self::ManagementRequest,
+        Self::Used,
+        Self::Unfinished,
+    ];
+
+    /// Those of a mask, as event 10015 has it.
+    pub fn of_mask(mask: u32) -> impl Iterator<Item = Self> {
+        Self::ALL.iter().copied().filter(move |reason| mask & reason.bit() != 0)
+    }
+
     /// The bit in event 10015. The low bits are those seen of Windows for Entra ID; ours begin at bit 16.
     #[must_use]
     pub const fn bit(self) -> u32 {

@@ -22,4 +22,5 @@ pub use self::{
     operation::{AtomicReply, Format, Member, Operation, Performed, Reply, Value, Verb},
     status::Status,
     tree::{Tree, VALUE_LEN_MAX},
+    value::mean_the_same,
 };

@@ -40,6 +40,12 @@ impl Tree {
         self.policies.iter().map(|(setting, data)| (*setting, data.as_str()))
     }
 
+    /// The value of a leaf as it was sent; none if it is not there.
+    #[must_use]
+    pub fn value(&self, setting: Setting) -> Option<&str> {
+        self.policies.get(&setting).map(String::as_str)
+    }
+
     /// Performs one operation. `reset_status` is what `Actions/ResetPasswordStatus` says now.
     ///
     /// What is wrong with an operation is looked for in this order: the node, the verb, the value, the leaf's being there.

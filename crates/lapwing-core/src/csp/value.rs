@@ -2,6 +2,12 @@
 
 use crate::policy::{Kind, RawValue, Setting};
 
+/// Whether two values of a leaf mean the same, however they are written.
+#[must_use]
+pub fn mean_the_same(setting: Setting, one: &str, other: &str) -> bool {
+    one == other || parse(setting, one).is_some_and(|one| Some(one) == parse(setting, other))
+}
+
 /// The value of `data`, or none if it is not of the setting's type.
 ///
 /// White space around a number or a truth is a document's indentation and counts for nothing; 1 and 0 are truths too, as

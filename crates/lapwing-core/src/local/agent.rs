@@ -44,6 +44,22 @@ pub struct Status {
     pub candidates: u32,
     /// Sends in a row without an answer.
     pub unanswered: u32,
+    /// The connection over which the directory wakes this host; left out by an agent that knows of none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wake_up: Option<WakeUp>,
+}
+
+/// The connection over which the directory has this host call home.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WakeUp {
+    /// `connected`, `connecting`, `waiting`, `not_offered` or `not_enrolled`.
+    pub state: String,
+    /// Since when it is connected, RFC 3339.
+    pub since: Option<String>,
+    /// What went wrong last, for people.
+    pub last_error: Option<String>,
+    /// What to do about it, while it is wrong.
+    pub next_step: Option<String>,
 }
 
 /// The end of a rotation or cycle that somebody asked for.

@@ -78,9 +78,8 @@ impl QueuedAction {
     pub fn is_to_be_sent(&self, now: FileTime) -> bool {
         match self.state {
             ActionState::Pending => now < self.expires,
-            ActionState::Accepted => !mutant::is(Mutant::ActionNotRepeated),
-            ActionState::Failing { .. }
-            | ActionState::Done { .. }
+            ActionState::Accepted | ActionState::Failing { .. } => !mutant::is(Mutant::ActionNotRepeated),
+            ActionState::Done { .. }
             | ActionState::Refused { .. }
             | ActionState::Cancelled
             | ActionState::Expired => false,
@@ -105,8 +104,8 @@ impl QueuedAction {
             // What was cancelled or expired while the command was on its way has been accepted all the same.
             ActionState::Pending | ActionState::Cancelled | ActionState::Expired => true,
             // A device that was set up anew may not know it any more.
-            ActionState::Accepted => !matches!(status, 200 | 202),
-            ActionState::Failing { .. } | ActionState::Done { .. } | ActionState::Refused { .. } => false,
+            ActionState::Accepted | ActionState::Failing { .. } => !matches!(status, 200 | 202),
+            ActionState::Done { .. } | ActionState::Refused { .. } => false,
         };
         match status {
             _ if !is_waiting => {}

@@ -55,6 +55,8 @@ fn a_failing_action_is_done_in_the_end_and_never_only_accepted_again() {
     action.on_status(at(1), 202);
     action.on_report(at(2), Hresult::TIMEOUT, None, Some(30016));
     assert_eq!(action.state, FAILING);
+    // The device that failed may have been set up anew since, and know nothing of it.
+    assert!(action.is_to_be_sent(at(2)));
     action.on_report(at(3), Hresult::PENDING, None, None);
     action.on_status(at(3), 202);
     assert_eq!((action.state, action.since), (FAILING, at(2)));
@@ -99,9 +101,12 @@ fn a_device_without_the_node_refuses_and_one_that_is_full_is_asked_again() {
         assert!(action.is_to_be_sent(at(2)), "{status}");
     }
     for status in [404, 405, 406] {
-        let mut action = action();
-        action.on_status(at(1), status);
-        assert_eq!(action.state, ActionState::Refused { status });
+        for reported in [None, Some(Hresult::PENDING), Some(Hresult::TIMEOUT)] {
+            let mut action = action();
+            reported.into_iter().for_each(|hresult| action.on_report(at(1), hresult, None, None));
+            action.on_status(at(1), status);
+            assert_eq!(action.state, ActionState::Refused { status });
+        }
     }
 }
 

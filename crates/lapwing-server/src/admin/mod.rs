@@ -6,6 +6,7 @@ mod devices;
 pub(crate) mod enrol;
 mod policies;
 mod rotations;
+pub(crate) mod traces;
 
 use std::sync::Arc;
 
@@ -47,6 +48,8 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/policies/{id}/restore", post(policies::restore))
         .route("/policies/{id}/dryrun", post(policies::dry_run))
         .route("/policyconflicts", get(policies::conflicts))
+        .route("/devices/{id}/traces", get(traces::list))
+        .route("/traces/{id}", get(traces::get))
         .route("/rotations", post(rotations::create).get(rotations::list))
         .route("/rotations/{id}", get(rotations::get))
         .route("/rotations/{id}/pause", post(rotations::pause))

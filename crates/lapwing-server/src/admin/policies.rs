@@ -17,6 +17,7 @@ use crate::{
     call::Call,
     graph::configuration_policies as wire,
     http::fault::Fault,
+    mdm::policy::Before,
     rules::{
         access::Act,
         audit::Activity,
@@ -87,8 +88,10 @@ pub(super) async fn restore(
     let row = policy(&call, parse_id(&id)?).await?;
     let mut record = allowed.record(&id);
     record.detail = format!("content of version {version}; ");
+    let before = Before::look(&call.app).await?;
     let change = EditPolicy { id: row.id, expected: row.version, edit: Edit::Restore(version), record };
     let version = wire::edited(call.app.store.change(change).await?)?;
+    before.call(&call.app).await;
     Ok(Json(PolicyRestore { version }))
 }
 
@@ -208,9 +211,9 @@ pub(super) async fn tag(
     }
     let shown = tags.iter().map(ToString::to_string).collect();
     let (device, record) = (parse_id(&id)?, allowed.record(&id));
-    if call.app.store.change(TagDevice { device, tags, record }).await? {
-        Ok(Json(DeviceTags { tags: shown }))
-    } else {
-        Err(not_found("device"))
+    if !call.app.store.change(TagDevice { device, tags, record }).await? {
+        return Err(not_found("device"));
     }
+    call.app.wake.wake(device);
+    Ok(Json(DeviceTags { tags: shown }))
 }

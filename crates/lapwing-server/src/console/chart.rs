@@ -9,6 +9,8 @@ use crate::{
 /// The width of both, in units of the drawing.
 const WIDTH: u64 = 700;
 const BAR_HEIGHT_MAX: u64 = 80;
+/// Above the highest bar, for its number.
+const HEAD: u64 = 28;
 
 /// One bar, cut into the shares of the states.
 pub(super) struct CoverageBar {
@@ -56,7 +58,9 @@ pub(super) struct Bar {
 }
 
 impl AgeChart {
-    pub(super) const HEIGHT: u64 = BAR_HEIGHT_MAX + 44;
+    pub(super) const AXIS: u64 = HEAD + BAR_HEIGHT_MAX;
+    pub(super) const LABELS: u64 = Self::AXIS + 20;
+    pub(super) const HEIGHT: u64 = Self::LABELS + 6;
 
     pub(super) fn new(counts: Ages) -> Self {
         let most = counts.iter().copied().max().unwrap_or(0);
@@ -68,7 +72,7 @@ impl AgeChart {
                 count,
                 x: at * step + 8,
                 middle: at * step + step / 2,
-                y: BAR_HEIGHT_MAX + 20 - height,
+                y: Self::AXIS - height,
                 width: step - 16,
                 height,
             }

@@ -5,7 +5,7 @@ use axum::response::Response;
 
 use super::{
     chart::{AgeChart, CoverageBar},
-    page::{Mark, Moment, Shell},
+    page::{Grouped, Mark, Moment, Shell},
     visit::Visit,
 };
 use crate::{

@@ -153,6 +153,23 @@ impl Display for Mark {
 /// Our own words alone.
 impl HtmlSafe for Mark {}
 
+/// A number with its thousands apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Grouped<'a>(pub(super) &'a u64);
+
+impl Display for Grouped<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let digits = self.0.to_string();
+        for (at, digit) in digits.chars().enumerate() {
+            if at > 0 && (digits.len() - at).is_multiple_of(3) {
+                f.write_str(",")?;
+            }
+            write!(f, "{digit}")?;
+        }
+        Ok(())
+    }
+}
+
 /// Roles in a list; their long names may break at the full stops.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Roles(pub(super) Vec<Role>);
@@ -223,6 +240,13 @@ pub(super) fn incomplete() -> Fault {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn thousands_stand_apart() {
+        for (number, text) in [(0, "0"), (999, "999"), (1000, "1,000"), (1_234_567, "1,234,567")] {
+            assert_eq!(Grouped(&number).to_string(), text);
+        }
+    }
 
     #[test]
     fn a_time_says_how_far_away_it_is() {

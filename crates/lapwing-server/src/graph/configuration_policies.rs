@@ -12,6 +12,7 @@ use super::{body, filter::Fields, metadata, page::Query};
 use crate::{
     call::{Allowed, Call},
     http::fault::{Fault, Kind},
+    mdm::policy::Before,
     os,
     rules::{access::Act, audit::Activity},
     store::{CreatePolicy, DeletePolicy, Edit, EditOutcome, EditPolicy, PolicyContent, PolicyRow},
@@ -176,9 +177,10 @@ pub(super) async fn change(call: Call, Path(id): Path<String>, request: Bytes) -
         Err(fault) => return Err(allowed.refuse(&id, fault).await),
     };
     let edit = Edit::Content(content);
-    let record = allowed.record(&id);
+    let (before, record) = (Before::look(&call.app).await?, allowed.record(&id));
     let change = EditPolicy { id: row.id, expected: row.version, edit, record };
     edited(call.app.store.change(change).await?)?;
+    before.call(&call.app).await;
     let row = call.app.store.policy_of(row.id).await?.ok_or_else(unknown)?;
     answer(&call, &row, true)
 }
@@ -207,6 +209,10 @@ pub(crate) fn edited(outcome: EditOutcome) -> Result<u32, Fault> {
 pub(super) async fn delete(call: Call, Path(id): Path<String>) -> Result<StatusCode, Fault> {
     let allowed = call.authorise(Act::WriteConfiguration, Activity::DeleteLapsPolicy, &id).await?;
     let Ok(policy) = id.parse() else { return Err(allowed.refuse(&id, unknown()).await) };
-    let deleted = call.app.store.change(DeletePolicy { id: policy, record: allowed.record(&id) }).await?;
-    if deleted { Ok(StatusCode::NO_CONTENT) } else { Err(unknown()) }
+    let before = Before::look(&call.app).await?;
+    if !call.app.store.change(DeletePolicy { id: policy, record: allowed.record(&id) }).await? {
+        return Err(unknown());
+    }
+    before.call(&call.app).await;
+    Ok(StatusCode::NO_CONTENT)
 }

@@ -17,6 +17,7 @@ use super::{
 use crate::{
     call::Call,
     http::fault::Fault,
+    mdm::policy::Before,
     rules::{access::Act, audit::Activity},
     store::{AssignOutcome, AssignPolicy},
 };
@@ -39,9 +40,13 @@ pub(super) async fn assign(call: Call, Path(id): Path<String>, request: Bytes) -
         Ok(groups) => groups,
         Err(fault) => return Err(allowed.refuse(&id, fault).await),
     };
+    let before = Before::look(&call.app).await?;
     let change = AssignPolicy { policy: row.id, groups, record: allowed.record(&id) };
     match call.app.store.change(change).await? {
-        AssignOutcome::Assigned => answer(&call, row.id).await,
+        AssignOutcome::Assigned => {
+            before.call(&call.app).await;
+            answer(&call, row.id).await
+        }
         AssignOutcome::UnknownPolicy => Err(unknown()),
         AssignOutcome::UnknownGroup(group) => {
             Err(Fault::bad_request(format!("The group {group} does not exist.")))

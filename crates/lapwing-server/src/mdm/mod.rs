@@ -1,5 +1,8 @@
 //! Device management over OMA DM: one message of a device in, one answer out. docs/protocol.md, "Management".
 
+pub(crate) mod policy;
+mod traces;
+
 use std::sync::Arc;
 
 use axum::{
@@ -20,14 +23,16 @@ use crate::{
     },
     rules::{
         audit::{Activity, Actor},
-        session,
+        session::{self, Work},
     },
     store::{Contact, Contacted},
     token::bearer,
 };
 
 pub(crate) fn routes() -> Router<Arc<App>> {
-    Router::new().route("/lapwing/v1/{tenant}/manage", post(manage))
+    Router::new()
+        .route("/lapwing/v1/{tenant}/manage", post(manage))
+        .route("/lapwing/v1/{tenant}/manage/traces", post(traces::tell))
 }
 
 /// Windows adds `charset` and the like.
@@ -63,9 +68,10 @@ async fn manage(
     };
     crate::failpoint::reach("manage-before-answer");
     let actions = actions.into_iter().map(|row| (row.number, row.action));
-    let work = session::work(context.at, &heard, is_named, actions);
+    let work = session::work(context.at, &heard, is_named, actions).into_iter().map(Work::command);
+    let commands = work.chain(policy::answer(&app, &context, device, &heard).await?).collect();
     let source = format!("{}/lapwing/v1/{}/manage", app.device_url, app.meta.tenant);
     let source = source.parse().map_err(|_| Fault::unavailable())?;
-    let answer = syncml::encode(&session::answer(&message, &source, &work));
+    let answer = syncml::encode(&session::answer(&message, &source, commands));
     Ok(([(header::CONTENT_TYPE, HeaderValue::from_static(syncml::MEDIA_TYPE))], answer).into_response())
 }

@@ -67,6 +67,8 @@ enum Body {
 enum Answers {
     /// 204.
     Nothing,
+    /// 200, without a body.
+    Bare,
     /// 200, an object.
     Object,
     /// 200, of this schema.
@@ -229,12 +231,13 @@ fn responses(operation: &Operation) -> Value {
     };
     let (status, mut answer) = match operation.answers {
         Answers::Nothing => (204, json!({ "description": "Done" })),
+        Answers::Bare => (200, json!({ "description": "Done" })),
         Answers::Object => (200, of(json!({ "type": "object" }), "application/json")),
         Answers::Of(name) => (200, answer(name)),
         Answers::Other(status, name) => (status, answer(name)),
     };
-    if let (Query::Report, Some(content)) = (operation.query, answer["content"].as_object_mut()) {
-        content.insert("text/csv".to_owned(), json!({ "schema": named("Text") }));
+    if operation.query == Query::Report {
+        answer["content"]["text/csv"] = json!({ "schema": named("Text") });
     }
     let mut responses = Map::from_iter([(status.to_string(), answer)]);
     let credentials: &[u16] = if operation.auth == Auth::Anyone { &[] } else { &[401, 403] };

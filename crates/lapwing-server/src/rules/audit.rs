@@ -84,6 +84,7 @@ pub(crate) enum Activity {
     CreateGroup,
     DeleteGroup,
     TagDevice,
+    DeliverLapsPolicy,
 }
 
 impl Activity {
@@ -131,6 +132,7 @@ impl Activity {
             Self::CreateGroup => "Add group",
             Self::DeleteGroup => "Delete group",
             Self::TagDevice => "Tag device",
+            Self::DeliverLapsPolicy => "Deliver LAPS policy",
         }
     }
 }

@@ -20,6 +20,12 @@ pub(crate) struct PolicyVersion {
     pub(crate) number: u32,
 }
 
+impl fmt::Display for PolicyVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "policy {}, version {}", self.policy, self.number)
+    }
+}
+
 /// A word that devices are marked with: letters, digits, `.`, `_` and `-`, in lower case.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Tag(String);

@@ -12,10 +12,12 @@ use lapwing_core::{
 use lapwing_proto::{
     management::{self, ActionReport},
     syncml::{
-        Alert, AlertCode, CmdId, Command, Header, Item, LocUri, Message, Operation, Outbox, Results, Status,
+        Alert, AlertCode, CmdId, Command, Header, Item, LocUri, Message, Operation, Outbox, Status,
         StatusCode, Verb,
     },
 };
+
+use super::policy_delivery;
 
 const RESET_PASSWORD_STATUS: &str = "./Device/Vendor/MSFT/LAPS/Actions/ResetPasswordStatus";
 const UNENROLMENT: &str = "com.microsoft:mdm.unenrollment.userrequest";
@@ -50,6 +52,8 @@ pub(crate) struct Heard {
     pub(crate) reports: Vec<ActionReport>,
     /// What `ResetPasswordStatus` says.
     pub(crate) reset_status: Option<Hresult>,
+    /// What it says of the policy.
+    pub(crate) policy: policy_delivery::Heard,
 }
 
 /// Work for a device.
@@ -70,7 +74,7 @@ impl Work {
         })
     }
 
-    fn command(self) -> Command {
+    pub(crate) fn command(self) -> Command {
         Command::Operation(match self {
             Self::Rotate { name, .. } => management::reset_password(self.id(), name),
             Self::TellStatus => {
@@ -93,9 +97,11 @@ pub(crate) fn hear(message: &Message) -> Heard {
         match command {
             Command::Status(Status { cmd_ref: Some(cmd_ref), code, .. }) => {
                 heard.statuses.extend(number_of(cmd_ref).map(|number| (number, code.0)));
+                heard.policy.take_status(cmd_ref, *code);
             }
-            Command::Results(Results { items, .. }) => {
-                heard.reset_status = items.iter().find_map(reset_status)
+            Command::Results(results) => {
+                heard.reset_status = heard.reset_status.or(results.items.iter().find_map(reset_status));
+                heard.policy.take_results(results);
             }
             Command::Alert(alert) => heard.take(alert),
             Command::Status(_) | Command::Operation(_) | Command::Group(_) | Command::Refused(_) => {}
@@ -185,8 +191,8 @@ pub(crate) fn work(
     work
 }
 
-/// The answer to a message: a Status for all that it holds, then the work.
-pub(crate) fn answer(message: &Message, source: &LocUri, work: &[Work]) -> Message {
+/// The answer to a message: a Status for all that it holds, then what there is to do.
+pub(crate) fn answer(message: &Message, source: &LocUri, commands: Vec<Command>) -> Message {
     let Header { session_id, msg_id, source: device, max_msg_size, .. } = &message.header;
     let mut outbox = Outbox::default();
     let mut last = 0;
@@ -216,7 +222,7 @@ pub(crate) fn answer(message: &Message, source: &LocUri, work: &[Work]) -> Messa
         status(command.id().cloned(), command.name(), code);
     }
     if message.is_final {
-        work.iter().for_each(|work| outbox.push(work.command()));
+        commands.into_iter().for_each(|command| outbox.push(command));
     } else {
         let id = CmdId::number(last + 1);
         outbox.push(Command::Alert(Alert {

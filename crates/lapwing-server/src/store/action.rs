@@ -11,10 +11,11 @@ use sqlx::{Row as _, sqlite::SqliteRow};
 
 use super::{
     Change, Store, StoreError, Transaction,
-    row::{blob, damaged, guid, ticks, time, version_or_null},
+    row::{blob, damaged, guid, ticks, time, time_or_null, version_or_null},
 };
 use crate::rules::{
     audit::{Activity, Actor, Record},
+    flow::Pressed,
     session::Heard,
 };
 
@@ -30,10 +31,19 @@ pub(crate) struct ActionRow {
     pub(crate) number: u32,
     pub(crate) device: DeviceId,
     pub(crate) requested_by: String,
+    /// When the device was first asked in a session.
+    pub(crate) sent: Option<FileTime>,
+    /// When the device accepted it.
+    pub(crate) accepted: Option<FileTime>,
     pub(crate) action: QueuedAction,
 }
 
 impl ActionRow {
+    /// As the flow of a rotation needs it.
+    pub(crate) const fn pressed(&self) -> Pressed {
+        Pressed { action: self.action, sent: self.sent, accepted: self.accepted }
+    }
+
     pub(super) fn from_row(row: &SqliteRow) -> Result<Self, sqlx::Error> {
         let hresult = || row.try_get("hresult").map(Hresult);
         let state: &str = row.try_get("state")?;
@@ -51,6 +61,8 @@ impl ActionRow {
             number: row.try_get("number")?,
             device: DeviceId(guid(row, "device")?),
             requested_by: row.try_get("requested_by")?,
+            sent: time_or_null(row, "sent")?,
+            accepted: time_or_null(row, "accepted")?,
             action: QueuedAction {
                 id: ActionId(guid(row, "id")?),
                 requested: time(row, "requested")?,
@@ -247,9 +259,18 @@ impl Change for Contact {
             let before = row.action;
             row.action.expire(self.at);
             self.heard.apply(self.at, is_named, row.number, &mut row.action);
+            let is_first = row.sent.is_none() && self.heard.starts && row.action.is_to_be_sent(self.at);
+            if is_first {
+                row.sent = Some(self.at);
+            }
             if row.action != before {
-                save(transaction, row).await?;
+                if row.action.state != ActionState::Expired {
+                    row.accepted.get_or_insert(self.at);
+                }
                 transaction.audit(&self.record(row)).await?;
+            }
+            if is_first || row.action != before {
+                save(transaction, row).await?;
             }
         }
         Ok(Some(Contacted { is_named, actions }))
@@ -331,7 +352,8 @@ pub(super) async fn cancel_pending(
 async fn save(transaction: &mut Transaction<'_>, row: &ActionRow) -> Result<(), sqlx::Error> {
     let (state, hresult, event, version, status) = columns(row.action.state);
     sqlx::query(
-        "UPDATE action SET state = ?, since = ?, hresult = ?, event = ?, version = ?, status = ? WHERE number = ?",
+        "UPDATE action SET state = ?, since = ?, hresult = ?, event = ?, version = ?, status = ?,
+         sent = ?, accepted = ? WHERE number = ?",
     )
     .bind(state)
     .bind(ticks(row.action.since))
@@ -339,6 +361,8 @@ async fn save(transaction: &mut Transaction<'_>, row: &ActionRow) -> Result<(), 
     .bind(event)
     .bind(version)
     .bind(status)
+    .bind(row.sent.map(ticks))
+    .bind(row.accepted.map(ticks))
     .bind(row.number)
     .execute(&mut *transaction.connection)
     .await

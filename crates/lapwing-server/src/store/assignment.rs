@@ -9,12 +9,15 @@ use lapwing_core::{
 use sqlx::{Row as _, SqliteConnection, sqlite::SqliteRow};
 
 use super::{
-    Store, StoreError, Transaction,
+    Change, Store, StoreError, Transaction,
     policy::leaves,
     row::{blob, damaged, guid, ticks, time},
 };
-use crate::rules::policy_assignment::{
-    Assigned, Effective, Group, Member, Policies, PolicyVersion, Tag, Target, effective, target,
+use crate::rules::{
+    audit::Record,
+    policy_assignment::{
+        Assigned, Effective, Group, Member, Policies, PolicyVersion, Tag, Target, effective, target,
+    },
 };
 
 /// A group.
@@ -35,6 +38,17 @@ pub(crate) struct DevicePolicy {
     pub(crate) told: Option<(PolicyVersion, FileTime)>,
     /// What it is to hold.
     pub(crate) target: Target,
+}
+
+/// What a device is to be told, if anything.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct WantedPolicy {
+    /// The version; none to take away what it holds of ours.
+    pub(crate) version: Option<PolicyVersion>,
+    /// What it holds by its own word.
+    pub(crate) told: Option<PolicyVersion>,
+    /// What it is to hold, and nothing else.
+    pub(crate) tree: Tree,
 }
 
 fn group(row: &SqliteRow) -> Result<GroupRow, sqlx::Error> {
@@ -150,9 +164,24 @@ impl Store {
         Ok(Some(DevicePolicy { effective, told, target }))
     }
 
+    /// What a device is to be told; none if it is to be left as it is.
+    pub(crate) async fn wanted_policy(&self, device: DeviceId) -> Result<Option<WantedPolicy>, StoreError> {
+        let Some(DevicePolicy { told, target, .. }) = self.device_policy(device).await? else {
+            return Ok(None);
+        };
+        let told = told.map(|(version, _)| version);
+        Ok(match target {
+            Target::Untouched => None,
+            Target::Nothing => Some(WantedPolicy { version: None, told, tree: Tree::default() }),
+            Target::Version(version) => {
+                let tree = self.policy_tree(version).await?;
+                tree.map(|tree| WantedPolicy { version: Some(version), told, tree })
+            }
+        })
+    }
+
     /// The leaves that a version sets; none if there is no such version.
-    #[cfg_attr(not(test), expect(dead_code, reason = "no session delivers policies yet"))]
-    pub(crate) async fn policy_tree(&self, version: PolicyVersion) -> Result<Option<Tree>, StoreError> {
+    pub(super) async fn policy_tree(&self, version: PolicyVersion) -> Result<Option<Tree>, StoreError> {
         let row = sqlx::query("SELECT leaves FROM policy_version WHERE policy = ? AND number = ?")
             .bind(blob(version.policy.0))
             .bind(version.number)
@@ -162,31 +191,39 @@ impl Store {
     }
 }
 
-/// Notes what a device holds whole by its own word: a version, or no policy of ours. To be called where the rest of what
-/// the device said is written.
-#[cfg_attr(not(test), expect(dead_code, reason = "no session delivers policies yet"))]
-pub(crate) async fn note_told(
-    transaction: &mut Transaction<'_>,
-    device: DeviceId,
-    told: Option<PolicyVersion>,
-    at: FileTime,
-) -> Result<(), sqlx::Error> {
-    let Some(version) = told else {
-        return sqlx::query("DELETE FROM device_policy WHERE device = ?")
-            .bind(blob(device.0))
-            .execute(&mut *transaction.connection)
-            .await
-            .map(drop);
-    };
-    sqlx::query(
-        "INSERT INTO device_policy (device, policy, number, told) VALUES (?, ?, ?, ?)
-         ON CONFLICT (device) DO UPDATE SET policy = excluded.policy, number = excluded.number, told = excluded.told",
-    )
-    .bind(blob(device.0))
-    .bind(blob(version.policy.0))
-    .bind(version.number)
-    .bind(ticks(at))
-    .execute(&mut *transaction.connection)
-    .await
-    .map(drop)
+/// Notes what a device holds whole by its own word: a version, or no policy of ours.
+#[derive(Debug)]
+pub(crate) struct NoteTold {
+    pub(crate) device: DeviceId,
+    pub(crate) told: Option<PolicyVersion>,
+    pub(crate) record: Record,
+}
+
+impl Change for NoteTold {
+    type Outcome = ();
+
+    async fn apply(&mut self, transaction: &mut Transaction<'_>) -> Result<(), sqlx::Error> {
+        match self.told {
+            None => {
+                sqlx::query("DELETE FROM device_policy WHERE device = ?")
+                    .bind(blob(self.device.0))
+                    .execute(&mut *transaction.connection)
+                    .await?;
+            }
+            Some(version) => {
+                sqlx::query(
+                    "INSERT INTO device_policy (device, policy, number, told) VALUES (?, ?, ?, ?)
+                     ON CONFLICT (device) DO UPDATE
+                     SET policy = excluded.policy, number = excluded.number, told = excluded.told",
+                )
+                .bind(blob(self.device.0))
+                .bind(blob(version.policy.0))
+                .bind(version.number)
+                .bind(ticks(self.record.time))
+                .execute(&mut *transaction.connection)
+                .await?;
+            }
+        }
+        transaction.audit(&self.record).await
+    }
 }

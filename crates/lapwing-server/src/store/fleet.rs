@@ -80,36 +80,7 @@ pub(crate) type Ages = [u64; AGE_BOUNDS.len() + 1];
 
 impl Store {
     pub(crate) async fn fleet(&self, query: &FleetQuery) -> Result<Vec<FleetRow>, StoreError> {
-        // The fleet first: its indexes give the order, so that only a page's devices are looked up.
-        let mut sql: QueryBuilder<Sqlite> = QueryBuilder::new(
-            "SELECT f.device, f.name, f.enabled, f.stored, f.expiry, d.last_contact
-             FROM fleet f CROSS JOIN device d ON d.id = f.device WHERE 1",
-        );
-        if let Ok(device) = query.search.parse::<DeviceId>() {
-            sql.push(" AND f.device = ").push_bind(blob(device.0));
-        } else if !query.search.is_empty() {
-            sql.push(" AND f.name LIKE ").push_bind(contains(&query.search)).push(" ESCAPE '\\'");
-        }
-        if let Some(state) = query.state {
-            let expiries = state.expiries(query.now);
-            sql.push(" AND f.enabled = ").push_bind(state.is_enabled());
-            sql.push(" AND f.expiry >= ").push_bind(column(expiries.start));
-            sql.push(" AND f.expiry < ").push_bind(column(expiries.end));
-        }
-        if let Some(after) = &query.after {
-            match query.order {
-                FleetOrder::Name => sql.push(" AND (f.name, f.device) > (").push_bind(after.name.clone()),
-                FleetOrder::Expiry => {
-                    sql.push(" AND (f.expiry, f.device) > (").push_bind(column(after.expiry))
-                }
-            };
-            sql.push(", ").push_bind(blob(after.device.0)).push(")");
-        }
-        sql.push(match query.order {
-            FleetOrder::Name => " ORDER BY f.name, f.device LIMIT ",
-            FleetOrder::Expiry => " ORDER BY f.expiry, f.device LIMIT ",
-        });
-        sql.push_bind(query.len_max);
+        let mut sql = select(query, "");
         let rows = sql.build().fetch_all(&self.readers).await?;
         Ok(rows.iter().map(FleetRow::from_row).collect::<Result<_, _>>()?)
     }
@@ -141,6 +112,40 @@ impl Store {
     }
 }
 
+/// The statement that reads a page, after `before`.
+fn select(query: &FleetQuery, before: &str) -> QueryBuilder<Sqlite> {
+    // The fleet first: its indexes give the order, so that only a page's devices are looked up.
+    let mut sql: QueryBuilder<Sqlite> = QueryBuilder::new(before);
+    sql.push(
+        "SELECT f.device, f.name, f.enabled, f.stored, f.expiry, d.last_contact
+         FROM fleet f CROSS JOIN device d ON d.id = f.device WHERE 1",
+    );
+    if let Ok(device) = query.search.parse::<DeviceId>() {
+        sql.push(" AND f.device = ").push_bind(blob(device.0));
+    } else if !query.search.is_empty() {
+        sql.push(" AND f.name LIKE ").push_bind(contains(&query.search)).push(" ESCAPE '\\'");
+    }
+    if let Some(state) = query.state {
+        let expiries = state.expiries(query.now);
+        sql.push(" AND f.enabled = ").push_bind(state.is_enabled());
+        sql.push(" AND f.expiry >= ").push_bind(column(expiries.start));
+        sql.push(" AND f.expiry < ").push_bind(column(expiries.end));
+    }
+    if let Some(after) = &query.after {
+        match query.order {
+            FleetOrder::Name => sql.push(" AND (f.name, f.device) > (").push_bind(after.name.clone()),
+            FleetOrder::Expiry => sql.push(" AND (f.expiry, f.device) > (").push_bind(column(after.expiry)),
+        };
+        sql.push(", ").push_bind(blob(after.device.0)).push(")");
+    }
+    sql.push(match query.order {
+        FleetOrder::Name => " ORDER BY f.name, f.device LIMIT ",
+        FleetOrder::Expiry => " ORDER BY f.expiry, f.device LIMIT ",
+    });
+    sql.push_bind(query.len_max);
+    sql
+}
+
 fn column(ticks: u64) -> i64 {
     i64::try_from(ticks).unwrap_or(i64::MAX)
 }
@@ -157,3 +162,6 @@ pub(super) fn contains(text: &str) -> String {
     pattern.push('%');
     pattern
 }
+
+#[cfg(test)]
+mod tests;

@@ -22,6 +22,7 @@ mod rekey;
 mod row;
 mod schema;
 mod session;
+mod trace;
 mod writer;
 
 use std::path::Path;
@@ -33,7 +34,7 @@ use sqlx::{
 
 pub(crate) use self::{
     action::{ActionRow, CancelAction, Contact, Contacted, RequestAction, RequestOutcome},
-    assignment::GroupRow,
+    assignment::{GroupRow, NoteTold, WantedPolicy},
     bulk::{AskDevices, CreateBulk, EndBulk, SayToBulk},
     bulk_read::{BulkDeviceRow, BulkRow},
     change::{Change, Transaction},
@@ -55,6 +56,7 @@ pub(crate) use self::{
     session::{
         EndSessions, FinishSetUp, OpenSession, PassSecondFactor, Proof, Sha256, SpendForm, TouchSession,
     },
+    trace::{TellTraces, Told, TraceRow},
 };
 
 const BUSY_TIMEOUT: core::time::Duration = core::time::Duration::from_secs(10);

@@ -62,6 +62,8 @@ pub(crate) struct Request<'a> {
     pub(crate) bearer: Option<&'a str>,
     /// The body's media type, if the test names one.
     pub(crate) kind: Option<&'a str>,
+    /// Further lines of the head, each with its end.
+    pub(crate) lines: &'a str,
     pub(crate) body: &'a [u8],
     pub(crate) identity: Option<ClientIdentity>,
 }
@@ -192,9 +194,10 @@ impl Server {
             request.bearer.map(|token| format!("Authorization: Bearer {token}\r\n")).unwrap_or_default();
         let kind = request.kind.map(|kind| format!("Content-Type: {kind}\r\n")).unwrap_or_default();
         let head = format!(
-            "{} {} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n{authorization}{kind}Content-Length: {}\r\n\r\n",
+            "{} {} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n{authorization}{kind}{}Content-Length: {}\r\n\r\n",
             request.method,
             request.path,
+            request.lines,
             request.body.len()
         );
         exchange(address, config, &[head.as_bytes(), request.body].concat())

@@ -3,6 +3,7 @@
 
 mod browser;
 mod bulk;
+mod console;
 #[cfg(feature = "failpoints")]
 mod crash;
 mod device;
@@ -11,6 +12,7 @@ mod graph;
 mod harness;
 mod life;
 mod manage;
+mod openapi;
 mod policies;
 mod python;
 mod sdk;

@@ -28,7 +28,7 @@ impl<'a> Session<'a> {
         Self { server, device, is_named: true, msg_id: 0 }
     }
 
-    fn unnamed(server: &'a Server, device: &'a Device) -> Self {
+    pub(crate) fn unnamed(server: &'a Server, device: &'a Device) -> Self {
         Self { server, device, is_named: false, msg_id: 0 }
     }
 
@@ -46,7 +46,7 @@ impl<'a> Session<'a> {
         })
     }
 
-    fn exchange(&mut self, commands: Vec<Command>) -> Message {
+    pub(crate) fn exchange(&mut self, commands: Vec<Command>) -> Message {
         self.msg_id += 1;
         let answer = post(self.server, self.device, &self.message(commands));
         assert_eq!(answer.status, 200, "{}", String::from_utf8_lossy(&answer.body));
@@ -96,7 +96,7 @@ fn post(server: &Server, device: &Device, body: &[u8]) -> Answer {
     })
 }
 
-fn alert(id: u32, code: AlertCode, correlator: Option<String>, items: Vec<Item>) -> Command {
+pub(crate) fn alert(id: u32, code: AlertCode, correlator: Option<String>, items: Vec<Item>) -> Command {
     Command::Alert(Alert { id: CmdId::number(id), code, correlator, items })
 }
 
@@ -359,4 +359,72 @@ fn no_more_than_sixteen_clicks_wait_for_one_device() {
     assert_eq!(fleet.click().status, 409);
     let mut session = Session::named(&fleet.server, &fleet.device);
     assert_eq!(session.open(Vec::new()).len(), 16);
+}
+
+#[test]
+fn the_way_of_a_rotation_is_told_by_the_device_and_found_by_any_of_its_names() {
+    let fleet = Fleet::new();
+    fleet.click();
+    let mut session = Session::named(&fleet.server, &fleet.device);
+    let work = session.open(Vec::new());
+    let action = work[0].correlator.clone().unwrap();
+    session.answer(&[(&work[0], 202)]);
+    let (id, version) = (PasswordVersion::random(&mut rng()), PasswordVersion::random(&mut rng()));
+    let trace = serde_json::json!({
+        "id": id.to_string(), "causes": ["management"], "reasons": 0x100_0000, "actions": [action],
+        "version": version.to_string(), "leftOut": 0, "end": "rotated",
+        "attempts": [{
+            "began": "2026-01-02T03:04:05.0000000Z", "failure": null,
+            "steps": [
+                {"name": "journal", "afterMicros": 0, "tookMicros": 70},
+                {"name": "commit", "afterMicros": 1_000_000, "tookMicros": 90},
+            ],
+        }],
+    });
+    let tell = |trace: &Value, identity| {
+        let body = serde_json::json!({"time": "2026-01-02T03:04:07.0000000Z", "traces": [trace]}).to_string();
+        let path = fleet.server.admin_path("manage/traces");
+        let body = body.as_bytes();
+        fleet
+            .server
+            .send(&Request { method: "POST", path: &path, body, identity, ..Request::default() })
+            .status
+    };
+    assert_eq!(tell(&trace, None), 401);
+    assert_eq!(tell(&trace, Some(fleet.device.identity())), 204);
+    // Told again, for the answer was lost.
+    assert_eq!(tell(&trace, Some(fleet.device.identity())), 204);
+    let mut unknown = trace.clone();
+    unknown["causes"] = serde_json::json!(["moon"]);
+    assert_eq!(tell(&unknown, Some(fleet.device.identity())), 400);
+    session.open(vec![report(3, &action, &format!("0 {version} -"))]);
+
+    let token = fleet.server.admin_token();
+    let flow = |name: &str| fleet.server.get(&fleet.server.admin_path(&format!("traces/{name}")), &token);
+    let found = flow(&id.to_string()).json();
+    assert_eq!(found["actions"], serde_json::json!([action]));
+    let names: Vec<_> = found["steps"].as_array().unwrap().iter().map(|step| step["name"].clone()).collect();
+    // The device's clock is long behind, and drawn by ours.
+    let expected = [
+        "asked for",
+        "sent in a session",
+        "accepted by the device",
+        "read the journal",
+        "set and read back the account",
+        "done",
+    ];
+    let both = |name: &str| names.iter().any(|found| found == name);
+    assert!(expected.iter().all(|name| both(name)), "{names:?}");
+    let seconds = |index: usize| {
+        let at: lapwing_core::types::FileTime =
+            found["steps"][index]["at"].as_str().unwrap().parse().unwrap();
+        at.since_unix().as_secs()
+    };
+    assert!(seconds(0).abs_diff(seconds(5)) < 60, "{found}");
+    for name in [&action, &version.to_string()] {
+        assert_eq!(flow(name).json(), found);
+    }
+    assert_eq!(flow("00000000-0000-0000-0000-00000000abcd").status, 404);
+    let path = fleet.server.admin_path(&format!("devices/{}/traces", fleet.device.id));
+    assert_eq!(fleet.server.get(&path, &token).json()["value"], serde_json::json!([found]));
 }

@@ -1,10 +1,17 @@
 //! LAPS policies by Graph and beside it: made, assigned, tried out, returned to, and in conflict.
 
+use lapwing_core::{
+    csp::{self, Member, Performed, Tree},
+    event::Hresult,
+    policy::Setting,
+};
+use lapwing_proto::syncml::{AlertCode, CmdId, Command, Item, MsgId, Operation, Results, Status, StatusCode};
 use serde_json::{Value, json};
 
 use crate::{
     device::Device,
     harness::{Answer, Request, Server},
+    manage::{Session, alert},
 };
 
 const EXPORTED: &str = include_str!("../../../lapwing-proto/tests/fixtures/configuration_policy.json");
@@ -224,4 +231,127 @@ fn reading_policies_and_writing_them_are_roles_of_their_own() {
     assert_eq!((send("GET", &path, &stranger), send("DELETE", &path, &stranger)), (403, 403));
     let restore = world.server.admin_path(&format!("policies/{id}/restore"));
     assert_eq!((send("POST", &restore, &reader), send("POST", &restore, &stranger)), (403, 403));
+}
+
+/// What a device answers to one message, and whether there was anything to answer.
+fn perform(tree: &mut Tree, msg_ref: u32, commands: &[Command]) -> Vec<Command> {
+    let mut replies = Vec::new();
+    for command in commands {
+        let (id, code, value) = match command {
+            Command::Operation(operation) => {
+                let Performed::Done(reply) = tree.perform(&to_core(operation), Hresult(0)) else { panic!() };
+                (&operation.id, reply.status, reply.value)
+            }
+            Command::Group(group) => {
+                let member = |command: &Command| match command {
+                    Command::Operation(operation) => Member::Operation(to_core(operation)),
+                    other => panic!("{other:?}"),
+                };
+                let members: Vec<_> = group.commands.iter().map(member).collect();
+                (&group.id, tree.perform_atomic(&members, Hresult(0)).status, None)
+            }
+            _ => continue,
+        };
+        let (number, msg_ref) = (CmdId::number(u32::try_from(replies.len()).unwrap() + 10), MsgId(msg_ref));
+        replies.push(Command::Status(Status {
+            id: number.clone(),
+            msg_ref,
+            cmd_ref: Some(id.clone()),
+            cmd: command.name().to_owned(),
+            targets: Vec::new(),
+            sources: Vec::new(),
+            code: StatusCode(code.0),
+            original_error: None,
+        }));
+        if let (Some(value), Command::Operation(operation)) = (value, command) {
+            let source = operation.items[0].target.clone();
+            let items = vec![Item { source, data: Some(value.data), ..Item::default() }];
+            replies.push(Command::Results(Results { id: number, msg_ref, cmd_ref: id.clone(), items }));
+        }
+    }
+    replies
+}
+
+fn to_core(operation: &Operation) -> csp::Operation {
+    let item = &operation.items[0];
+    csp::Operation {
+        verb: *csp::Verb::ALL.iter().find(|verb| verb.name() == operation.verb.name()).unwrap(),
+        uri: item.target.as_ref().unwrap().to_string(),
+        format: item.meta.format.map(|format| csp::Format::of_name(format.name())),
+        data: item.data.clone(),
+        correlator: None,
+    }
+}
+
+/// A whole session of a device that holds `tree`; how many messages it sent.
+fn session(world: &World, device: &Device, tree: &mut Tree) -> u32 {
+    let mut session = Session::unnamed(&world.server, device);
+    let mut commands = vec![alert(1, AlertCode::CLIENT_INITIATED, None, Vec::new())];
+    for sent in 1..10 {
+        let answer = session.exchange(commands);
+        commands = perform(tree, sent, &answer.commands);
+        if commands.is_empty() {
+            return sent;
+        }
+    }
+    panic!("the session has no end")
+}
+
+#[test]
+fn a_device_is_told_its_policy_whole_and_drift_is_put_right() {
+    let world = World::new();
+    let device = Device::join(&world.server, "web-01");
+    let mut tree = Tree::default();
+    assert_eq!(session(&world, &device, &mut tree), 1, "nothing is for it, and it is left as it is");
+
+    let (id, _) = world.policy(20, "name:web-*");
+    let standing = || world.ours("GET", &format!("devices/{}/policy", device.id), &Value::Null).json();
+    assert_eq!(standing()["told"], Value::Null);
+    session(&world, &device, &mut tree);
+    assert_eq!(tree.values().collect::<Vec<_>>(), [(Setting::PasswordLength, "20")]);
+    assert_eq!((&standing()["told"]["policy"], &standing()["told"]["version"]), (&json!(id), &json!(1)));
+    let first = standing();
+    assert_eq!(session(&world, &device, &mut tree), 2, "it is asked, and has what it should");
+    assert_eq!(standing(), first);
+
+    for drift in [vec![(Setting::PasswordLength, "9")], vec![(Setting::PasswordAgeDays, "3")], Vec::new()] {
+        tree = Tree::holding(drift.into_iter().map(|(setting, data)| (setting, data.to_owned()))).unwrap();
+        session(&world, &device, &mut tree);
+        assert_eq!(tree.values().collect::<Vec<_>>(), [(Setting::PasswordLength, "20")]);
+    }
+    let path = format!("deviceManagement/configurationPolicies/{id}");
+    world.graph("PATCH", &path, &json!({ "settings": settings(30) }));
+    session(&world, &device, &mut tree);
+    assert_eq!(
+        (tree.value(Setting::PasswordLength), &standing()["told"]["version"]),
+        (Some("30"), &json!(2))
+    );
+
+    let (other, _) = world.policy(40, "name:*-01");
+    world.graph("PATCH", &path, &json!({ "settings": settings(31) }));
+    session(&world, &device, &mut tree);
+    assert_eq!(standing()["standing"]["state"], "conflict");
+    assert_eq!(tree.value(Setting::PasswordLength), Some("30"), "it keeps the last whole one");
+
+    world.graph("DELETE", &path, &Value::Null);
+    session(&world, &device, &mut tree);
+    assert_eq!(tree.value(Setting::PasswordLength), Some("40"));
+    world.graph("DELETE", &format!("deviceManagement/configurationPolicies/{other}"), &Value::Null);
+    session(&world, &device, &mut tree);
+    assert_eq!((tree, &standing()["told"]), (Tree::default(), &Value::Null));
+}
+
+#[test]
+fn a_change_of_policy_is_recorded_when_a_device_holds_it() {
+    let world = World::new();
+    let device = Device::join(&world.server, "web-01");
+    let (id, _) = world.policy(20, "name:web-*");
+    session(&world, &device, &mut Tree::default());
+    let audit = world.server.get(&world.server.admin_path("audit"), &world.server.admin_token()).json();
+    let entries = audit["value"].as_array().unwrap();
+    let delivered: Vec<_> =
+        entries.iter().filter(|entry| entry["activity"] == "Deliver LAPS policy").collect();
+    assert_eq!(delivered.len(), 1);
+    assert_eq!(delivered[0]["actor"], json!(format!("device:{}", device.id)));
+    assert_eq!(delivered[0]["detail"], json!(format!("policy {id}, version 1")));
 }

@@ -7,6 +7,7 @@ mod device;
 mod enrolment_token;
 mod rotate;
 mod rotations;
+mod trace;
 
 use clap::Subcommand;
 use lapwing_client::graph::Administrator;
@@ -39,6 +40,7 @@ enum Topic {
     Actions(actions::Args),
     CancelAction(actions::CancelArgs),
     Audit(audit::Args),
+    Trace(trace::Args),
 }
 
 /// What every command of this group takes.
@@ -81,6 +83,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
         Topic::Actions(args) => actions::run(&args),
         Topic::CancelAction(args) => actions::cancel(&args),
         Topic::Audit(args) => audit::run(args),
+        Topic::Trace(args) => trace::run(args),
     }
 }
 
@@ -94,6 +97,6 @@ async fn find(administrator: &mut Administrator, device: &str) -> Result<DeviceI
     the_one(device, &ids)
 }
 
-fn parse_id(text: &str) -> Result<Guid, String> {
+pub(crate) fn parse_id(text: &str) -> Result<Guid, String> {
     text.parse().map_err(|error: lapwing_core::types::GuidError| error.to_string())
 }

@@ -191,6 +191,22 @@ fn what_the_server_has_confirmed_is_told_no_more_until_it_changes() {
 }
 
 #[test]
+fn a_server_that_asks_again_has_forgotten_what_it_confirmed_and_is_told_again() {
+    let mut world = World::settled();
+    world.order(1);
+    let is_untold = |world: &World| world.machine.ledger().find(action(1)).unwrap().is_untold(world.now.boot);
+    let told = world.status(1);
+    world.input(Input::Confirmed(action(1), told));
+    assert!(!is_untold(&world));
+    // Its database was restored.
+    world.order(1);
+    assert_eq!(world.acknowledged.last(), Some(&(action(1), Acceptance::Satisfied)));
+    assert!(is_untold(&world));
+    world.input(Input::Confirmed(action(1), told));
+    assert!(!is_untold(&world));
+}
+
+#[test]
 fn the_ledger_refuses_one_too_many_and_forgets_the_oldest_that_are_satisfied() {
     let mut world = World::settled();
     world.reachable = false;

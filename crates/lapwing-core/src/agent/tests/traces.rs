@@ -80,7 +80,9 @@ fn a_trace_names_the_actions_that_its_password_satisfies() {
     let mut world = World::settled();
     let actions = [1, 2].map(|number| ActionId(Guid::from_bytes([number; 16])));
     world.reachable = false;
-    actions.map(|action| world.input(Input::Ordered(action)));
+    for action in actions {
+        world.input(Input::Ordered(action));
+    }
     assert_eq!(world.last().actions, actions);
     world.reachable = true;
     world.pass(MINUTE);

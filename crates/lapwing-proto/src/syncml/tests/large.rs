@@ -36,6 +36,9 @@ fn travel(data: &str, len_max: usize) -> (String, usize) {
         assert_eq!(message.is_final, outbox.is_empty());
         for command in message.commands {
             let Command::Results(mut results) = command else { continue };
+            // The length of the whole stands in the first chunk alone.
+            let is_first_of_several = messages == 1 && !outbox.is_empty();
+            assert_eq!(results.items[0].meta.size.is_some(), is_first_of_several);
             match assembly.take(results.items.remove(0)).unwrap() {
                 Taken::Chunk => assert!(!outbox.is_empty()),
                 Taken::Whole(item) => return (item.data.unwrap(), messages),

@@ -6,8 +6,8 @@ use tempfile::TempDir;
 
 use super::{
     super::{
-        AssignOutcome, AssignPolicy, CreateGroup, DeleteGroup, DeleteGroupOutcome, GroupRow, TagDevice,
-        assignment::note_told,
+        AssignOutcome, AssignPolicy, CreateGroup, DeleteGroup, DeleteGroupOutcome, GroupRow, NoteTold,
+        TagDevice,
     },
     *,
 };
@@ -74,7 +74,8 @@ impl World {
     }
 
     async fn told(&self, told: Option<PolicyVersion>) {
-        self.change(Told(told, self.now)).await.unwrap();
+        let record = self.record(Activity::DeliverLapsPolicy);
+        self.change(NoteTold { device: DEVICE, told, record }).await.unwrap();
     }
 
     async fn target(&self) -> (Effective, Target) {
@@ -91,17 +92,6 @@ impl Change for Statement {
 
     async fn apply(&mut self, transaction: &mut Transaction<'_>) -> Result<(), sqlx::Error> {
         sqlx::query(self.0).execute(&mut *transaction.connection).await.map(drop)
-    }
-}
-
-/// What a session notes.
-struct Told(Option<PolicyVersion>, FileTime);
-
-impl Change for Told {
-    type Outcome = ();
-
-    async fn apply(&mut self, transaction: &mut Transaction<'_>) -> Result<(), sqlx::Error> {
-        note_told(transaction, DEVICE, self.0, self.1).await
     }
 }
 

@@ -1,0 +1,444 @@
+//! The console as a browser without scripts uses it.
+
+use std::{
+    collections::BTreeMap,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use aws_lc_rs::hmac::{self, HMAC_SHA1_FOR_LEGACY_USE_ONLY};
+use data_encoding::BASE32_NOPAD;
+use lapwing_proto::register::Condition;
+use serde_json::Value;
+
+use crate::{
+    device::{Device, version},
+    harness::{Answer, Request, Server, run},
+    life::passwords,
+};
+
+const PASSWORD: &str = "correct horse battery";
+const SESSION: &str = "__Host-lapwing-session";
+
+/// Cookies, the page that is open, and the forms on it.
+struct Visitor<'a> {
+    server: &'a Server,
+    cookies: BTreeMap<String, String>,
+    page: String,
+}
+
+/// What an operator signs in with.
+struct Proofs {
+    secret: Vec<u8>,
+    /// The step of the last code.
+    step: u64,
+    recovery_codes: Vec<String>,
+}
+
+impl<'a> Visitor<'a> {
+    fn new(server: &'a Server) -> Self {
+        Self { server, cookies: BTreeMap::new(), page: String::new() }
+    }
+
+    fn send(&mut self, method: &str, path: &str, lines: &str, body: &str) -> Answer {
+        let cookies: Vec<String> =
+            self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let lines = format!("{lines}Cookie: {}\r\n", cookies.join("; "));
+        let request = Request { method, path, lines: &lines, body: body.as_bytes(), ..Request::default() };
+        let answer = self.server.send(&request);
+        for line in answer.head.lines().filter(|line| line.to_lowercase().starts_with("set-cookie:")) {
+            let (pair, attributes) = line.split_once(':').unwrap().1.trim().split_once("; ").unwrap();
+            assert!(attributes.starts_with("Path=/; Secure; HttpOnly; SameSite=Strict"), "{attributes}");
+            let (name, value) = pair.split_once('=').unwrap();
+            self.cookies.insert(name.to_owned(), value.to_owned());
+        }
+        check_head(&answer);
+        self.page = String::from_utf8(answer.body.clone()).unwrap();
+        answer
+    }
+
+    fn get(&mut self, path: &str) -> Answer {
+        self.send("GET", path, "", "")
+    }
+
+    /// Sends a form as the open page would: with its hidden members.
+    fn post(&mut self, path: &str, members: &[(&str, &str)]) -> Answer {
+        let mut form = form_urlencoded::Serializer::new(String::new());
+        for name in ["csrf", "once", "link", "secret"] {
+            if let Some(value) = self.hidden(name) {
+                form.append_pair(name, &value);
+            }
+        }
+        form.extend_pairs(members);
+        let body = form.finish();
+        self.send("POST", path, "Sec-Fetch-Site: same-origin\r\n", &body)
+    }
+
+    /// The value of a hidden member of the page's last form.
+    fn hidden(&self, name: &str) -> Option<String> {
+        let start = format!("type=\"hidden\" name=\"{name}\" value=\"");
+        let (_, rest) = self.page.rsplit_once(&start)?;
+        Some(rest.split('"').next().unwrap().to_owned())
+    }
+
+    /// From the one-time link to the first page.
+    fn set_up(&mut self, link: &str) -> Proofs {
+        let (_, path) = link.split_at(link.find("/console").unwrap());
+        assert_eq!(self.get(path).status, 200);
+        let secret = BASE32_NOPAD.decode(self.hidden("secret").unwrap().as_bytes()).unwrap();
+        let step = now() / 30;
+        let code = totp(&secret, step);
+        let answer =
+            self.post("/console/set-up", &[("password", PASSWORD), ("again", PASSWORD), ("code", &code)]);
+        assert_eq!(answer.status, 200, "{}", self.page);
+        let recovery_codes = self.page.split("<li><code>").skip(1);
+        let recovery_codes = recovery_codes.map(|rest| rest.split('<').next().unwrap().to_owned());
+        Proofs { secret, step, recovery_codes: recovery_codes.collect() }
+    }
+
+    fn give_password(&mut self, name: &str, password: &str) -> Answer {
+        self.get("/console/sign-in");
+        self.post("/console/sign-in", &[("name", name), ("password", password)])
+    }
+
+    fn give_code(&mut self, code: &str) -> Answer {
+        self.get("/console/second-factor");
+        self.post("/console/second-factor", &[("code", code)])
+    }
+
+    fn sign_in(&mut self, name: &str, proofs: &mut Proofs) {
+        assert_eq!(self.give_password(name, PASSWORD).header("location"), Some("/console/second-factor"));
+        let code = proofs.recovery_codes.pop().unwrap();
+        assert_eq!(self.give_code(&code).header("location"), Some("/console"));
+    }
+
+    fn is_signed_in(&mut self) -> bool {
+        self.get("/console/account").status == 200
+    }
+}
+
+/// What every answer of the console carries.
+fn check_head(answer: &Answer) {
+    let policy = answer.header("content-security-policy").unwrap();
+    for rule in ["default-src 'none'", "script-src 'self'", "base-uri 'none'", "frame-ancestors 'none'"] {
+        assert!(policy.contains(rule), "{policy}");
+    }
+    assert_eq!(answer.header("referrer-policy"), Some("no-referrer"));
+    assert_eq!(answer.header("cross-origin-opener-policy"), Some("same-origin"));
+    assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
+    assert!(answer.header("cache-control").is_some());
+}
+
+fn now() -> u64 {
+    #[expect(clippy::disallowed_methods, reason = "an authenticator has a clock of its own")]
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
+}
+
+/// RFC 6238.
+fn totp(secret: &[u8], step: u64) -> String {
+    let tag = hmac::sign(&hmac::Key::new(HMAC_SHA1_FOR_LEGACY_USE_ONLY, secret), &step.to_be_bytes());
+    let tag = tag.as_ref();
+    let at = usize::from(tag[19] & 15);
+    let number = u32::from_be_bytes(tag[at..at + 4].try_into().unwrap()) & 0x7fff_ffff;
+    format!("{:06}", number % 1_000_000)
+}
+
+fn link(server: &Server, arguments: &[&str]) -> String {
+    let output = run(&[&["operator", "link"], arguments].concat(), server.folder.path());
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+fn administrator(server: &Server) -> (Visitor<'_>, Proofs) {
+    let mut visitor = Visitor::new(server);
+    let proofs = visitor.set_up(&link(server, &["admin"]));
+    (visitor, proofs)
+}
+
+/// The audit log's entries of one activity.
+fn entries(server: &Server, activity: &str) -> Vec<Value> {
+    let token = server.admin_token();
+    let entries = server.get(&server.admin_path("audit"), &token).json();
+    let all = entries["value"].as_array().unwrap();
+    all.iter().filter(|entry| entry["activity"] == activity).cloned().collect()
+}
+
+#[test]
+fn a_link_lets_one_operator_in_once() {
+    let server = Server::start();
+    let text = link(&server, &["admin"]);
+    let path = &text[text.find("/console").unwrap()..];
+    let mut visitor = Visitor::new(&server);
+    for _ in 0..2 {
+        assert_eq!(visitor.get(path).status, 200, "opening it spends nothing");
+    }
+    let secret = BASE32_NOPAD.decode(visitor.hidden("secret").unwrap().as_bytes()).unwrap();
+    let code = totp(&secret, now() / 30);
+    for (password, again, code) in
+        [("short", "short", &code), (PASSWORD, "another", &code), (PASSWORD, PASSWORD, &"000000".to_owned())]
+    {
+        let members = [("password", password), ("again", again), ("code", code)];
+        assert_eq!(visitor.post("/console/set-up", &members).status, 400);
+    }
+    let proofs = visitor.set_up(&text);
+    assert_eq!(proofs.recovery_codes.len(), 10);
+    assert!(visitor.is_signed_in());
+    assert_eq!(visitor.get("/console").header("location"), Some("/console/fleet"));
+    let mut second = Visitor::new(&server);
+    assert_eq!(second.get(path).status, 403);
+    assert!(second.page.contains("unknown, was used, or has ended"));
+    let unknown = run(&["operator", "link", "nobody"], server.folder.path());
+    assert!(String::from_utf8_lossy(&unknown.stderr).contains("next step"));
+    second.set_up(&link(&server, &["ada", "--create"]));
+    assert!(second.is_signed_in());
+}
+
+#[test]
+fn both_factors_are_needed_and_each_code_is_good_once() {
+    let server = Server::start();
+    let (_, mut proofs) = administrator(&server);
+    let mut visitor = Visitor::new(&server);
+    assert_eq!(visitor.give_password("admin", PASSWORD).status, 303);
+    assert!(!visitor.is_signed_in(), "a password alone lets nobody in");
+    let half = visitor.cookies[SESSION].clone();
+    assert_eq!(visitor.give_code("000000").status, 403);
+    assert_eq!(visitor.give_code(&totp(&proofs.secret, proofs.step)).status, 403, "used at set-up");
+    // The next one, which the server takes ahead of its time.
+    assert_eq!(visitor.give_code(&totp(&proofs.secret, proofs.step + 1)).status, 303);
+    assert!(visitor.is_signed_in());
+    assert_ne!(visitor.cookies[SESSION], half);
+    let mut thief = Visitor::new(&server);
+    thief.cookies.insert(SESSION.to_owned(), half);
+    assert!(!thief.is_signed_in(), "the token from before the second factor is void");
+    let mut other = Visitor::new(&server);
+    let code = proofs.recovery_codes[0].to_uppercase().replace('-', " ");
+    other.give_password("ADMIN", PASSWORD);
+    assert_eq!(other.give_code(&code).status, 303);
+    let mut third = Visitor::new(&server);
+    third.give_password("admin", PASSWORD);
+    assert_eq!(third.give_code(&code).status, 403);
+    proofs.recovery_codes.remove(0);
+    third.sign_in("admin", &mut proofs);
+    assert!(third.is_signed_in());
+}
+
+#[test]
+fn nobody_learns_whether_there_is_such_an_operator_and_attempts_are_counted() {
+    let server = Server::start();
+    let (_, _) = administrator(&server);
+    let statuses = |name: &str| -> Vec<(u16, String)> {
+        let mut visitor = Visitor::new(&server);
+        (0..11)
+            .map(|_| {
+                let status = visitor.give_password(name, "wrong wrong wrong").status;
+                (
+                    status,
+                    visitor
+                        .page
+                        .split("<main")
+                        .nth(1)
+                        .unwrap()
+                        .split("name=\"csrf\"")
+                        .next()
+                        .unwrap()
+                        .to_owned(),
+                )
+            })
+            .collect()
+    };
+    let known = statuses("admin");
+    assert_eq!(known, statuses("nobody"));
+    assert_eq!(known[0].0, 401);
+    assert_eq!(known[10].0, 429);
+    let mut visitor = Visitor::new(&server);
+    assert_eq!(visitor.give_password("admin", PASSWORD).status, 429, "the right password has to wait too");
+    let refused = entries(&server, "Sign in");
+    assert_eq!(refused.len(), 23);
+    assert!(refused.iter().all(|entry| entry["result"] == "failure"));
+    // Whatever was typed as a name that is none may be a password.
+    assert!(!refused.iter().any(|entry| entry.to_string().contains("nobody")));
+    assert_eq!(refused.iter().filter(|entry| entry["target"] == "admin").count(), 12);
+}
+
+#[test]
+fn a_password_is_shown_with_a_reason_once_and_recorded_before() {
+    const SECRET: &str = "needle-<7>&\"x";
+    let server = Server::start();
+    let device = Device::join(&server, "host");
+    device.store_and_check(&server, &device.seal("older", version(), Condition::Any, None));
+    device.store_and_check(&server, &device.seal(SECRET, version(), Condition::Any, None));
+    let (mut visitor, _) = administrator(&server);
+    let (page, reveal) =
+        (format!("/console/devices/{}", device.id), format!("/console/devices/{}/reveal", device.id));
+    visitor.get(&page);
+    assert!(!visitor.page.contains("needle"));
+    let entry =
+        visitor.page.split("name=\"entry\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    let no_reason = visitor.post(&reveal, &[("entry", &entry), ("reason", "  ")]);
+    assert_eq!(no_reason.status, 400);
+    assert!(entries(&server, "Recover device local administrator password").is_empty());
+    visitor.get(&page);
+    let form = visitor.page.clone();
+    let members = [("entry", entry.as_str()), ("reason", "ticket 42")];
+    let shown = visitor.post(&reveal, &members);
+    assert_eq!(shown.status, 200);
+    assert_eq!(shown.header("cache-control"), Some("no-store"));
+    assert!(visitor.page.contains("needle-&#60;7&#62;&#38;&#34;x"), "{}", visitor.page);
+    visitor.page = form;
+    let again = visitor.post(&reveal, &members);
+    assert_eq!((again.status, again.header("location")), (303, Some(page.as_str())));
+    assert_eq!(visitor.get(&reveal).header("location"), Some(page.as_str()));
+    let recorded = entries(&server, "Recover device local administrator password");
+    assert_eq!(recorded.len(), 1);
+    assert_eq!(recorded[0]["actor"], "operator:admin");
+    assert!(recorded[0]["detail"].as_str().unwrap().ends_with(": ticket 42"));
+    assert_eq!(passwords(&server, &device), [SECRET, "older"]);
+}
+
+#[test]
+fn a_session_ends_at_its_sign_out_here_or_everywhere() {
+    let server = Server::start();
+    let (mut first, mut proofs) = administrator(&server);
+    let mut second = Visitor::new(&server);
+    second.sign_in("admin", &mut proofs);
+    let mut third = Visitor::new(&server);
+    third.sign_in("admin", &mut proofs);
+    let kept = third.cookies.clone();
+    third.get("/console/account");
+    assert_eq!(third.post("/console/sign-out", &[]).status, 303);
+    third.cookies = kept;
+    assert!(!third.is_signed_in(), "the cookie is of no use any more");
+    assert!(first.is_signed_in() && second.is_signed_in());
+    assert_eq!(first.post("/console/account/sign-out", &[]).status, 303);
+    assert!(!first.is_signed_in() && !second.is_signed_in());
+}
+
+#[test]
+fn a_form_from_elsewhere_is_refused() {
+    let server = Server::start();
+    let (mut visitor, _) = administrator(&server);
+    visitor.get("/console/account");
+    let form = format!("csrf={}", visitor.hidden("csrf").unwrap());
+    let origin = format!("Origin: {}\r\n", server.url);
+    for lines in [
+        "",
+        "Sec-Fetch-Site: cross-site\r\n",
+        "Sec-Fetch-Site: same-site\r\n",
+        "Origin: https://elsewhere.example\r\n",
+        "Origin: null\r\n",
+        &format!("Sec-Fetch-Site: none\r\n{origin}"),
+    ] {
+        assert_eq!(visitor.send("POST", "/console/sign-out", lines, &form).status, 403, "{lines}");
+    }
+    assert!(visitor.is_signed_in());
+    // An older browser says only where the form stood.
+    assert_eq!(visitor.send("POST", "/console/sign-out", &origin, &form).status, 303);
+}
+
+#[test]
+fn the_last_administrator_stays_and_rights_are_given_taken_and_reset() {
+    let server = Server::start();
+    let (mut admin, _) = administrator(&server);
+    admin.get("/console/operators/admin");
+    assert_eq!(admin.post("/console/operators/admin/roles", &[("role", "AuditLog.Read.All")]).status, 409);
+    admin.get("/console/operators/admin");
+    assert_eq!(admin.post("/console/operators/admin/enabled", &[("enabled", "false")]).status, 409);
+    admin.get("/console/operators");
+    let roles = [("name", "Ada"), ("role", "AuditLog.Read.All"), ("role", "Lapwing.Administer")];
+    assert_eq!(admin.post("/console/operators", &roles).status, 200);
+    let text = admin.page.split(">https://").nth(1).unwrap().split('<').next().unwrap().to_owned();
+    admin.get("/console/operators/admin");
+    let demoted = admin.post("/console/operators/admin/roles", &[("role", "AuditLog.Read.All")]);
+    assert_eq!(demoted.status, 409, "who has not set up anything cannot administer");
+    let mut ada = Visitor::new(&server);
+    ada.set_up(&text);
+    assert_eq!(ada.get("/console/audit").status, 200);
+    assert_eq!(ada.get("/console/fleet").status, 403);
+    ada.get("/console/operators/admin");
+    assert_eq!(ada.post("/console/operators/admin/roles", &[("role", "AuditLog.Read.All")]).status, 303);
+    assert_eq!(admin.get("/console/operators").status, 403, "rights are taken at once");
+    ada.get("/console/operators/admin");
+    assert_eq!(ada.post("/console/operators/ada/reset", &[]).status, 400, "nobody resets himself");
+    ada.get("/console/operators/admin");
+    assert_eq!(ada.post("/console/operators/admin/reset", &[]).status, 200);
+    assert!(!admin.is_signed_in());
+    assert_eq!(admin.give_password("admin", PASSWORD).status, 401);
+    ada.get("/console/operators/admin");
+    assert_eq!(ada.post("/console/operators/admin/delete", &[]).status, 303);
+    assert_eq!(ada.get("/console/operators/admin").status, 404);
+}
+
+#[test]
+fn tokens_and_clients_are_shown_once_and_can_be_revoked() {
+    let server = Server::start();
+    let (mut admin, _) = administrator(&server);
+    let secret = |page: &str| {
+        page.split("aria-label=\"Secret\">").nth(1).map(|rest| rest.split('<').next().unwrap().to_owned())
+    };
+    for (path, members) in [
+        ("/console/enrolment", &[("uses", "2"), ("hours", "1"), ("description", "for the rack")][..]),
+        ("/console/clients", &[("name", "reader"), ("role", "Device.Read.All")]),
+    ] {
+        admin.get(path);
+        let form = admin.page.clone();
+        assert_eq!(admin.post(path, members).status, 200);
+        let shown = secret(&admin.page).unwrap();
+        assert!(shown.len() > 40, "{shown}");
+        admin.page = form;
+        assert_eq!(admin.post(path, members).status, 303, "the same form again makes nothing");
+        admin.get(path);
+        assert!(!admin.page.contains(&shown));
+        let delete = admin.page.rsplit("action=\"").find(|rest| rest.contains("/delete\"")).unwrap();
+        let delete = delete.split('"').next().unwrap().to_owned();
+        assert_eq!(admin.post(&delete, &[]).status, 303);
+        admin.get(path);
+        assert_eq!(admin.post(&delete, &[]).status, 404);
+    }
+}
+
+#[test]
+fn nothing_that_an_operator_proves_himself_with_is_in_a_file() {
+    let server = Server::start();
+    let (mut visitor, mut proofs) = administrator(&server);
+    visitor.sign_in("admin", &mut proofs);
+    visitor.give_password("admin", "a wrong needle 991");
+    let plain = |code: &String| code.replace('-', "");
+    let mut needles: Vec<Vec<u8>> = vec![PASSWORD.into(), proofs.secret.clone(), "a wrong needle 991".into()];
+    needles.push(BASE32_NOPAD.encode(&proofs.secret).into());
+    needles
+        .extend(visitor.cookies.values().filter(|value| !value.is_empty()).map(|value| value.clone().into()));
+    needles.extend(proofs.recovery_codes.iter().flat_map(|code| [code.clone().into(), plain(code).into()]));
+    for entry in std::fs::read_dir(server.folder.path()).unwrap() {
+        let path = entry.unwrap().path();
+        let bytes = std::fs::read(&path).unwrap();
+        for needle in &needles {
+            let found = bytes.windows(needle.len()).any(|window| window == needle);
+            assert!(!found, "{} holds {}", path.display(), String::from_utf8_lossy(needle));
+        }
+    }
+}
+
+#[test]
+fn what_is_named_after_its_content_is_kept_and_a_fault_is_a_page() {
+    let server = Server::start();
+    let mut visitor = Visitor::new(&server);
+    visitor.get("/console/sign-in");
+    for attribute in ["<link rel=\"stylesheet\" href=\"", "<script src=\"", "<link rel=\"icon\" href=\""] {
+        let page = visitor.page.clone();
+        let path = page.split(attribute).nth(1).unwrap().split('"').next().unwrap();
+        let answer = visitor.get(path);
+        assert_eq!(answer.status, 200);
+        assert!(answer.header("cache-control").unwrap().contains("immutable"));
+        visitor.page = page;
+    }
+    for (method, path, status) in [
+        ("GET", "/console/nothing", 404),
+        ("PUT", "/console/fleet", 405),
+        ("GET", "/console/assets/x.css", 404),
+    ] {
+        let answer = visitor.send(method, path, "", "");
+        assert_eq!(answer.status, status, "{path}");
+        assert!(answer.header("content-type").unwrap().starts_with("text/html"));
+        assert_eq!(answer.header("cache-control"), Some("no-store"));
+        assert!(visitor.page.contains("<h1>"));
+    }
+}
