@@ -161,6 +161,7 @@ def pages(walk, given):
         ("fleet-none", "/console/fleet?q=nothing"),
         ("device", f"/console/devices/{device}"),
         ("device-empty", f"/console/devices/{given['devices'][-1]}"),
+        ("flow", f"/console/rotations/{given['trace']}"),
         ("audit", "/console/audit"),
         ("enrolment", "/console/enrolment"),
         ("clients", "/console/clients"),
@@ -235,6 +236,10 @@ def rotate(walk, given):
     walk.click("Rotate now")
     walk.look("rotation")
     assert page.locator(".mark", has_text="Waits for the device").count() == 1
+    page.locator("table a[href^='/console/rotations/']").first.click()
+    walk.look("flow-waiting")
+    assert page.locator("ol.way li", has_text="asked for").count() == 1
+    walk.open(f"/console/devices/{given['devices'][0]}")
     walk.click("Cancel")
     walk.look("rotation-cancelled")
     assert page.locator(".mark", has_text="Cancelled").count() >= 1

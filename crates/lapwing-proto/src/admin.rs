@@ -193,6 +193,9 @@ pub struct ActionInfo {
     /// The version of the password that it ended in.
     #[serde(default)]
     pub version: Option<String>,
+    /// The device has rotated and named no version: the directory that holds the password is another one.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub stored_elsewhere: bool,
 }
 
 /// The way of one rotation.

@@ -16,7 +16,7 @@ for (const part of document.querySelectorAll("[data-live]")) {
     if (part.contains(document.activeElement)) return;
     part.replaceChildren(...fresh.body.childNodes);
   };
-  setInterval(refresh, LIVE_MS);
+  setInterval(refresh, Number(part.dataset.liveMs) || LIVE_MS);
 }
 
 for (const part of document.querySelectorAll("[data-password]")) {

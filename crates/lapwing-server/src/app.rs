@@ -58,6 +58,11 @@ impl App {
         text.parse() == Ok(self.meta.tenant) || text.eq_ignore_ascii_case(&self.meta.tenant_name)
     }
 
+    /// Where devices are managed.
+    pub(crate) fn management_url(&self) -> String {
+        format!("{}/lapwing/v1/{}/manage", self.device_url, self.meta.tenant)
+    }
+
     /// Adds an entry to the audit log, durable before this returns.
     pub(crate) async fn note(&self, record: Record) -> Result<(), Fault> {
         Ok(self.store.change(Note(record)).await?)

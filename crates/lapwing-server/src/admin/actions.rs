@@ -44,6 +44,7 @@ fn info(row: &ActionRow) -> ActionInfo {
         hresult: hresult.map(|code| code.to_string()),
         event,
         version: version.map(|version| version.to_string()),
+        stored_elsewhere: action.state == ActionState::Done { version: None },
     }
 }
 

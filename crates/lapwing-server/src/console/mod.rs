@@ -11,6 +11,7 @@ mod cookie;
 mod device;
 mod enrolment;
 mod fleet;
+mod flow;
 mod gate;
 pub(crate) mod link;
 mod operators;
@@ -24,6 +25,7 @@ mod sign_in;
 #[cfg(test)]
 mod tests;
 mod visit;
+mod windows;
 
 use core::pin::Pin;
 use std::sync::Arc;
@@ -120,6 +122,8 @@ static ROUTES: &[Route] = routes! {
     GET "/console/devices/{id}/rotations" May(Act::ReadManagedDevices), Live, rotation::list;
     POST "/console/devices/{id}/rotations" May(Act::Rotate), Plain, rotation::rotate;
     POST "/console/devices/{id}/rotations/{action}/cancel" May(Act::Rotate), Plain, rotation::cancel;
+    GET "/console/rotations/{id}" May(Act::ReadManagedDevices), Plain, flow::page;
+    GET "/console/rotations/{id}/way" May(Act::ReadManagedDevices), Live, flow::way;
     POST "/console/devices/{id}/enabled" May(Act::Administer), Plain, device::enable;
     GET "/console/devices/{id}/reveal" May(Act::ReadManagedDevices), Plain, reveal::back;
     POST "/console/devices/{id}/reveal" May(Act::ReadPassword), Fresh, reveal::reveal;
@@ -138,6 +142,8 @@ static ROUTES: &[Route] = routes! {
     GET "/console/clients" May(Act::Administer), Plain, clients::page;
     POST "/console/clients" May(Act::Administer), Fresh, clients::create;
     POST "/console/clients/{id}/delete" May(Act::Administer), Fresh, clients::delete;
+    GET "/enrollmentserver/auth" Anyone, Plain, windows::form;
+    POST "/enrollmentserver/auth" Anyone, Plain, windows::submit;
 };
 
 pub(crate) fn routes() -> Router<Arc<App>> {

@@ -67,7 +67,9 @@ pub(super) fn links(may: impl Fn(Act) -> bool, path: &str) -> Vec<Link> {
     ];
     let seen = parts.into_iter().filter(|(.., act)| may(*act));
     let is_current = |href: &str| {
-        path.starts_with(href) || href == "/console/fleet" && path.starts_with("/console/devices")
+        path.starts_with(href)
+            || href == "/console/fleet"
+                && (path.starts_with("/console/devices") || path.starts_with("/console/rotations"))
     };
     seen.map(|(href, text, _)| Link { href, text, is_current: is_current(href) }).collect()
 }

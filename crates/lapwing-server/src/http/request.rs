@@ -18,7 +18,7 @@ use super::{
     fault::{Fault, Kind},
     path,
 };
-use crate::{app::App, console::HEADERS, os};
+use crate::{app::App, console::HEADERS, mdm::enrolment, os};
 
 /// The longest body, in bytes.
 pub(crate) const BODY_LEN_MAX: usize = 64 << 10;
@@ -42,7 +42,7 @@ pub(crate) enum Surface {
 
 impl Surface {
     fn of(path: &str) -> Self {
-        if path == "/console" || path.starts_with("/console/") {
+        if path == "/console" || path.starts_with("/console/") || path.eq_ignore_ascii_case(enrolment::PAGE) {
             Self::Console
         } else if ["/v1.0", "/beta", "/lapwing/"].iter().any(|start| path.starts_with(start)) {
             Self::Graph
@@ -156,6 +156,7 @@ async fn dispatch(mut router: Router, request: Request<Body>) -> Response {
 fn add_headers(headers: &mut HeaderMap, context: &Context) {
     // Only what is named after its content says so itself.
     let cached = headers.contains_key(header::CACHE_CONTROL);
+    let has_policy = headers.contains_key(header::CONTENT_SECURITY_POLICY);
     let mut add = |name: &'static str, value: &str| {
         if let Ok(value) = HeaderValue::from_str(value) {
             headers.insert(HeaderName::from_static(name), value);
@@ -170,7 +171,11 @@ fn add_headers(headers: &mut HeaderMap, context: &Context) {
     add("strict-transport-security", "max-age=31536000");
     match context.surface {
         Surface::Graph => add("odata-version", "4.0"),
-        Surface::Console => HEADERS.into_iter().for_each(|(name, value)| add(name, value)),
+        // A page that sends its form elsewhere says so itself.
+        Surface::Console => HEADERS
+            .into_iter()
+            .filter(|(name, _)| !(has_policy && *name == header::CONTENT_SECURITY_POLICY.as_str()))
+            .for_each(|(name, value)| add(name, value)),
         Surface::Registration | Surface::Token => {}
     }
 }

@@ -25,7 +25,8 @@ use super::KeyError;
 const ISSUER_NAME: &str = "MS-Organization-Access";
 const DAY: Duration = Duration::from_secs(86_400);
 const AUTHORITY_LIFE: Duration = Duration::from_secs(25 * 365 * 86_400);
-const DEVICE_LIFE: Duration = Duration::from_secs(10 * 365 * 86_400);
+/// How long a device's certificate lasts.
+pub(crate) const DEVICE_LIFE: Duration = Duration::from_secs(10 * 365 * 86_400);
 /// How long a TLS certificate lasts; it is renewed after two thirds of this.
 pub(crate) const TLS_LIFE: Duration = Duration::from_secs(90 * 86_400);
 

@@ -1,6 +1,9 @@
-//! Device management over OMA DM: one message of a device in, one answer out. docs/protocol.md, "Management".
+//! Device management over OMA DM: one message of a device in, one answer out. docs/protocol.md, "Device
+//! management". And how Windows devices come to it.
 
+pub(crate) mod enrolment;
 pub(crate) mod policy;
+mod provisioning;
 mod traces;
 
 use std::sync::Arc;
@@ -16,7 +19,7 @@ use axum::{
 use lapwing_proto::syncml;
 
 use crate::{
-    app::App,
+    app::{App, record},
     http::{
         fault::{Fault, Kind},
         request::Context,
@@ -25,12 +28,12 @@ use crate::{
         audit::{Activity, Actor},
         session::{self, Work},
     },
-    store::{Contact, Contacted},
+    store::{Contact, Contacted, DeleteDevice},
     token::bearer,
 };
 
 pub(crate) fn routes() -> Router<Arc<App>> {
-    Router::new()
+    enrolment::routes()
         .route("/lapwing/v1/{tenant}/manage", post(manage))
         .route("/lapwing/v1/{tenant}/manage/traces", post(traces::tell))
 }
@@ -66,12 +69,16 @@ async fn manage(
             .refuse(context.at, Actor::Device(device), Activity::ManageDevice, &target, fault)
             .await);
     };
+    if heard.unenrols {
+        let record = record(context.at, Actor::Device(device), Activity::LeaveDevice, &device.to_string());
+        app.store.change(DeleteDevice { device, record }).await?;
+        app.wake.end(device);
+    }
     crate::failpoint::reach("manage-before-answer");
     let actions = actions.into_iter().map(|row| (row.number, row.action));
     let work = session::work(context.at, &heard, is_named, actions).into_iter().map(Work::command);
     let commands = work.chain(policy::answer(&app, &context, device, &heard).await?).collect();
-    let source = format!("{}/lapwing/v1/{}/manage", app.device_url, app.meta.tenant);
-    let source = source.parse().map_err(|_| Fault::unavailable())?;
+    let source = app.management_url().parse().map_err(|_| Fault::unavailable())?;
     let answer = syncml::encode(&session::answer(&message, &source, commands));
     Ok(([(header::CONTENT_TYPE, HeaderValue::from_static(syncml::MEDIA_TYPE))], answer).into_response())
 }

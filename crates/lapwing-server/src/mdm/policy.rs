@@ -24,7 +24,7 @@ pub(super) async fn answer(
     device: DeviceId,
     heard: &Heard,
 ) -> Result<Vec<Command>, Fault> {
-    if heard.aborts || !heard.starts && heard.policy.is_empty() {
+    if heard.aborts || heard.unenrols || !heard.starts && heard.policy.is_empty() {
         return Ok(Vec::new());
     }
     let Some(wanted) = app.store.wanted_policy(device).await? else { return Ok(Vec::new()) };

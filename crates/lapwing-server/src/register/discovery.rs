@@ -85,7 +85,7 @@ pub(super) async fn discover(
             seal_key: KeyAnnouncement::new(app.keys.seal.public(), SEAL_ALGORITHM),
             receipt_key: KeyAnnouncement::new(app.keys.receipt.public(), RECEIPT_ALGORITHM),
             management: Some(ManagementService {
-                endpoint: format!("{device_url}/lapwing/v1/{id}/manage"),
+                endpoint: app.management_url(),
                 wake_up: format!("{device_url}/lapwing/v1/{id}/wake"),
             }),
         }),

@@ -19,16 +19,20 @@ use lapwing_proto::{
     hex, json,
     register::{CSR_SUBJECT, IssuedCertificate, JoinAnswer, JoinRequest, JoiningUser, OID_JOIN_NONCE},
 };
-use x509_parser::{
-    certification_request::X509CertificationRequest, cri_attributes::ParsedCriAttribute,
-    prelude::FromDer as _, public_key::PublicKey,
-};
+use tokio_rustls::rustls::pki_types::CertificateDer;
+use x509_parser::{certification_request::X509CertificationRequest, cri_attributes::ParsedCriAttribute};
 use zeroize::Zeroizing;
 
-use super::denied;
+use super::{
+    certificate_request::{self, CertificateRequestError},
+    denied,
+};
 use crate::{
     app::{App, record},
-    http::{fault::Fault, request::Context},
+    http::{
+        fault::{Fault, Kind},
+        request::Context,
+    },
     keys::authority::DeviceNames,
     os,
     rules::audit::{Activity, Actor},
@@ -36,23 +40,16 @@ use crate::{
     token::bearer,
 };
 
-/// The least length of a device's RSA key, in bits.
-const RSA_BITS_MIN: usize = 2048;
-const RSA_BITS_MAX: usize = 4096;
 /// The longest name or version that a device may give itself, in characters.
 const TEXT_LEN_MAX: usize = 256;
 
-/// Why a certificate request is refused.
+/// Why a request to join is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 enum RequestError {
-    #[error("The certificate request is malformed.")]
-    Malformed,
+    #[error(transparent)]
+    Certificate(#[from] CertificateRequestError),
     #[error("The subject of the certificate request is not the one required.")]
     Subject,
-    #[error("The signature of the certificate request is wrong.")]
-    Signature,
-    #[error("The key of the certificate request must be RSA of 2048 to 4096 bits.")]
-    Key,
     #[error("The nonce of the certificate request is unknown or has expired.")]
     Nonce,
 }
@@ -65,27 +62,17 @@ pub(super) async fn join(
 ) -> Result<Json<JoinAnswer>, Fault> {
     let secret = bearer::bearer(&headers).ok_or_else(bearer::unauthenticated)?;
     let secret = Zeroizing::new(URL_SAFE_NO_PAD.decode(secret).map_err(|_| bearer::unauthenticated())?);
-    let mut secret_sha256 = [0; 32];
-    secret_sha256.copy_from_slice(digest(&SHA256, &secret).as_ref());
     let request: JoinRequest = json::parse(&body).map_err(|error| Fault::bad_request(error.to_string()))?;
     let spki =
         check_request(&app, &context, &request).map_err(|error| Fault::bad_request(error.to_string()))?;
-    let device = new_device(&request, &spki);
-    let outcome = app
-        .store
-        .change(JoinDevice {
-            secret_sha256,
-            reuse: request.attributes.reuse_device.as_deref().is_some_and(|t| t.eq_ignore_ascii_case("true")),
-            record: record(context.at, Actor::Anonymous, Activity::JoinDevice, &device.id.to_string()),
-            device,
-        })
-        .await?;
-    let (device, token) = match outcome {
-        JoinOutcome::Joined { device, token } => (device, token),
-        JoinOutcome::TokenRefused => return Err(bearer::unauthenticated()),
+    let reuse = request.attributes.reuse_device.as_deref().is_some_and(|t| t.eq_ignore_ascii_case("true"));
+    let names = [&request.device_display_name, &request.device_type, &request.os_version];
+    let joining = Joining {
+        secret_sha256: sha256(&secret),
+        device: new_device(names.map(String::as_str), &spki),
+        reuse,
     };
-    let names = DeviceNames { tenant: app.meta.tenant, device, joined_by: token };
-    let certificate = app.keys.authority.issue_device(&names, &spki, context.at, &mut os::rng())?;
+    let Joined { certificate, .. } = admit(&app, &context, joining, &spki).await?;
     let thumbprint = digest(&SHA1_FOR_LEGACY_USE_ONLY, &certificate);
     Ok(Json(JoinAnswer {
         certificate: IssuedCertificate {
@@ -97,43 +84,78 @@ pub(super) async fn join(
     }))
 }
 
-fn new_device(request: &JoinRequest, spki: &[u8]) -> NewDevice {
-    let short = |text: &str| text.chars().filter(|c| !c.is_control()).take(TEXT_LEN_MAX).collect();
-    let mut key_sha256 = [0; 32];
-    key_sha256.copy_from_slice(digest(&SHA256, spki).as_ref());
+/// A device that may join.
+pub(crate) struct Joining {
+    /// Of the enrolment token's secret.
+    pub(crate) secret_sha256: [u8; 32],
+    pub(crate) device: NewDevice,
+    /// See [`JoinDevice::reuse`].
+    pub(crate) reuse: bool,
+}
+
+/// A device that has joined.
+pub(crate) struct Joined {
+    pub(crate) device: DeviceId,
+    pub(crate) certificate: CertificateDer<'static>,
+}
+
+/// Lets a device join if its enrolment token is good, and issues its certificate for the key in `spki` (DER).
+pub(crate) async fn admit(
+    app: &App,
+    context: &Context,
+    joining: Joining,
+    spki: &[u8],
+) -> Result<Joined, Fault> {
+    let Joining { secret_sha256, device, reuse } = joining;
+    let record = record(context.at, Actor::Anonymous, Activity::JoinDevice, &device.id.to_string());
+    match app.store.change(JoinDevice { secret_sha256, device, reuse, record }).await? {
+        JoinOutcome::Joined { device, token } => {
+            let names = DeviceNames { tenant: app.meta.tenant, device, joined_by: token };
+            let certificate = app.keys.authority.issue_device(&names, spki, context.at, &mut os::rng())?;
+            Ok(Joined { device, certificate })
+        }
+        JoinOutcome::TokenRefused => Err(token_refused()),
+    }
+}
+
+/// It may be unknown, used up or ended: which, only the audit log says.
+pub(crate) fn token_refused() -> Fault {
+    Fault::new(Kind::Unauthenticated, "The enrolment token is unknown, used up or has ended.")
+}
+
+/// A device that calls itself so: its name, its system and that system's version.
+pub(crate) fn new_device(names: [&str; 3], spki: &[u8]) -> NewDevice {
+    let [display_name, os, os_version] =
+        names.map(|text| text.chars().filter(|c| !c.is_control()).take(TEXT_LEN_MAX).collect());
     NewDevice {
         id: DeviceId::random(&mut os::rng()),
         object_id: Guid::random(&mut os::rng()),
-        display_name: short(&request.device_display_name),
-        os: short(&request.device_type),
-        os_version: short(&request.os_version),
-        key_sha256,
+        display_name,
+        os,
+        os_version,
+        key_sha256: sha256(spki),
     }
+}
+
+pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
+    let mut sha256 = [0; 32];
+    sha256.copy_from_slice(digest(&SHA256, bytes).as_ref());
+    sha256
 }
 
 /// The subject public key info of a certificate request that passed all checks.
 fn check_request(app: &App, context: &Context, request: &JoinRequest) -> Result<Vec<u8>, RequestError> {
     if !request.certificate_request.kind.eq_ignore_ascii_case("pkcs10") {
-        return Err(RequestError::Malformed);
+        return Err(CertificateRequestError::Malformed.into());
     }
-    let der = STANDARD.decode(&request.certificate_request.data).map_err(|_| RequestError::Malformed)?;
-    let (rest, csr) = X509CertificationRequest::from_der(&der).map_err(|_| RequestError::Malformed)?;
+    let der =
+        STANDARD.decode(&request.certificate_request.data).map_err(|_| CertificateRequestError::Malformed)?;
+    let csr = certificate_request::parse(&der)?;
     let info = &csr.certification_request_info;
     let subject = info.subject.iter_common_name().next().and_then(|name| name.as_str().ok());
-    if !rest.is_empty() {
-        return Err(RequestError::Malformed);
-    }
     if !subject.is_some_and(|name| name.eq_ignore_ascii_case(CSR_SUBJECT)) {
         return Err(RequestError::Subject);
     }
-    let bits = match info.subject_pki.parsed() {
-        Ok(PublicKey::RSA(key)) => key.key_size(),
-        Ok(_) | Err(_) => return Err(RequestError::Key),
-    };
-    if !(RSA_BITS_MIN..=RSA_BITS_MAX).contains(&bits) {
-        return Err(RequestError::Key);
-    }
-    csr.verify_signature().map_err(|_| RequestError::Signature)?;
     check_nonce(app, context, &csr)?;
     Ok(info.subject_pki.raw.to_vec())
 }

@@ -1,8 +1,9 @@
 //! Device registration and the password upload, in the shapes of Entra ID's registration service.
 
+pub(crate) mod certificate_request;
 pub(crate) mod device_certificate;
 mod discovery;
-mod join;
+pub(crate) mod join;
 mod upload;
 
 use std::sync::Arc;

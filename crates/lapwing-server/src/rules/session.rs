@@ -170,7 +170,7 @@ pub(crate) fn work(
     is_named: bool,
     actions: impl IntoIterator<Item = (u32, QueuedAction)>,
 ) -> Vec<Work> {
-    if heard.aborts {
+    if heard.aborts || heard.unenrols {
         return Vec::new();
     }
     let mut work = Vec::new();

@@ -1,12 +1,12 @@
 //! Reading. What a reader may see is decided elsewhere, and recorded before it is answered.
 
-use lapwing_core::types::{DeviceId, Guid, PasswordVersion, TenantId};
+use lapwing_core::types::{DeviceId, FileTime, Guid, PasswordVersion, TenantId};
 use sqlx::{QueryBuilder, Row as _, Sqlite};
 
 use super::{
     ClientRow, CredentialRow, DeviceRow, HeldRow, MetaRow, PasswordRow, Store, StoreError, TokenRow,
     fleet::contains,
-    row::{blob, bytes, guid, time, version_or_null},
+    row::{blob, bytes, guid, ticks, time, version_or_null},
 };
 use crate::{
     keys::StoredKey,
@@ -185,6 +185,21 @@ impl Store {
         let rows =
             sqlx::query("SELECT * FROM enrolment_token ORDER BY created").fetch_all(&self.readers).await?;
         Ok(rows.iter().map(TokenRow::from_row).collect::<Result<_, _>>()?)
+    }
+
+    /// Whether there is an enrolment token with that secret. It may be used up: a device may repeat itself.
+    pub(crate) async fn knows_token(
+        &self,
+        secret_sha256: &[u8; 32],
+        now: FileTime,
+    ) -> Result<bool, StoreError> {
+        let found: Option<i64> =
+            sqlx::query_scalar("SELECT 1 FROM enrolment_token WHERE secret_sha256 = ? AND expires > ?")
+                .bind(&secret_sha256[..])
+                .bind(ticks(now))
+                .fetch_optional(&self.readers)
+                .await?;
+        Ok(found.is_some())
     }
 
     pub(crate) async fn clients(&self) -> Result<Vec<ClientRow>, StoreError> {

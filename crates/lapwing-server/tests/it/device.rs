@@ -32,7 +32,7 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 use crate::harness::{Answer, ClientIdentity, Request, Server};
 
 /// One key for all devices of a test process: making one takes most of a second.
-fn key() -> &'static KeyPair {
+pub(crate) fn key() -> &'static KeyPair {
     static KEY: OnceLock<KeyPair> = OnceLock::new();
     KEY.get_or_init(|| KeyPair::generate_for(&PKCS_RSA_SHA256).unwrap())
 }

@@ -7,6 +7,7 @@ mod console;
 #[cfg(feature = "failpoints")]
 mod crash;
 mod device;
+mod enrolment;
 mod garbage;
 mod graph;
 mod harness;
@@ -18,3 +19,4 @@ mod python;
 mod sdk;
 mod secrets;
 mod wake;
+mod windows;

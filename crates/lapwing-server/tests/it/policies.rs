@@ -14,7 +14,8 @@ use crate::{
     manage::{Session, alert},
 };
 
-const EXPORTED: &str = include_str!("../../../lapwing-proto/tests/fixtures/configuration_policy.json");
+pub(crate) const EXPORTED: &str =
+    include_str!("../../../lapwing-proto/tests/fixtures/configuration_policy.json");
 
 /// A server and a client that may write policies and nothing else.
 struct World {
@@ -71,7 +72,7 @@ fn settings(length: u16) -> Value {
     } }])
 }
 
-fn assignments(groups: &[&str]) -> Value {
+pub(crate) fn assignments(groups: &[&str]) -> Value {
     let target = |group: &&str| {
         json!({ "target": {
         "@odata.type": "#microsoft.graph.groupAssignmentTarget", "groupId": group,

@@ -17,7 +17,7 @@ pub(crate) fn run(
 ) -> serde_json::Value {
     #[expect(clippy::disallowed_methods, reason = "the environment is cleared right here")]
     let mut command = Command::new(python(packages));
-    command.env_clear().envs(variables.iter().copied()).arg("-I").arg(script);
+    command.env_clear().envs(variables.iter().copied()).args(["-I", "-B"]).arg(script);
     let mut child =
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     child.stdin.take().unwrap().write_all(given.to_string().as_bytes()).unwrap();
