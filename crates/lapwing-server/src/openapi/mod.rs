@@ -14,6 +14,7 @@ use axum::{
     response::IntoResponse as _,
     routing::get,
 };
+use lapwing_proto::syncml;
 use serde_json::{Map, Value, json};
 
 use self::table::{GRAPH, GRAPH_BETA, OTHERS};
@@ -21,6 +22,9 @@ use crate::app::App;
 
 /// What the bodies look like, by name.
 const SCHEMAS: &str = include_str!("schemas.json");
+
+/// Of the messages of SOAP 1.2. RFC 3902.
+const SOAP: &str = "application/soap+xml";
 
 /// Faults that every operation may end in.
 const FAULTS: [(u16, &str); 6] = [
@@ -60,6 +64,7 @@ enum Body {
     Maybe(&'static str),
     Form(&'static str),
     SyncMl,
+    Soap,
 }
 
 /// What is answered where nothing is wrong.
@@ -174,7 +179,8 @@ fn describe(path: &str, operation: &Operation) -> Value {
         Body::Json(name) => Some(("application/json", schema(name), true)),
         Body::Maybe(name) => Some(("application/json", schema(name), false)),
         Body::Form(name) => Some(("application/x-www-form-urlencoded", schema(name), true)),
-        Body::SyncMl => Some((lapwing_proto::syncml::MEDIA_TYPE, schema("SyncMl"), true)),
+        Body::SyncMl => Some((syncml::MEDIA_TYPE, schema("SyncMl"), true)),
+        Body::Soap => Some((SOAP, schema("Soap"), true)),
     };
     if let (Some((kind, schema, required)), Some(members)) = (body, described.as_object_mut()) {
         let body = json!({ "required": required, "content": { kind: { "schema": schema } } });
@@ -226,7 +232,8 @@ fn responses(operation: &Operation) -> Value {
     let named = |name: &str| json!({ "$ref": format!("#/components/schemas/{name}") });
     let answer = |name: &str| match name {
         "Text" => of(named(name), "text/plain"),
-        "SyncMl" => of(named(name), lapwing_proto::syncml::MEDIA_TYPE),
+        "SyncMl" => of(named(name), syncml::MEDIA_TYPE),
+        "Soap" => of(named(name), SOAP),
         _ => of(named(name), "application/json"),
     };
     let (status, mut answer) = match operation.answers {

@@ -3,7 +3,7 @@
 use super::{
     Answers::{Bare, Nothing, Object, Of, Other},
     Auth::{Anyone, Certificate, Client, DeviceToken, EnrolmentToken},
-    Body::{Empty, Form, Json, Maybe, SyncMl},
+    Body::{Empty, Form, Json, Maybe, Soap, SyncMl},
     Operation, Query,
 };
 
@@ -66,6 +66,10 @@ pub(super) static OTHERS: &[Operation] = operations! {
     GET "/EnrollmentServer/nonce/{tenant}" Anyone Empty => Object, None, [], "Draws a nonce for a certificate request";
     POST "/EnrollmentServer/device" EnrolmentToken Json("Join") => Object, None, [], "Joins a device";
     DELETE "/EnrollmentServer/device/{device}" Certificate Empty => Bare, None, [], "Lets a device leave";
+    GET "/EnrollmentServer/Discovery.svc" Anyone Empty => Bare, None, [], "Tells a Windows device that enrolment is here";
+    POST "/EnrollmentServer/Discovery.svc" Anyone Soap => Other(200, "Soap"), None, [], "Tells a Windows device where to enrol";
+    POST "/EnrollmentServer/Policy.svc" Anyone Soap => Other(200, "Soap"), None, [], "Tells a Windows device which certificate to ask for";
+    POST "/EnrollmentServer/Enrollment.svc" Anyone Soap => Other(200, "Soap"), None, [], "Enrols a Windows device, by the enrolment token in the message";
     POST "/manage/{tenant}/lapsdevicepasswordupdate/{device}" DeviceToken Json("Upload") => Object, None, [409], "Stores a device's password";
     GET "/manage/{tenant}/lapsdevicepasswordupdate/{device}" DeviceToken Empty => Object, None, [], "Tells a device which version is stored";
     POST "/{tenant}/oauth2/token" Anyone Form("DeviceGrant") => Object, None, [401, 403], "Gives a device a nonce or a token";
