@@ -14,6 +14,7 @@ use axum::{
     response::IntoResponse as _,
     routing::get,
 };
+use lapwing_proto::syncml;
 use serde_json::{Map, Value, json};
 
 use self::table::{GRAPH, GRAPH_BETA, OTHERS};
@@ -21,6 +22,9 @@ use crate::app::App;
 
 /// What the bodies look like, by name.
 const SCHEMAS: &str = include_str!("schemas.json");
+
+/// Of the messages of SOAP 1.2. RFC 3902.
+const SOAP: &str = "application/soap+xml";
 
 /// Faults that every operation may end in.
 const FAULTS: [(u16, &str); 6] = [
@@ -60,6 +64,7 @@ enum Body {
     Maybe(&'static str),
     Form(&'static str),
     SyncMl,
+    Soap,
 }
 
 /// What is answered where nothing is wrong.
@@ -67,6 +72,8 @@ enum Body {
 enum Answers {
     /// 204.
     Nothing,
+    /// 200, without a body.
+    Bare,
     /// 200, an object.
     Object,
     /// 200, of this schema.
@@ -172,7 +179,8 @@ fn describe(path: &str, operation: &Operation) -> Value {
         Body::Json(name) => Some(("application/json", schema(name), true)),
         Body::Maybe(name) => Some(("application/json", schema(name), false)),
         Body::Form(name) => Some(("application/x-www-form-urlencoded", schema(name), true)),
-        Body::SyncMl => Some((lapwing_proto::syncml::MEDIA_TYPE, schema("SyncMl"), true)),
+        Body::SyncMl => Some((syncml::MEDIA_TYPE, schema("SyncMl"), true)),
+        Body::Soap => Some((SOAP, schema("Soap"), true)),
     };
     if let (Some((kind, schema, required)), Some(members)) = (body, described.as_object_mut()) {
         let body = json!({ "required": required, "content": { kind: { "schema": schema } } });
@@ -224,17 +232,19 @@ fn responses(operation: &Operation) -> Value {
     let named = |name: &str| json!({ "$ref": format!("#/components/schemas/{name}") });
     let answer = |name: &str| match name {
         "Text" => of(named(name), "text/plain"),
-        "SyncMl" => of(named(name), lapwing_proto::syncml::MEDIA_TYPE),
+        "SyncMl" => of(named(name), syncml::MEDIA_TYPE),
+        "Soap" => of(named(name), SOAP),
         _ => of(named(name), "application/json"),
     };
     let (status, mut answer) = match operation.answers {
         Answers::Nothing => (204, json!({ "description": "Done" })),
+        Answers::Bare => (200, json!({ "description": "Done" })),
         Answers::Object => (200, of(json!({ "type": "object" }), "application/json")),
         Answers::Of(name) => (200, answer(name)),
         Answers::Other(status, name) => (status, answer(name)),
     };
-    if let (Query::Report, Some(content)) = (operation.query, answer["content"].as_object_mut()) {
-        content.insert("text/csv".to_owned(), json!({ "schema": named("Text") }));
+    if operation.query == Query::Report {
+        answer["content"]["text/csv"] = json!({ "schema": named("Text") });
     }
     let mut responses = Map::from_iter([(status.to_string(), answer)]);
     let credentials: &[u16] = if operation.auth == Auth::Anyone { &[] } else { &[401, 403] };

@@ -1,9 +1,9 @@
 //! Every operation, in the order of the document.
 
 use super::{
-    Answers::{Nothing, Object, Of, Other},
+    Answers::{Bare, Nothing, Object, Of, Other},
     Auth::{Anyone, Certificate, Client, DeviceToken, EnrolmentToken},
-    Body::{Empty, Form, Json, Maybe, SyncMl},
+    Body::{Empty, Form, Json, Maybe, Soap, SyncMl},
     Operation, Query,
 };
 
@@ -65,7 +65,11 @@ pub(super) static OTHERS: &[Operation] = operations! {
     GET "/{tenant}/Discover" Anyone Empty => Object, None, [], "Tells a device where to register";
     GET "/EnrollmentServer/nonce/{tenant}" Anyone Empty => Object, None, [], "Draws a nonce for a certificate request";
     POST "/EnrollmentServer/device" EnrolmentToken Json("Join") => Object, None, [], "Joins a device";
-    DELETE "/EnrollmentServer/device/{device}" Certificate Empty => Object, None, [], "Lets a device leave";
+    DELETE "/EnrollmentServer/device/{device}" Certificate Empty => Bare, None, [], "Lets a device leave";
+    GET "/EnrollmentServer/Discovery.svc" Anyone Empty => Bare, None, [], "Tells a Windows device that enrolment is here";
+    POST "/EnrollmentServer/Discovery.svc" Anyone Soap => Other(200, "Soap"), None, [], "Tells a Windows device where to enrol";
+    POST "/EnrollmentServer/Policy.svc" Anyone Soap => Other(200, "Soap"), None, [], "Tells a Windows device which certificate to ask for";
+    POST "/EnrollmentServer/Enrollment.svc" Anyone Soap => Other(200, "Soap"), None, [], "Enrols a Windows device, by the enrolment token in the message";
     POST "/manage/{tenant}/lapsdevicepasswordupdate/{device}" DeviceToken Json("Upload") => Object, None, [409], "Stores a device's password";
     GET "/manage/{tenant}/lapsdevicepasswordupdate/{device}" DeviceToken Empty => Object, None, [], "Tells a device which version is stored";
     POST "/{tenant}/oauth2/token" Anyone Form("DeviceGrant") => Object, None, [401, 403], "Gives a device a nonce or a token";
@@ -74,6 +78,7 @@ pub(super) static OTHERS: &[Operation] = operations! {
     GET "/{tenant}/.well-known/openid-configuration" Anyone Empty => Object, None, [], "Tells where tokens and keys are";
     GET "/{tenant}/discovery/v2.0/keys" Anyone Empty => Object, None, [], "Shows the keys that tokens are signed with";
     POST "/lapwing/v1/{tenant}/manage" Certificate SyncMl => Other(200, "SyncMl"), None, [415], "Answers one message of a device's management session";
+    POST "/lapwing/v1/{tenant}/manage/traces" Certificate Json("TraceUpload") => Nothing, None, [], "Tells what became of rotations";
     GET "/lapwing/v1/{tenant}/wake" Certificate Empty => Other(101, "Text"), None, [], "Opens the connection over which a device is woken";
     POST "/lapwing/v1/{tenant}/enrolmentTokens" Client Json("EnrolmentTokenRequest") => Other(201, "EnrolmentTokenCreated"), None, [], "Makes an enrolment token";
     GET "/lapwing/v1/{tenant}/enrolmentTokens" Client Empty => Of("Values"), None, [], "Lists enrolment tokens";
@@ -90,6 +95,8 @@ pub(super) static OTHERS: &[Operation] = operations! {
     GET "/lapwing/v1/{tenant}/devices/{id}/tags" Client Empty => Of("DeviceTags"), None, [], "Shows the tags of a device";
     PUT "/lapwing/v1/{tenant}/devices/{id}/tags" Client Json("DeviceTags") => Of("DeviceTags"), None, [], "Replaces the tags of a device";
     GET "/lapwing/v1/{tenant}/devices/{id}/policy" Client Empty => Object, None, [], "Shows how a device stands to the LAPS policies";
+    GET "/lapwing/v1/{tenant}/devices/{id}/traces" Client Empty => Of("Values"), None, [], "Lists the newest rotations of a device, step by step";
+    GET "/lapwing/v1/{tenant}/traces/{id}" Client Empty => Object, None, [], "Shows a rotation, step by step";
     GET "/lapwing/v1/{tenant}/policies/{id}/versions" Client Empty => Of("Values"), None, [], "Lists the versions of a LAPS policy";
     POST "/lapwing/v1/{tenant}/policies/{id}/restore" Client Json("PolicyRestore") => Object, None, [409], "Makes a version of what an earlier one says";
     POST "/lapwing/v1/{tenant}/policies/{id}/dryRun" Client Json("PolicyDryRun") => Object, None, [], "Tells for which devices a change makes a difference";
