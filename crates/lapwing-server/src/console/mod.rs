@@ -1,6 +1,6 @@
 //! The console: pages for people, readable without scripts. docs/console.md.
 //!
-//! INVARIANT: every page has a row in [`ROUTES`], which says who may have it; what has no row does not exist.
+//! INVARIANT: every page for operators has a row in [`ROUTES`], which says who may have it; what has no row does not exist.
 
 mod account;
 mod assets;
@@ -26,7 +26,7 @@ mod sign_in;
 #[cfg(test)]
 mod tests;
 mod visit;
-mod windows;
+pub(crate) mod windows;
 
 use core::pin::Pin;
 use std::sync::Arc;
@@ -147,8 +147,6 @@ static ROUTES: &[Route] = routes! {
     GET "/console/clients" May(Act::Administer), Plain, clients::page;
     POST "/console/clients" May(Act::Administer), Fresh, clients::create;
     POST "/console/clients/{id}/delete" May(Act::Administer), Fresh, clients::delete;
-    GET "/enrollmentserver/auth" Anyone, Plain, windows::form;
-    POST "/enrollmentserver/auth" Anyone, Plain, windows::submit;
 };
 
 pub(crate) fn routes() -> Router<Arc<App>> {

@@ -1,13 +1,20 @@
 //! The page on which Windows lets people give it an enrolment token: it comes back to the enrolment client as the result of a
 //! form, as "Federated authentication device enrollment" has it. docs/protocol.md, "Enrolment of Windows devices".
+//!
+//! It belongs to no session and changes nothing, so its form is taken from wherever it comes, and without a cookie: the
+//! views in which Windows shows it are older than what tells the one from the other.
 
 use core::{
     fmt::{self, Display},
     str::FromStr,
 };
+use std::sync::Arc;
 
 use askama::Template;
 use axum::{
+    Extension,
+    body::Bytes,
+    extract::{RawQuery, State},
     http::{HeaderValue, StatusCode, header},
     response::Response,
 };
@@ -17,9 +24,13 @@ use zeroize::Zeroizing;
 use super::{
     HEADERS,
     page::{self, Shell},
-    visit::Visit,
 };
-use crate::{http::fault::Fault, mdm::enrolment, register::join::sha256};
+use crate::{
+    app::App,
+    http::{fault::Fault, form::Form, request::Context},
+    mdm::enrolment,
+    register::join::sha256,
+};
 
 /// The schemes by which the enrolment clients of Windows take a result.
 const SCHEMES: [&str; 2] = ["ms-app", "ms-aadj-redir"];
@@ -71,19 +82,25 @@ struct ResultPage {
     token: Zeroizing<String>,
 }
 
-pub(super) async fn form(visit: Visit) -> Result<Response, Fault> {
-    let waiting = visit.query.get("appru").unwrap_or_default().parse()?;
-    visit.page(&Page { shell: visit.shell("Enrol this device"), error: None, waiting })
+pub(crate) async fn form(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Result<Response, Fault> {
+    let query = Form::parse(query.unwrap_or_default().as_bytes());
+    let waiting = query.get("appru").unwrap_or_default().parse()?;
+    page::render(StatusCode::OK, &Page { shell: shell(&app), error: None, waiting })
 }
 
 /// Spends nothing: the token is only handed back.
-pub(super) async fn submit(visit: Visit) -> Result<Response, Fault> {
-    let waiting: Waiting = visit.form.get("appru").unwrap_or_default().parse()?;
-    let typed = visit.form.get("token").unwrap_or_default();
-    let shell = visit.shell("Enrol this device");
-    let secret = enrolment::typed_secret(visit.app.meta.tenant, typed);
+pub(crate) async fn submit(
+    State(app): State<Arc<App>>,
+    Extension(context): Extension<Context>,
+    body: Bytes,
+) -> Result<Response, Fault> {
+    let form = Form::parse(&body);
+    let waiting: Waiting = form.get("appru").unwrap_or_default().parse()?;
+    let typed = form.get("token").unwrap_or_default();
+    let shell = shell(&app);
+    let secret = enrolment::typed_secret(app.meta.tenant, typed);
     let Some(secret) = secret else { return refuse(shell, waiting) };
-    if !visit.app.store.knows_token(&sha256(secret.expose_secret()), visit.context.at).await? {
+    if !app.store.knows_token(&sha256(secret.expose_secret()), context.at).await? {
         return refuse(shell, waiting);
     }
     let token = Zeroizing::new(URL_SAFE_NO_PAD.encode(secret.expose_secret()));
@@ -91,6 +108,10 @@ pub(super) async fn submit(visit: Visit) -> Result<Response, Fault> {
     let mut response = page::render(StatusCode::OK, &ResultPage { shell, waiting, token })?;
     response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
     Ok(response)
+}
+
+fn shell(app: &App) -> Shell {
+    Shell { title: "Enrol this device", tenant: app.meta.tenant_name.clone(), ..Shell::default() }
 }
 
 fn refuse(shell: Shell, waiting: Waiting) -> Result<Response, Fault> {

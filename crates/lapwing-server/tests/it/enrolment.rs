@@ -147,7 +147,14 @@ fn the_page_takes_no_token_for_anybody_but_an_enrolment_client() {
         );
         assert!(!String::from_utf8(answer.body).unwrap().contains("example.com"));
     }
-    // Without the page's own cookie and token no form is taken.
-    let sent = server.post("/EnrollmentServer/Auth", None, b"appru=ms-app%3A%2F%2Fa&token=x");
+    let send = |form: &str| server.post("/EnrollmentServer/Auth", None, form.as_bytes());
+    let sent = send("appru=ms-app%3A%2F%2Fa&token=lapwing-enrol-1.x");
     assert_eq!(sent.status, 403);
+    assert!(!String::from_utf8(sent.body).unwrap().contains("lapwing-enrol-1.x"));
+    let good = enrolment_token(&server, 1).bearer();
+    let result = send(&format!("appru=ms-aadj-redir%3A%2F%2Fauth%2Fdrs&token={}", good.as_str()));
+    let policy = result.header("content-security-policy").unwrap();
+    assert!(policy.contains("; form-action ms-aadj-redir:;"), "{policy}");
+    assert!(String::from_utf8(result.body).unwrap().contains("action=\"ms-aadj-redir://auth/drs\""));
+    assert_eq!(send(&format!("appru=https%3A%2F%2Fexample.com%2F&token={}", good.as_str())).status, 400);
 }

@@ -112,8 +112,7 @@ def log_on(web, url, token):
     form = Form(page.decode())
     form.members["token"] = token
     target = urllib.parse.urljoin(url, form.action)
-    origin = "{0.scheme}://{0.netloc}".format(urllib.parse.urlsplit(url))
-    sent = {"Content-Type": "application/x-www-form-urlencoded", "Origin": origin, "Sec-Fetch-Site": "same-origin"}
+    sent = {"Content-Type": "application/x-www-form-urlencoded"}
     status, headers, page = web.send("POST", target, urllib.parse.urlencode(form.members).encode(), sent)
     if status != 200:
         raise Refused(ElementTree.fromstring("<f><Subcode><Value>page</Value></Subcode></f>"))

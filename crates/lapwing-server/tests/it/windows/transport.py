@@ -9,32 +9,25 @@ import urllib.parse
 
 
 class Web:
-    """Trusts one authority, keeps cookies, and may show a certificate."""
+    """Trusts one authority, and may show a certificate."""
 
     def __init__(self, authority, identity=None):
         self.context = ssl.create_default_context(cadata=authority)
         if identity:
             with files(*identity) as (certificate, key):
                 self.context.load_cert_chain(certificate, key)
-        self.cookies = {}
 
     def send(self, method, url, body=b"", headers=None):
         """Status, headers in lower case, and body."""
         parts = urllib.parse.urlsplit(url)
         assert parts.scheme == "https", url
         connection = http.client.HTTPSConnection(parts.netloc, context=self.context, timeout=60)
-        headers = dict(headers or {})
-        if self.cookies:
-            headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
         path = parts.path + ("?" + parts.query if parts.query else "")
-        connection.request(method, path, body=body, headers=headers)
+        connection.request(method, path, body=body, headers=headers or {})
         response = connection.getresponse()
         found = {name.lower(): value for name, value in response.getheaders()}
         content = response.read()
         connection.close()
-        for cookie in response.headers.get_all("Set-Cookie") or []:
-            name, value = cookie.split(";")[0].split("=", 1)
-            self.cookies[name] = value
         # [MS-MDE2] 3.1: the enrolment client takes no chunks.
         assert "transfer-encoding" not in found and int(found["content-length"]) == len(content), found
         return response.status, found, content
