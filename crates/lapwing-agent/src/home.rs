@@ -78,8 +78,13 @@ pub(crate) enum Asked {
     Confirm(ActionId, ActionStatus),
     /// The server has these traces.
     TracesTold(Vec<Trace>),
-    /// The session is over; whether it came to its end, or there is no server to call.
-    Ended(bool),
+    /// The session is over.
+    Ended {
+        /// Whether it came to its end, or there is no server to call.
+        is_complete: bool,
+        /// The actions that it was to tell of.
+        told: Vec<ActionId>,
+    },
 }
 
 /// Opens sessions for ever, one after another, as they are asked for.
@@ -95,7 +100,8 @@ pub(crate) async fn visit(root: Root, mut visits: mpsc::Receiver<Visit>, loop_: 
                 false
             }
         };
-        if caller.loop_.send(Asked::Ended(is_complete)).await.is_err() {
+        let told = visit.untold.iter().map(|(id, _)| *id).collect();
+        if caller.loop_.send(Asked::Ended { is_complete, told }).await.is_err() {
             return;
         }
     }

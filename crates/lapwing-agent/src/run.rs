@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use anyhow::Context as _;
 use lapwing_client::identity::Root;
 use lapwing_core::{
-    agent::{Acceptance, Action, Answer, Deadline, Input, Machine, Outcome, Report, Request, RequestId},
+    agent::{
+        Acceptance, Action, Answer, Deadline, Input, Machine, ManagedAction, Outcome, Report, Request,
+        RequestId,
+    },
     event::Event,
     management::{Because, Contact},
     types::ActionId,
@@ -248,8 +251,15 @@ impl Waiting {
             }
             Asked::Confirm(id, status) => Some(Input::Confirmed(id, status)),
             Asked::TracesTold(traces) => Some(Input::TracesTold(traces)),
-            Asked::Ended(is_complete) => {
-                contact.ended(os::now().boot, is_complete);
+            Asked::Ended { is_complete, told } => {
+                let now = os::now().boot;
+                contact.ended(now, is_complete);
+                // The rest, and what the server asked for again because its database was restored. What it was told of
+                // and did not take waits for the next session anyway, lest a server that never takes it be called for ever.
+                let is_news = |action: &ManagedAction| action.is_untold(now) && !told.contains(&action.id);
+                if is_complete && machine.ledger().actions.iter().any(is_news) {
+                    contact.want(now, Because::News);
+                }
                 None
             }
         }
