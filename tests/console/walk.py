@@ -153,6 +153,31 @@ def sign_in(walk, secret, step):
     assert page.url == walk.url + "/console/fleet", page.url
 
 
+def passkey(walk):
+    """Adds a passkey of a virtual authenticator, and signs in with it."""
+    page = walk.page
+    authenticator = walk.context.new_cdp_session(page)
+    authenticator.send("WebAuthn.enable")
+    options = {"protocol": "ctap2", "transport": "usb", "hasUserVerification": True, "isUserVerified": True}
+    authenticator.send(
+        "WebAuthn.addVirtualAuthenticator",
+        {"options": {**options, "automaticPresenceSimulation": True}},
+    )
+    walk.open("/console/account")
+    page.get_by_label("Name of a new one").fill("the walk's key")
+    walk.click("Add a passkey")
+    page.get_by_role("rowheader", name="the walk's key").wait_for()
+    walk.look("passkeys")
+    walk.click("Sign out")
+    page.wait_for_url("**/console/sign-in")
+    page.get_by_label("Name").fill("admin")
+    page.get_by_label("Password").fill(PASSWORD)
+    walk.click("Continue")
+    walk.look("second-factor-passkey")
+    walk.click("Use a passkey")
+    page.wait_for_url("**/console/fleet")
+
+
 def pages(walk, given):
     """Every page that is got, and the answers that are shown once."""
     page = walk.page
@@ -163,6 +188,7 @@ def pages(walk, given):
         ("fleet-none", "/console/fleet?q=nothing"),
         ("device", f"/console/devices/{device}"),
         ("device-empty", f"/console/devices/{given['devices'][-1]}"),
+        ("flow", f"/console/rotations/{given['trace']}"),
         ("audit", "/console/audit"),
         ("enrolment", "/console/enrolment"),
         ("clients", "/console/clients"),
@@ -253,6 +279,10 @@ def rotate(walk, given):
     walk.click("Rotate now")
     walk.look("rotation")
     assert page.locator(".mark", has_text="Waits for the device").count() == 1
+    page.locator("table a[href^='/console/rotations/']").first.click()
+    walk.look("flow-waiting")
+    assert page.locator("ol.way li", has_text="asked for").count() == 1
+    walk.open(f"/console/devices/{given['devices'][0]}")
     walk.click("Cancel")
     walk.look("rotation-cancelled")
     assert page.locator(".mark", has_text="Cancelled").count() >= 1
@@ -278,6 +308,7 @@ def main():
         )
         first = Walk(browser, given, 1280, "light", True, [])
         secret, step = set_up(first, given["link"])
+        passkey(first)
         seen += first.seen
         first.end()
         second = Walk(browser, given, 360, "dark", False, [])

@@ -1,4 +1,4 @@
-//! Secrets that a person types or pipes in.
+//! Secrets that a person types or pipes in, and questions that one answers.
 
 use std::io::{self, IsTerminal as _, Read as _, Write as _};
 
@@ -21,6 +21,18 @@ pub(crate) fn read_secret(prompt: &str) -> io::Result<Zeroizing<String>> {
     let line = read_line(Unbuffered);
     writeln!(io::stderr())?;
     line
+}
+
+/// Asks a question on a terminal; true if the answer is `yes`, none if there is nobody to ask.
+///
+/// # Errors
+/// If the answer cannot be read.
+pub(crate) fn confirm(question: &str) -> io::Result<Option<bool>> {
+    if !io::stdin().is_terminal() {
+        return Ok(None);
+    }
+    write!(io::stderr(), "{question} [yes/no] ")?;
+    Ok(Some(read_line(Unbuffered)?.trim().eq_ignore_ascii_case("yes")))
 }
 
 /// Reads a whole secret from `source`.

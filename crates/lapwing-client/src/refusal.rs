@@ -133,6 +133,9 @@ pub enum MalformedAnswer {
     /// A list has too many pages, or goes on at another server.
     #[error("the list does not end, or goes on at another server")]
     Paging,
+    /// It is not text.
+    #[error("the answer is not text in UTF-8")]
+    Text,
 }
 
 impl CallError {

@@ -169,7 +169,16 @@ impl State {
     fn hash_carried(&self, rotate: bool, hasher: &mut impl Hasher) -> bool {
         let Some(carried) = self.machine.carried() else { return false };
         // Nobody manages these hosts.
-        let Carried { memory, ledger: _, begun: _, rotation_owed, foreign_met, last_sent, kept: _ } = carried;
+        let Carried {
+            memory,
+            ledger: _,
+            is_unsaved: _,
+            begun: _,
+            rotation_owed,
+            foreign_met,
+            last_sent,
+            kept: _,
+        } = carried;
         self.hash_memory(memory, hasher);
         let last_sent = last_sent.map(|(version, expected)| (number(version), expected.map(number)));
         (rotation_owed || rotate, foreign_met, last_sent, self.kept()).hash(hasher);

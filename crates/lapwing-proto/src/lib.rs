@@ -35,6 +35,7 @@ pub mod secret_text;
 pub mod syncml;
 pub mod trace;
 pub mod wake;
+pub mod wns;
 pub mod xml;
 
 #[cfg(test)]

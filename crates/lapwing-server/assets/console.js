@@ -16,7 +16,7 @@ for (const part of document.querySelectorAll("[data-live]")) {
     if (part.contains(document.activeElement)) return;
     part.replaceChildren(...fresh.body.childNodes);
   };
-  setInterval(refresh, LIVE_MS);
+  setInterval(refresh, Number(part.dataset.liveMs) || LIVE_MS);
 }
 
 for (const part of document.querySelectorAll("[data-password]")) {
@@ -51,6 +51,79 @@ for (const part of document.querySelectorAll("[data-password]")) {
       }
     }, CLEAR_MS);
   });
+}
+
+// Web Authentication: the server asks, the browser answers, the form carries the answer.
+
+const toBytes = (text) =>
+  Uint8Array.from(atob(text.replace(/-/g, "+").replace(/_/g, "/")), (c) => c.charCodeAt(0));
+const toText = (buffer) =>
+  btoa(String.fromCharCode(...new Uint8Array(buffer))).replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "");
+
+const ask = async (form, path) => {
+  const body = new URLSearchParams({ csrf: form.elements.csrf.value });
+  const answer = await fetch(path, { method: "POST", body, redirect: "error" });
+  if (!answer.ok) throw new Error("the session has ended");
+  return answer.json();
+};
+
+const known = (asked) => asked.passkeys.map((id) => ({ type: "public-key", id: toBytes(id) }));
+
+const use = async (form, path) => {
+  const asked = await ask(form, path);
+  const { rawId, response } = await navigator.credentials.get({
+    publicKey: {
+      challenge: toBytes(asked.challenge),
+      rpId: asked.host,
+      allowCredentials: known(asked),
+      userVerification: "preferred",
+    },
+  });
+  const parts = [rawId, response.clientDataJSON, response.authenticatorData, response.signature];
+  form.elements.passkey.value = parts.map(toText).join(".");
+  form.elements.code.required = false;
+};
+
+const make = async (form, path) => {
+  const asked = await ask(form, path);
+  const { response } = await navigator.credentials.create({
+    publicKey: {
+      challenge: toBytes(asked.challenge),
+      rp: { id: asked.host, name: "Lapwing" },
+      user: { id: new TextEncoder().encode(asked.name), name: asked.name, displayName: asked.name },
+      // ES256, and RS256 for authenticators that know nothing else.
+      pubKeyCredParams: [-7, -257].map((alg) => ({ type: "public-key", alg })),
+      excludeCredentials: known(asked),
+      authenticatorSelection: { residentKey: "discouraged", userVerification: "preferred" },
+      attestation: "none",
+    },
+  });
+  const parts = [response.clientDataJSON, response.getAuthenticatorData(), response.getPublicKey()];
+  form.elements.made.value = parts.map(toText).join(".");
+};
+
+const onClick = (button, told, work) => {
+  button.addEventListener("click", async () => {
+    try {
+      await work();
+      button.form.requestSubmit(button.form.querySelector("button:not([type=button])"));
+    } catch (error) {
+      told.textContent = `That did not work: ${error.message}`;
+    }
+  });
+};
+
+if (window.PublicKeyCredential) {
+  for (const part of document.querySelectorAll("[data-passkey]")) {
+    part.hidden = false;
+    const button = part.querySelector("button");
+    onClick(button, part.querySelector("[role=status]"), () => use(button.form, part.dataset.passkey));
+  }
+  for (const form of document.querySelectorAll("[data-make]")) {
+    form.hidden = false;
+    const told = form.querySelector(":scope > [role=status]");
+    onClick(form.querySelector("[data-add]"), told, () => make(form, form.dataset.make));
+  }
 }
 
 // A page that the browser kept and shows again by going back would show the password again.

@@ -22,6 +22,7 @@ mod graph;
 mod http;
 mod keys;
 mod mdm;
+mod openapi;
 mod os;
 mod register;
 mod rules;

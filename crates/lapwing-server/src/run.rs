@@ -28,7 +28,7 @@ use crate::{
         tls::{self, Identity},
     },
     keys::operator_password::Hasher,
-    mdm, os, register, setup,
+    mdm, openapi, os, register, setup,
     token::{self, nonce::Nonces},
     wake::{self, Lines},
 };
@@ -117,7 +117,8 @@ impl Bound {
     }
 }
 
-fn router(app: Arc<App>) -> Router {
+/// Everything that the server answers to.
+pub(crate) fn routes() -> Router<Arc<App>> {
     Router::new()
         .merge(register::routes())
         .merge(token::routes())
@@ -126,6 +127,11 @@ fn router(app: Arc<App>) -> Router {
         .merge(console::routes())
         .merge(mdm::routes())
         .merge(wake::routes())
+        .merge(openapi::routes())
+}
+
+fn router(app: Arc<App>) -> Router {
+    routes()
         .fallback(async || Fault::not_found("There is nothing at this address."))
         .method_not_allowed_fallback(async || {
             Fault::new(Kind::MethodNotAllowed, "This address does not know this method.")

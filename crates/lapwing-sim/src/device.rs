@@ -36,6 +36,8 @@ pub(crate) struct Device {
     pub(crate) promises: Promises,
     /// The disk is full, but for what it reserves for root.
     pub(crate) is_full: bool,
+    /// It will be so once the ledger has been written so often.
+    pub(crate) full_in: Option<u32>,
     /// A state of the disks that the host may go back to.
     pub(crate) snapshot: Option<Box<Snapshot>>,
     /// How far the wall clock is ahead, in microseconds.
@@ -177,6 +179,7 @@ impl Device {
             ledger: File::new(Ledger::default()),
             promises: Promises::default(),
             is_full: false,
+            full_in: None,
             snapshot: None,
             wall_offset: 0,
             booted: Time(0),

@@ -462,6 +462,7 @@ impl World {
             }
             self.devices[index].doom = None;
             self.devices[index].agent_doom = None;
+            self.devices[index].full_in = None;
             for fault in [Fault::DiskFull, Fault::FileLocked, Fault::CableOut, Fault::Tampering] {
                 self.heal(index, fault);
             }

@@ -53,9 +53,7 @@ impl World {
             }
             // Nothing can be saved for a while, but for what root saves.
             6 if self.scenario.faults.contains(&Fault::DiskFull) => {
-                self.devices[index].is_full = true;
-                let span = self.odds.between(SECOND, HOUR);
-                self.push(self.now.after(span), Event::Heal { device: index, fault: Fault::DiskFull });
+                self.devices[index].full_in = Some(doom / 2);
             }
             _ => {}
         }
@@ -66,6 +64,20 @@ impl World {
             self.note_actions(index, pressed);
         }
         self.wake_up(record);
+    }
+
+    /// The disk may become full just before the ledger is written.
+    pub(crate) fn becomes_full(&mut self, index: usize) {
+        let device = &mut self.devices[index];
+        match device.full_in.take() {
+            Some(0) => {
+                device.is_full = true;
+                let span = self.odds.between(SECOND, HOUR);
+                self.push(self.now.after(span), Event::Heal { device: index, fault: Fault::DiskFull });
+            }
+            Some(left) => device.full_in = Some(left - 1),
+            None => {}
+        }
     }
 
     fn strikes(&mut self, fault: Fault) -> bool {

@@ -127,6 +127,7 @@ impl World {
 
     /// Writes the ledger, and may die at it.
     fn keep(&mut self, index: usize, ledger: Ledger) {
+        self.becomes_full(index);
         let device = &mut self.devices[index];
         let kept = if device.is_full {
             let said = device.promises.on_said(&ledger, &mut self.done);

@@ -121,7 +121,8 @@ impl Promises {
         let Some(made) = made else {
             return Err(format!("{version}, said to satisfy {id}, has not come into force since"));
         };
-        if made.sent.is_none_or(|sent| sent < promise.accepted) {
+        // One that this host has not sent itself was sent by its clone, once it was prepared.
+        if made.sent.unwrap_or(made.prepared) < promise.accepted {
             return Err(format!(
                 "action {id} is satisfied by {version}, which was sent before it was accepted"
             ));

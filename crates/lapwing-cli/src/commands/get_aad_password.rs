@@ -9,6 +9,7 @@ use lapwing_core::{
 use lapwing_proto::graph::{DeviceLocalCredential, DeviceLocalCredentialInfo};
 use serde::{Serialize, Serializer};
 
+use super::the_one;
 use crate::{
     failure::{Code, Failure},
     os, output,
@@ -161,24 +162,8 @@ async fn find(administrator: &mut Administrator, device: &str) -> Result<DeviceI
         return Ok(id);
     }
     let found = administrator.devices_named(device).await?;
-    match found.as_slice() {
-        [one] => one.device_id.parse().map_err(|error: lapwing_core::types::GuidError| {
-            Failure::new(Code::Failed, error, "name the device by its id")
-        }),
-        [] => Err(Failure::new(
-            Code::NotFound,
-            format!("no device has the name {device}"),
-            "check the name, or use the device's id",
-        )),
-        several => {
-            let ids: Vec<_> = several.iter().map(|device| output::shown(&device.device_id)).collect();
-            Err(Failure::new(
-                Code::Failed,
-                format!("{} devices have the name {device}", several.len()),
-                format!("name one by its id: {}", ids.join(" ")),
-            ))
-        }
-    }
+    let ids: Vec<&str> = found.iter().map(|device| device.device_id.as_str()).collect();
+    the_one(device, &ids)
 }
 
 fn print_table(rows: &[Row], passwords: bool) -> Result<(), Failure> {

@@ -15,10 +15,12 @@ pub(crate) mod trace;
 use std::path::PathBuf;
 
 use lapwing_client::identity::Root;
+use lapwing_core::types::{DeviceId, GuidError};
 
 use crate::{
     failure::{Code, Failure},
     managed::ManagedError,
+    output,
 };
 
 /// The system to work on: an image that was named, else this host, which only root may change.
@@ -28,6 +30,28 @@ fn root_or_image(image: Option<PathBuf>) -> Result<Root, Failure> {
         None if rustix::process::geteuid().is_root() => Ok(Root::default()),
         None => {
             Err(Failure::new(Code::Refused, "only root may enrol this host or leave", "run this as root"))
+        }
+    }
+}
+
+/// The id of the only device of this name.
+fn the_one(name: &str, ids: &[&str]) -> Result<DeviceId, Failure> {
+    match ids {
+        [one] => one
+            .parse()
+            .map_err(|error: GuidError| Failure::new(Code::Failed, error, "name the device by its id")),
+        [] => Err(Failure::new(
+            Code::NotFound,
+            format!("no device has the name {name}"),
+            "check the name, or use the device's id",
+        )),
+        several => {
+            let ids: Vec<_> = several.iter().map(|id| output::shown(id)).collect();
+            Err(Failure::new(
+                Code::Failed,
+                format!("{} devices have the name {name}", several.len()),
+                format!("name one by its id: {}", ids.join(" ")),
+            ))
         }
     }
 }

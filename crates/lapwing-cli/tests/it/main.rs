@@ -6,6 +6,7 @@ mod enrolment;
 mod local;
 mod offline;
 mod remote;
+mod rotation;
 mod run;
 #[path = "../../../lapwing-client/tests/it/server.rs"]
 mod server;

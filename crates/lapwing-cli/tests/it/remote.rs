@@ -16,14 +16,14 @@ use crate::{
 };
 
 /// A server, its first administrator's home, and the root of one host.
-struct Tenant {
+pub(crate) struct Tenant {
     server: Server,
-    admin: World,
+    pub(crate) admin: World,
     host: World,
 }
 
 impl Tenant {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let tenant = Self { server: Server::start(), admin: World::new(), host: World::new() };
         tenant.write_profile(".config/lapwing/profile.toml", &tenant.server.profile());
         tenant
@@ -37,18 +37,18 @@ impl Tenant {
     }
 
     /// As the administrator.
-    fn ask(&self, line: &str) -> Run {
+    pub(crate) fn ask(&self, line: &str) -> Run {
         self.admin.run(&line.split(' ').collect::<Vec<_>>())
     }
 
-    fn ask_json(&self, line: &str) -> Value {
+    pub(crate) fn ask_json(&self, line: &str) -> Value {
         let run = self.ask(&format!("{line} --json"));
         assert_eq!(run.code, 0, "{}", run.text());
         serde_json::from_str(&run.out).unwrap()
     }
 
     /// Joins the host; returns its device id.
-    fn enrol(&self) -> String {
+    pub(crate) fn enrol(&self) -> String {
         let token = self.ask("server enrolment-token create --description rack");
         assert_eq!((token.code, token.out.lines().count()), (0, 1), "{}", token.text());
         assert!(!token.err.contains(token.out.trim()));

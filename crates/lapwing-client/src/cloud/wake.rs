@@ -128,7 +128,7 @@ impl WakeUps {
             let due = self.answer_by.map_or(self.beat_at, |by| by.min(self.beat_at));
             tokio::select! {
                 len = self.stream.read(&mut heard) => {
-                    self.hear(heard.get(..len.map_err(WakeUpsEnded::Broken)?).unwrap_or_default())?;
+                    self.hear(heard.get(..len.map_err(ended)?).unwrap_or_default())?;
                 }
                 () = sleep_until(due) => self.beat().await?,
             }
@@ -168,10 +168,20 @@ impl WakeUps {
             self.stream.flush().await
         };
         let said = timeout_at(by, said).await.map_err(|_| WakeUpsEnded::Silent(self.answer_max))?;
-        said.map_err(WakeUpsEnded::Broken)?;
+        said.map_err(ended)?;
         // The oldest that is unanswered counts.
         self.answer_by.get_or_insert(by);
         self.beat_at = now + self.pulse.interval;
         Ok(())
+    }
+}
+
+/// A server that is killed, or a proxy that has lost its patience, takes no leave.
+fn ended(error: io::Error) -> WakeUpsEnded {
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => {
+            WakeUpsEnded::Closed
+        }
+        _ => WakeUpsEnded::Broken(error),
     }
 }

@@ -124,7 +124,7 @@ impl Administrator {
         self.caller.read(Call::new("verify the audit log", Method::GET, &url).bearer(&self.token)).await
     }
 
-    async fn values<T: DeserializeOwned>(
+    pub(super) async fn values<T: DeserializeOwned>(
         &mut self,
         what: &'static str,
         path: &str,
@@ -135,7 +135,7 @@ impl Administrator {
         Ok(values.value)
     }
 
-    async fn send<T: DeserializeOwned>(
+    pub(super) async fn send<T: DeserializeOwned>(
         &mut self,
         what: &'static str,
         method: Method,
@@ -152,7 +152,7 @@ impl Administrator {
         Ok(())
     }
 
-    fn admin(&self, path: &str) -> Result<HttpsUrl, CallError> {
+    pub(super) fn admin(&self, path: &str) -> Result<HttpsUrl, CallError> {
         Ok(self.server.join(&format!("lapwing/v1/{}/{path}", self.tenant))?)
     }
 }

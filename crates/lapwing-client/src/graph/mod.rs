@@ -4,6 +4,7 @@
 //! INVARIANT: the access token goes to the server of the profile alone; a paging address elsewhere is refused.
 
 mod admin;
+mod rotation;
 
 use hyper::Method;
 use lapwing_core::types::{DeviceId, Guid, TenantId};

@@ -68,13 +68,15 @@ impl Machine {
 
     /// The ledger has been saved, or could not be.
     pub(super) fn on_kept(&mut self, now: Now, kept: Result<(), String>) {
-        match (self.keeping.pop_front(), kept) {
-            (Some(Keeping::Acceptance(id)), Ok(())) => self.accept(id),
-            (Some(Keeping::Acceptance(id)), Err(_)) => {
+        let keeping = self.keeping.pop_front();
+        self.unsaved = kept.err();
+        match (keeping, &self.unsaved) {
+            (Some(Keeping::Acceptance(id)), None) => self.accept(id),
+            (Some(Keeping::Acceptance(id)), Some(_)) => {
                 self.ledger.remove(id);
                 self.actions.push_back(Action::Acknowledge(id, Acceptance::NotSaved));
             }
-            (Some(Keeping::Binding(version)), kept) => self.on_bound(now, version, kept),
+            (Some(Keeping::Binding(version)), _) => self.on_bound(now, version),
             (Some(Keeping::Nothing) | None, _) => {}
         }
     }
@@ -117,26 +119,34 @@ impl Machine {
         self.keep_ledger(Keeping::Binding(version));
     }
 
-    fn on_bound(&mut self, now: Now, version: PasswordVersion, kept: Result<(), String>) {
+    fn on_bound(&mut self, now: Now, version: PasswordVersion) {
         let Some(mut cycle) = self.take_cycle() else { return };
         let step = core::mem::replace(&mut cycle.step, Step::ReadingJournal);
         let Step::Binding(facts, held, prepared) = step else {
             // Only a shell that loses count comes here, as in `advance`.
             return self.read_journal(cycle);
         };
-        match kept {
-            Ok(()) => self.send(now, cycle, facts, held, prepared),
-            Err(message) => {
-                for action in self.ledger.open_mut() {
-                    action.versions.retain(|bound| *bound != version);
-                }
-                self.fail(now, cycle, Failure::not_saved(message));
-            }
+        let Some(message) = self.unsaved.clone() else {
+            return self.send(now, cycle, facts, held, prepared);
+        };
+        for action in self.ledger.open_mut() {
+            action.versions.retain(|bound| *bound != version);
         }
+        self.fail(now, cycle, Failure::not_saved(message));
     }
 
-    /// Ends the actions that the journal shows to be satisfied.
+    /// Why no password may be prepared that actions wait for: it could not be saved that it satisfies them, so it would
+    /// never be sent, and push one out of the journal that was.
+    pub(super) fn cannot_bind(&self) -> Option<Failure> {
+        let message = self.unsaved.as_ref().filter(|_| self.is_action_owed())?;
+        Some(Failure::not_saved(message.clone()))
+    }
+
+    /// Ends the actions that the journal shows to be satisfied, and saves what could not be saved before.
     pub(super) fn settle_actions(&mut self, cycle: &mut Cycle, journal: &Journal) {
+        if self.unsaved.is_some() {
+            self.keep_ledger(Keeping::Nothing);
+        }
         let in_force = journal.current.as_ref().map(|current| current.version);
         self.settle(cycle, |version| in_force == Some(version) || journal.replaced.contains(&version));
     }

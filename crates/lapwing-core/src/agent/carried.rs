@@ -19,6 +19,8 @@ pub struct Carried<'a> {
     pub last_sent: Option<(PasswordVersion, Option<PasswordVersion>)>,
     /// What device management has asked for.
     pub ledger: &'a Ledger,
+    /// Whether that on disk may be older.
+    pub is_unsaved: bool,
     /// A password in clear text that may still land, and until when the shell keeps it.
     pub kept: Option<(PasswordVersion, BootTime)>,
 }
@@ -31,6 +33,7 @@ impl Machine {
         let Self {
             memory,
             ledger,
+            unsaved,
             begun,
             rotation_owed,
             foreign_met,
@@ -60,6 +63,7 @@ impl Machine {
         cycle.is_none().then(|| Carried {
             memory,
             ledger,
+            is_unsaved: unsaved.is_some(),
             begun: *begun,
             rotation_owed: *rotation_owed,
             foreign_met: *foreign_met,

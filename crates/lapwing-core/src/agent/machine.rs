@@ -33,6 +33,8 @@ pub struct Machine {
     pub(super) ledger: Ledger,
     /// What waits for the ledger to be saved, in the order of saving.
     pub(super) keeping: VecDeque<Keeping>,
+    /// Why the ledger on disk is older than this one, or may be.
+    pub(super) unsaved: Option<String>,
     /// Up to when actions that became late have been told of.
     pub(super) late_told: BootTime,
     /// Whether the root half knows this run.
@@ -70,6 +72,8 @@ impl Machine {
     #[must_use]
     pub fn new(now: Now, boot_id: BootId, seed: u64, memory: Memory, ledger: Ledger) -> Self {
         let memory = memory.resumed(now, boot_id);
+        let ledger = ledger.resumed(now, boot_id);
+        let is_open = ledger.open().next().is_some();
         Self {
             boot_id,
             jitter: Jitter::new(seed),
@@ -92,8 +96,9 @@ impl Machine {
             recorder: Recorder::new(seed),
             now,
             memory,
-            ledger: ledger.resumed(now, boot_id),
+            ledger,
             keeping: VecDeque::new(),
+            unsaved: is_open.then(|| "the list of actions has not been saved yet".to_owned()),
             late_told: now.boot,
             actions: VecDeque::new(),
         }

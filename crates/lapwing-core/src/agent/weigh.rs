@@ -269,6 +269,9 @@ impl Machine {
                 (Candidate::Again, Action::FetchSeal(candidate.version))
             }
             (Some(_) | None, _) => {
+                if let Some(failure) = self.cannot_bind() {
+                    return self.fail(now, cycle, failure);
+                }
                 let Session { directory, record, .. } = facts.session.clone();
                 let expiry = now.wall.saturating_add(plan.age());
                 (Candidate::New, Action::Prepare { plan: plan.clone(), directory, record, expiry })

@@ -2,11 +2,12 @@
 
 use askama::Template;
 use axum::{http::header, response::Response};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 
 use super::{
     cookie::Cookie,
     link,
-    page::Shell,
+    page::{Moment, Shell},
     visit::{Visit, see_other},
 };
 use crate::{
@@ -23,7 +24,14 @@ struct Page {
     name: OperatorName,
     sessions: u32,
     recovery_codes: u32,
+    passkeys: Vec<Passkey>,
     rights: Vec<(&'static str, bool)>,
+}
+
+struct Passkey {
+    id: String,
+    label: String,
+    created: Moment,
 }
 
 /// To the first part that this operator may see.
@@ -35,11 +43,17 @@ pub(super) async fn home(visit: Visit) -> Result<Response, Fault> {
 pub(super) async fn page(visit: Visit) -> Result<Response, Fault> {
     let operator = &visit.session()?.operator;
     let store = &visit.app.store;
+    let passkeys = store.passkeys(operator.name).await?.into_iter().map(|row| Passkey {
+        id: URL_SAFE_NO_PAD.encode(&row.id),
+        label: row.label,
+        created: Moment { at: row.created, now: visit.context.at },
+    });
     visit.page(&Page {
         shell: visit.shell("Your account"),
         name: operator.name,
         sessions: store.sessions(operator.name, visit.context.at).await?,
         recovery_codes: store.recovery_codes_left(operator.name).await?,
+        passkeys: passkeys.collect(),
         rights: Act::ALL.iter().map(|&act| (act.describe(), visit.may(act))).collect(),
     })
 }

@@ -24,7 +24,7 @@ use crate::{
     },
     os,
     rules::{audit::Activity, sign_in::Stage},
-    store::TouchSession,
+    store::{SessionRow, TouchSession},
 };
 
 /// Answers one request for the page of `route`; what goes wrong is a page too.
@@ -80,9 +80,11 @@ pub(super) async fn answer(
 async fn session(app: &App, context: &Context, headers: &HeaderMap) -> Result<Option<Session>, Fault> {
     let Some(token) = Cookie::Session.read(headers) else { return Ok(None) };
     let found = app.store.session(&token.sha256()).await?;
-    Ok(found.and_then(|(times, operator)| match times.stage(context.at) {
+    Ok(found.and_then(|SessionRow { times, operator, has_passkeys }| match times.stage(context.at) {
         Stage::Ended => None,
-        stage @ (Stage::Half | Stage::Full { .. }) => Some(Session { token, operator, times, stage }),
+        stage @ (Stage::Half | Stage::Full { .. }) => {
+            Some(Session { token, operator, times, stage, has_passkeys })
+        }
     }))
 }
 

@@ -32,6 +32,8 @@ pub(super) struct Shell {
     pub(super) once: String,
     /// Whether the second factor is fresh, so that forms need not ask for it.
     pub(super) fresh: bool,
+    /// Whether a passkey can be asked for.
+    pub(super) has_passkeys: bool,
 }
 
 impl Shell {
@@ -67,7 +69,9 @@ pub(super) fn links(may: impl Fn(Act) -> bool, path: &str) -> Vec<Link> {
     ];
     let seen = parts.into_iter().filter(|(.., act)| may(*act));
     let is_current = |href: &str| {
-        path.starts_with(href) || href == "/console/fleet" && path.starts_with("/console/devices")
+        path.starts_with(href)
+            || href == "/console/fleet"
+                && (path.starts_with("/console/devices") || path.starts_with("/console/rotations"))
     };
     seen.map(|(href, text, _)| Link { href, text, is_current: is_current(href) }).collect()
 }

@@ -4,8 +4,9 @@ use askama::Template;
 use axum::response::Response;
 use lapwing_core::{
     management::{ACTION_LIFE, ActionState},
-    types::{ActionId, DeviceId},
+    types::{ActionId, DeviceId, Guid},
 };
+use lapwing_proto::trace::EndInfo;
 
 use super::{
     page::{Moment, Shell},
@@ -15,7 +16,7 @@ use crate::{
     http::fault::{Fault, Kind},
     os,
     rules::{access::Act, audit::Activity},
-    store::{ActionRow, CancelAction, RequestAction, RequestOutcome},
+    store::{ActionRow, CancelAction, RequestAction, RequestOutcome, TraceRow},
 };
 
 /// The rotations of a device, newest first; the page asks for them again by itself.
@@ -26,6 +27,14 @@ pub(super) struct Rotations {
     device: DeviceId,
     is_connected: bool,
     rows: Vec<Row>,
+    ways: Vec<Way>,
+}
+
+/// What became of a rotation, asked for or not.
+struct Way {
+    id: Guid,
+    told: Moment,
+    word: &'static str,
 }
 
 struct Row {
@@ -42,11 +51,23 @@ struct Row {
 
 impl Rotations {
     pub(super) async fn of(visit: &Visit, device: DeviceId) -> Result<Self, Fault> {
-        let rows = visit.app.store.actions(device, visit.context.at).await?;
+        let now = visit.context.at;
+        let rows = visit.app.store.actions(device, now).await?;
+        let traces = visit.app.store.traces(device).await?;
+        let way = |row: &TraceRow| Way {
+            id: row.id,
+            told: Moment { at: row.received, now },
+            word: match row.trace.end {
+                Some(EndInfo::Rotated) => "rotated",
+                Some(EndInfo::NotNeeded) => "no longer needed",
+                None => "goes on",
+            },
+        };
         Ok(Self {
             shell: visit.shell("Rotations"),
             device,
             is_connected: visit.app.wake.connected(device),
+            ways: traces.iter().map(way).collect(),
             rows: rows.into_iter().map(|row| Row::new(row, visit)).collect(),
         })
     }

@@ -10,6 +10,7 @@ use super::{
     cookie::{Cookie, Token},
     link,
     page::{self, Shell},
+    passkey,
     visit::{Session, Visit, see_other},
 };
 use crate::{
@@ -38,9 +39,8 @@ pub(super) async fn form(visit: Visit) -> Result<Response, Fault> {
 /// The first one of a session: from here on it is good for pages.
 pub(super) async fn submit(visit: Visit) -> Result<Response, Fault> {
     let next = Token::generate(&mut os::rng());
-    let code = visit.form.get("code").unwrap_or_default();
-    if !check(&visit, visit.session()?, code, Some(&next)).await? {
-        let error = Some("This code is wrong, or it was used before. Wait for the next one.");
+    if !check(&visit, visit.session()?, Some(&next)).await? {
+        let error = Some("This is wrong, or it was used before. Wait for the next code.");
         let page = Page { shell: visit.shell("Second factor"), error };
         return page::render(StatusCode::FORBIDDEN, &page);
     }
@@ -51,15 +51,13 @@ pub(super) async fn submit(visit: Visit) -> Result<Response, Fault> {
 
 /// Once more, within a form that needs a fresh one.
 pub(super) async fn confirm(visit: &mut Visit) -> Result<(), Fault> {
-    let code = visit.form.get("code").unwrap_or_default();
-    if code.is_empty() {
-        let text = "This needs a fresh code from your authenticator. Nothing was done. Go back, open the page again and \
+    if code(visit).is_empty() && passkey(visit).is_empty() {
+        let text = "This needs a fresh code from your authenticator, or a passkey. Nothing was done. Go back, open the page again and \
                     give one.";
         return Err(Fault::new(Kind::Forbidden, text));
     }
-    if !check(visit, visit.session()?, code, None).await? {
-        let text =
-            "The code is wrong, or it was used before. Nothing was done. Go back and give the next one.";
+    if !check(visit, visit.session()?, None).await? {
+        let text = "The code or passkey is wrong, or it was used before. Nothing was done. Go back and give the next one.";
         return Err(Fault::new(Kind::Forbidden, text));
     }
     if let Some(session) = &mut visit.session {
@@ -68,22 +66,40 @@ pub(super) async fn confirm(visit: &mut Visit) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Whether the code is the operator's and new. Either is recorded.
-async fn check(visit: &Visit, session: &Session, code: &str, next: Option<&Token>) -> Result<bool, Fault> {
+fn code(visit: &Visit) -> &str {
+    visit.form.get("code").unwrap_or_default()
+}
+
+fn passkey(visit: &Visit) -> &str {
+    visit.form.get("passkey").unwrap_or_default()
+}
+
+/// Whether the code, or the passkey's answer, is the operator's and new. Either is recorded.
+async fn check(visit: &Visit, session: &Session, next: Option<&Token>) -> Result<bool, Fault> {
     let Visit { app, context, .. } = visit;
     let operator = session.operator.name;
     let activity = if next.is_some() { Activity::SignIn } else { Activity::ConfirmSecondFactor };
     if let Err(fault) = app.rates.take_sign_in(context.peer.address, Some(operator)) {
         return Err(app.refuse(context.at, visit.actor(), activity, operator.as_str(), fault).await);
     }
-    let proof = match step(app, context, session, code)? {
-        Some(step) => Proof::Totp { step },
-        None => Proof::RecoveryCode(link::sha256_of(code)),
+    let proof = if passkey(visit).is_empty() {
+        Some(match step(app, context, session, code(visit))? {
+            Some(step) => Proof::Totp { step },
+            None => Proof::RecoveryCode(link::sha256_of(code(visit))),
+        })
+    } else {
+        passkey::proof(visit, session, passkey(visit)).await?
+    };
+    let Some(proof) = proof else {
+        let fault = Fault::new(Kind::Forbidden, "the passkey's answer is wrong");
+        app.refuse(context.at, visit.actor(), activity, operator.as_str(), fault).await;
+        return Ok(false);
     };
     let mut record = visit.record(activity, operator.as_str());
-    record.detail = match proof {
+    record.detail = match &proof {
         Proof::Totp { .. } => "authenticator".to_owned(),
         Proof::RecoveryCode(_) => "recovery code".to_owned(),
+        Proof::Passkey { .. } => "passkey".to_owned(),
     };
     let (token, next_token) = (session.token.sha256(), next.map(Token::sha256));
     Ok(app.store.change(PassSecondFactor { operator, proof, token, next_token, record }).await?)

@@ -31,6 +31,7 @@ pub(super) struct Session {
     pub(super) operator: OperatorRow,
     pub(super) times: Times,
     pub(super) stage: Stage,
+    pub(super) has_passkeys: bool,
 }
 
 /// What every page gets.
@@ -101,6 +102,7 @@ impl Visit {
             links: page::links(|act| self.may(act), &self.path),
             csrf: self.form_token.clone().unwrap_or_default(),
             once: Guid::random(&mut os::rng()).to_string(),
+            has_passkeys: self.session.as_ref().is_some_and(|session| session.has_passkeys),
             fresh: full.is_some_and(|session| session.stage == Stage::Full { fresh: true }),
         }
     }

@@ -21,6 +21,8 @@ use crate::{
         path,
         request::Context,
     },
+    rules::audit::{Activity, Actor},
+    token::bearer,
 };
 
 /// As many as Graph takes.
@@ -48,6 +50,11 @@ struct Answer {
 }
 
 pub(super) async fn batch(call: Call, request: Bytes) -> Result<Response, Fault> {
+    // Each part is authorised by itself; who may do nothing at all is told so at once.
+    if let Err(fault) = bearer::caller(&call.app, &call.context, &call.headers).await {
+        let at = call.context.at;
+        return Err(call.app.refuse(at, Actor::Anonymous, Activity::RefuseRequest, "", fault).await);
+    }
     let Batch { requests } = json::parse(&request).map_err(|error| Fault::bad_request(error.to_string()))?;
     if requests.len() > PARTS_MAX {
         return Err(Fault::bad_request(format!("A batch has at most {PARTS_MAX} requests.")));

@@ -3,6 +3,7 @@
 pub(crate) mod authority;
 pub(crate) mod envelope;
 pub(crate) mod operator_password;
+pub(crate) mod passkey;
 pub(crate) mod receipt;
 pub(crate) mod seal;
 pub(crate) mod signing;

@@ -19,6 +19,8 @@ pub(crate) enum Lane {
 }
 
 impl Lane {
+    pub(crate) const ALL: [Self; 3] = [Self::Push, Self::Policy, Self::Password];
+
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Push => "push",

@@ -13,8 +13,10 @@ mod device;
 mod directory;
 mod fleet;
 mod group;
+mod link;
 mod managed;
 mod operator;
+mod passkey;
 mod password;
 mod policy;
 mod read;
@@ -44,8 +46,10 @@ pub(crate) use self::{
     },
     fleet::{Ages, Coverage, FleetKey, FleetOrder, FleetQuery, FleetRow},
     group::{AssignOutcome, AssignPolicy, CreateGroup, DeleteGroup, DeleteGroupOutcome, TagDevice},
+    link::{CreateLink, FinishSetUp},
     managed::Among,
-    operator::{ChangeOperator, CreateLink, CreateOperator, OperatorChange, OperatorOutcome, OperatorRow},
+    operator::{ChangeOperator, CreateOperator, OperatorChange, OperatorOutcome, OperatorRow},
+    passkey::{AddPasskey, AskPasskey, DeletePasskey},
     password::{Form, StoreOutcome, StorePassword},
     policy::{
         CreatePolicy, DeletePolicy, Edit, EditOutcome, EditPolicy, PolicyContent, PolicyRow, PolicyVersionRow,
@@ -54,7 +58,7 @@ pub(crate) use self::{
     rekey::Rekey,
     row::{ClientRow, CredentialRow, DeviceRow, HeldRow, MetaRow, PasswordRow, TokenRow},
     session::{
-        EndSessions, FinishSetUp, OpenSession, PassSecondFactor, Proof, Sha256, SpendForm, TouchSession,
+        EndSessions, OpenSession, PassSecondFactor, Proof, SessionRow, Sha256, SpendForm, TouchSession,
     },
     trace::{TellTraces, Told, TraceRow},
 };

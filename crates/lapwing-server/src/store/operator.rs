@@ -123,7 +123,7 @@ pub(crate) enum OperatorChange {
     Roles(Vec<Role>),
     /// Disabling ends the operator's sessions.
     Enabled(bool),
-    /// Takes password, second factor, recovery codes and sessions away.
+    /// Takes password, second factors, recovery codes and sessions away.
     Reset,
     Delete,
 }
@@ -191,10 +191,7 @@ impl ChangeOperator {
         };
         statement.bind(name).execute(&mut *transaction.connection).await?;
         if self.change == OperatorChange::Reset {
-            sqlx::query("DELETE FROM recovery_code WHERE operator = ?")
-                .bind(name)
-                .execute(&mut *transaction.connection)
-                .await?;
+            forget_proofs(transaction, self.name).await?;
         }
         if ends_sessions {
             super::session::end_sessions(transaction, self.name).await?;
@@ -203,34 +200,15 @@ impl ChangeOperator {
     }
 }
 
-/// Makes a one-time link good; an earlier one of the operator is not any more.
-#[derive(Debug)]
-pub(crate) struct CreateLink {
-    pub(crate) operator: OperatorName,
-    pub(crate) code_sha256: [u8; 32],
-    pub(crate) expires: FileTime,
-    pub(crate) record: Record,
-}
-
-impl Change for CreateLink {
-    /// Whether there is such an operator.
-    type Outcome = bool;
-
-    async fn apply(&mut self, transaction: &mut Transaction<'_>) -> Result<bool, sqlx::Error> {
-        let made = sqlx::query(
-            "INSERT INTO sign_in_link (code_sha256, operator, expires)
-             SELECT ?, name, ? FROM operator WHERE name = ?
-             ON CONFLICT (operator) DO UPDATE SET code_sha256 = excluded.code_sha256, expires = excluded.expires",
-        )
-        .bind(&self.code_sha256[..])
-        .bind(ticks(self.expires))
-        .bind(self.operator.as_str())
-        .execute(&mut *transaction.connection)
-        .await?
-        .rows_affected()
-            > 0;
-        self.record.refusal = (!made).then(|| "the operator is unknown".to_owned());
-        transaction.audit(&self.record).await?;
-        Ok(made)
+/// Takes recovery codes and passkeys away.
+pub(super) async fn forget_proofs(
+    transaction: &mut Transaction<'_>,
+    name: OperatorName,
+) -> Result<(), sqlx::Error> {
+    for statement in
+        ["DELETE FROM recovery_code WHERE operator = ?", "DELETE FROM passkey WHERE operator = ?"]
+    {
+        sqlx::query(statement).bind(name.as_str()).execute(&mut *transaction.connection).await?;
     }
+    Ok(())
 }

@@ -1,28 +1,36 @@
-//! Signing in: one-time links, sessions, second factors, and forms that are good once.
+//! Signing in: sessions, second factors, and forms that are good once.
 
 use lapwing_core::types::FileTime;
+use sqlx::Row as _;
 
 use super::{
     Change, OperatorRow, Store, StoreError, Transaction,
-    row::{damaged, ticks, time, time_or_null},
+    passkey::spend_challenge,
+    row::{ticks, time, time_or_null},
 };
-use crate::{
-    keys::operator_password::OperatorHash,
-    rules::{
-        audit::Record,
-        operator::OperatorName,
-        sign_in::{AGE_MAX, IDLE_MAX, Times},
-    },
+use crate::rules::{
+    audit::Record,
+    operator::OperatorName,
+    sign_in::{AGE_MAX, IDLE_MAX, Times},
 };
 
 /// SHA-256 of a random text; nobody can search for 160 bits.
 pub(crate) type Sha256 = [u8; 32];
 
+/// A session with its operator.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SessionRow {
+    pub(crate) times: Times,
+    pub(crate) operator: OperatorRow,
+    pub(crate) has_passkeys: bool,
+}
+
 impl Store {
     /// The session of a token, with its operator, who may sign in.
-    pub(crate) async fn session(&self, token: &Sha256) -> Result<Option<(Times, OperatorRow)>, StoreError> {
+    pub(crate) async fn session(&self, token: &Sha256) -> Result<Option<SessionRow>, StoreError> {
         let row = sqlx::query(
-            "SELECT s.created AS since, s.last_seen, s.second_factor, o.*
+            "SELECT s.created AS since, s.last_seen, s.second_factor,
+                    EXISTS (SELECT 1 FROM passkey WHERE operator = o.name) AS has_passkeys, o.*
              FROM operator_session s JOIN operator o ON o.name = s.operator
              WHERE s.token_sha256 = ? AND o.enabled = 1 AND o.password IS NOT NULL",
         )
@@ -35,22 +43,8 @@ impl Store {
             last_seen: time(&row, "last_seen")?,
             second_factor: time_or_null(&row, "second_factor")?,
         };
-        Ok(Some((times, OperatorRow::from_row(&row)?)))
-    }
-
-    /// The operator of a link that is still good.
-    pub(crate) async fn link(
-        &self,
-        code: &Sha256,
-        now: FileTime,
-    ) -> Result<Option<OperatorName>, StoreError> {
-        let name: Option<String> =
-            sqlx::query_scalar("SELECT operator FROM sign_in_link WHERE code_sha256 = ? AND expires > ?")
-                .bind(&code[..])
-                .bind(ticks(now))
-                .fetch_optional(&self.readers)
-                .await?;
-        Ok(name.map(|name| name.parse().map_err(|_| damaged("operator"))).transpose()?)
+        let has_passkeys = row.try_get("has_passkeys")?;
+        Ok(Some(SessionRow { times, operator: OperatorRow::from_row(&row)?, has_passkeys }))
     }
 
     /// How many sessions of an operator have not ended.
@@ -82,7 +76,7 @@ pub(super) async fn end_sessions(
         .map(drop)
 }
 
-async fn open(
+pub(super) async fn open(
     transaction: &mut Transaction<'_>,
     operator: OperatorName,
     token: &Sha256,
@@ -100,71 +94,6 @@ async fn open(
     .execute(&mut *transaction.connection)
     .await
     .map(drop)
-}
-
-/// Spends a one-time link: what the operator signs in with from now on, and a session. All earlier ones end.
-#[derive(Debug)]
-pub(crate) struct FinishSetUp {
-    pub(crate) operator: OperatorName,
-    pub(crate) code: Sha256,
-    pub(crate) password: OperatorHash,
-    /// The authenticator's secret under the key-encryption key, and the step of the code that proved it.
-    pub(crate) totp: Vec<u8>,
-    pub(crate) step: u64,
-    pub(crate) recovery_codes: Vec<Sha256>,
-    pub(crate) token: Sha256,
-    pub(crate) record: Record,
-}
-
-impl Change for FinishSetUp {
-    /// False if the link is spent, has ended, or was replaced.
-    type Outcome = bool;
-
-    async fn apply(&mut self, transaction: &mut Transaction<'_>) -> Result<bool, sqlx::Error> {
-        let now = self.record.time;
-        let spent =
-            sqlx::query("DELETE FROM sign_in_link WHERE code_sha256 = ? AND operator = ? AND expires > ?")
-                .bind(&self.code[..])
-                .bind(self.operator.as_str())
-                .bind(ticks(now))
-                .execute(&mut *transaction.connection)
-                .await?
-                .rows_affected()
-                > 0;
-        if spent {
-            self.replace_proofs(transaction).await?;
-            end_sessions(transaction, self.operator).await?;
-            let times = Times { created: now, last_seen: now, second_factor: Some(now) };
-            open(transaction, self.operator, &self.token, times).await?;
-        }
-        self.record.refusal = (!spent).then(|| "the link is unknown or has ended".to_owned());
-        transaction.audit(&self.record).await?;
-        Ok(spent)
-    }
-}
-
-impl FinishSetUp {
-    async fn replace_proofs(&self, transaction: &mut Transaction<'_>) -> Result<(), sqlx::Error> {
-        sqlx::query("UPDATE operator SET password = ?, totp = ?, totp_step = ? WHERE name = ?")
-            .bind(self.password.as_column())
-            .bind(&self.totp)
-            .bind(i64::try_from(self.step).unwrap_or(i64::MAX))
-            .bind(self.operator.as_str())
-            .execute(&mut *transaction.connection)
-            .await?;
-        sqlx::query("DELETE FROM recovery_code WHERE operator = ?")
-            .bind(self.operator.as_str())
-            .execute(&mut *transaction.connection)
-            .await?;
-        for code in &self.recovery_codes {
-            sqlx::query("INSERT INTO recovery_code (operator, sha256) VALUES (?, ?)")
-                .bind(self.operator.as_str())
-                .bind(&code[..])
-                .execute(&mut *transaction.connection)
-                .await?;
-        }
-        Ok(())
-    }
 }
 
 /// Opens a session after the right password: good for the second factor alone.
@@ -191,13 +120,19 @@ impl Change for OpenSession {
 }
 
 /// What was given as a second factor.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) enum Proof {
     /// A code of the authenticator, by its step.
     Totp {
         step: u64,
     },
     RecoveryCode(Sha256),
+    /// A passkey's answer to `challenge`, checked; the counter only rises, or stays 0.
+    Passkey {
+        id: Vec<u8>,
+        counter: u32,
+        challenge: Vec<u8>,
+    },
 }
 
 /// Takes a second factor, once.
@@ -216,21 +151,7 @@ impl Change for PassSecondFactor {
     type Outcome = bool;
 
     async fn apply(&mut self, transaction: &mut Transaction<'_>) -> Result<bool, sqlx::Error> {
-        let operator = self.operator.as_str();
-        let proved = match self.proof {
-            Proof::Totp { step } => {
-                let step = i64::try_from(step).unwrap_or(i64::MAX);
-                sqlx::query("UPDATE operator SET totp_step = ?1 WHERE name = ?2 AND totp_step < ?1")
-                    .bind(step)
-                    .bind(operator)
-            }
-            Proof::RecoveryCode(sha256) => {
-                sqlx::query("DELETE FROM recovery_code WHERE sha256 = ? AND operator = ?")
-                    .bind(sha256.to_vec())
-                    .bind(operator)
-            }
-        };
-        let proved = proved.execute(&mut *transaction.connection).await?.rows_affected() > 0;
+        let proved = self.prove(transaction).await?;
         if proved {
             self.renew(transaction).await?;
         }
@@ -241,6 +162,36 @@ impl Change for PassSecondFactor {
 }
 
 impl PassSecondFactor {
+    /// Spends the proof; false if it was spent before.
+    async fn prove(&self, transaction: &mut Transaction<'_>) -> Result<bool, sqlx::Error> {
+        let operator = self.operator.as_str();
+        let proved = match &self.proof {
+            Proof::Totp { step } => {
+                sqlx::query("UPDATE operator SET totp_step = ?1 WHERE name = ?2 AND totp_step < ?1")
+                    .bind(i64::try_from(*step).unwrap_or(i64::MAX))
+                    .bind(operator)
+            }
+            Proof::RecoveryCode(sha256) => {
+                sqlx::query("DELETE FROM recovery_code WHERE sha256 = ? AND operator = ?")
+                    .bind(&sha256[..])
+                    .bind(operator)
+            }
+            Proof::Passkey { id, counter, challenge } => {
+                if !spend_challenge(transaction, &self.token, challenge).await? {
+                    return Ok(false);
+                }
+                sqlx::query(
+                    "UPDATE passkey SET counter = ?1 WHERE id = ?2 AND operator = ?3
+                     AND (counter < ?1 OR counter = 0 AND ?1 = 0)",
+                )
+                .bind(*counter)
+                .bind(id)
+                .bind(operator)
+            }
+        };
+        Ok(proved.execute(&mut *transaction.connection).await?.rows_affected() > 0)
+    }
+
     async fn renew(&self, transaction: &mut Transaction<'_>) -> Result<(), sqlx::Error> {
         let now = ticks(self.record.time);
         sqlx::query(

@@ -6,6 +6,8 @@
 
 pub(crate) mod connection;
 mod lines;
+#[allow(dead_code, reason = "for devices that tell a channel of Windows' push service")]
+pub(crate) mod wns;
 
 use core::{fmt::Debug, future::Future, pin::Pin};
 use std::sync::Arc;

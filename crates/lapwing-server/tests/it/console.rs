@@ -5,8 +5,14 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use aws_lc_rs::hmac::{self, HMAC_SHA1_FOR_LEGACY_USE_ONLY};
-use data_encoding::BASE32_NOPAD;
+use aws_lc_rs::{
+    digest::{SHA256, digest},
+    hmac::{self, HMAC_SHA1_FOR_LEGACY_USE_ONLY},
+    rand::SystemRandom,
+    signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair as _},
+};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use data_encoding::{BASE32_NOPAD, HEXLOWER};
 use lapwing_proto::register::Condition;
 use serde_json::Value;
 
@@ -257,6 +263,82 @@ fn nobody_learns_whether_there_is_such_an_operator_and_attempts_are_counted() {
     // Whatever was typed as a name that is none may be a password.
     assert!(!refused.iter().any(|entry| entry.to_string().contains("nobody")));
     assert_eq!(refused.iter().filter(|entry| entry["target"] == "admin").count(), 12);
+}
+
+/// An authenticator in software.
+struct Authenticator {
+    key: EcdsaKeyPair,
+    counter: u32,
+}
+
+impl Authenticator {
+    fn data(&self, flags: u8, rest: &[u8]) -> Vec<u8> {
+        let host = digest(&SHA256, b"127.0.0.1");
+        [host.as_ref(), &[flags], &self.counter.to_be_bytes(), rest].concat()
+    }
+
+    /// What a script asks for, and the client data of the answer.
+    fn asked(visitor: &mut Visitor<'_>, path: &str, kind: &str) -> String {
+        let page = visitor.page.clone();
+        let asked = visitor.post(path, &[]).json();
+        visitor.page = page;
+        assert_eq!(asked["host"], "127.0.0.1");
+        let (challenge, origin) = (asked["challenge"].as_str().unwrap(), &visitor.server.url);
+        format!(r#"{{"type":"{kind}","challenge":"{challenge}","origin":"{origin}"}}"#)
+    }
+
+    fn made(&self, client_data: &str) -> String {
+        let data = self.data(0x41, &[&[0; 16][..], &[0, 2], b"id"].concat());
+        let head = "3059301306072a8648ce3d020106082a8648ce3d030107034200";
+        let spki = [&HEXLOWER.decode(head.as_bytes()).unwrap(), self.key.public_key().as_ref()].concat();
+        [client_data.as_bytes(), &data, &spki].map(|part| URL_SAFE_NO_PAD.encode(part)).join(".")
+    }
+
+    fn answer(&self, client_data: &str) -> String {
+        let data = self.data(1, &[]);
+        let message = [&data[..], digest(&SHA256, client_data.as_bytes()).as_ref()].concat();
+        let signature = self.key.sign(&SystemRandom::new(), &message).unwrap();
+        [&b"id"[..], client_data.as_bytes(), &data, signature.as_ref()]
+            .map(|part| URL_SAFE_NO_PAD.encode(part))
+            .join(".")
+    }
+}
+
+#[test]
+fn a_passkey_answers_each_question_once_and_counts() {
+    let server = Server::start();
+    let (mut visitor, _) = administrator(&server);
+    let key = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).unwrap();
+    let mut authenticator = Authenticator { key, counter: 7 };
+    visitor.get("/console/account");
+    let client_data = Authenticator::asked(&mut visitor, "/console/account/ask", "webauthn.create");
+    let made = authenticator.made(&client_data);
+    assert_eq!(visitor.post("/console/account/passkeys", &[("made", &made), ("label", "key")]).status, 303);
+    visitor.get("/console/account");
+    let again = visitor.post("/console/account/passkeys", &[("made", &made), ("label", "key")]);
+    assert_eq!(again.status, 400, "the question was answered");
+
+    // Whether an answer with this counter lets in who has given the password, and whether it does so again.
+    let mut tries = |counter: u32| {
+        authenticator.counter = counter;
+        let mut visitor = Visitor::new(&server);
+        visitor.give_password("admin", PASSWORD);
+        visitor.get("/console/second-factor");
+        let client_data =
+            Authenticator::asked(&mut visitor, "/console/second-factor/passkey", "webauthn.get");
+        let answer = authenticator.answer(&client_data);
+        let first = visitor.post("/console/second-factor", &[("passkey", &answer)]).status;
+        let mut other = Visitor::new(&server);
+        other.give_password("admin", PASSWORD);
+        other.get("/console/second-factor");
+        [first, other.post("/console/second-factor", &[("passkey", &answer)]).status]
+    };
+    assert_eq!(tries(8), [303, 403]);
+    assert_eq!(tries(8), [403, 403], "a copy of the authenticator counts from where it was made");
+    let recorded = entries(&server, "Sign in");
+    let done: Vec<&Value> = recorded.iter().filter(|entry| entry["result"] == "success").collect();
+    assert_eq!(done.len(), 1);
+    assert_eq!(done[0]["detail"], "passkey");
 }
 
 #[test]

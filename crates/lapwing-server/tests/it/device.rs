@@ -201,9 +201,13 @@ impl Device {
         }
     }
 
+    /// The body of a store.
+    pub(crate) fn upload_body(&self, upload: &SealedUpload) -> Vec<u8> {
+        LapwingUpload { account: &account(), members: upload }.to_json().to_vec()
+    }
+
     pub(crate) fn store(&self, server: &Server, upload: &SealedUpload) -> Answer {
-        let body = LapwingUpload { account: &account(), members: upload }.to_json();
-        server.post(&self.upload_path(), Some(&self.token), &body)
+        server.post(&self.upload_path(), Some(&self.token), &self.upload_body(upload))
     }
 
     /// Stores, and checks that the server vouches for exactly this.

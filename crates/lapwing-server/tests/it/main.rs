@@ -13,6 +13,7 @@ mod graph;
 mod harness;
 mod life;
 mod manage;
+mod openapi;
 mod policies;
 mod python;
 mod sdk;

@@ -31,7 +31,12 @@ Roles:
                                         LAPS policies
   DeviceManagementConfiguration.ReadWrite.All
                                         LAPS policies, to change and assign them
-  Lapwing.Administer                    everything of `lapwing server`
+  DeviceManagementManagedDevices.Read.All
+                                        the fleet and its actions
+  DeviceManagementManagedDevices.PrivilegedOperations.All
+                                        to rotate a device's password now
+  Lapwing.BulkRotate                    to rotate many at once
+  Lapwing.Administer                    everything else of `lapwing server`
 
 Example:
   lapwing server client create helpdesk --role Device.Read.All --role DeviceLocalCredential.Read.All")]

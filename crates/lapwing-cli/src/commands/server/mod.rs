@@ -1,24 +1,30 @@
 //! `lapwing server`: the administration of a `lapwing-server`. docs/protocol.md, "Administration".
 
+mod actions;
 mod audit;
 mod client;
 mod device;
 mod enrolment_token;
+mod rotate;
+mod rotations;
 mod trace;
 
 use clap::Subcommand;
-use lapwing_core::types::Guid;
+use lapwing_client::graph::Administrator;
+use lapwing_core::types::{DeviceId, Guid};
 use serde::Serialize;
 
+use super::the_one;
 use crate::{failure::Failure, output, profile::ProfileArgs};
 
-/// Administers a lapwing-server: enrolment tokens, clients, devices, audit log
+/// Administers a lapwing-server: enrolment tokens, clients, devices, rotations, audit log
 #[derive(Debug, clap::Args)]
 #[command(arg_required_else_help = true, disable_help_subcommand = true)]
 #[command(after_help = "\
 Examples:
   lapwing server enrolment-token create --uses 20 --hours 8
-  lapwing server device list")]
+  lapwing server device list
+  lapwing server rotate web-01")]
 pub(crate) struct Args {
     #[command(subcommand)]
     topic: Topic,
@@ -29,6 +35,10 @@ enum Topic {
     EnrolmentToken(enrolment_token::Args),
     Client(client::Args),
     Device(device::Args),
+    Rotate(rotate::Args),
+    Rotations(rotations::Args),
+    Actions(actions::Args),
+    CancelAction(actions::CancelArgs),
     Audit(audit::Args),
     Trace(trace::Args),
 }
@@ -68,9 +78,23 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
         Topic::EnrolmentToken(args) => enrolment_token::run(args),
         Topic::Client(args) => client::run(args),
         Topic::Device(args) => device::run(args),
+        Topic::Rotate(args) => rotate::run(&args),
+        Topic::Rotations(args) => rotations::run(args),
+        Topic::Actions(args) => actions::run(&args),
+        Topic::CancelAction(args) => actions::cancel(&args),
         Topic::Audit(args) => audit::run(args),
         Topic::Trace(args) => trace::run(args),
     }
+}
+
+/// The id of a managed device: the text itself if it is a GUID, else that of the one device with this name.
+async fn find(administrator: &mut Administrator, device: &str) -> Result<DeviceId, Failure> {
+    if let Ok(id) = device.parse() {
+        return Ok(id);
+    }
+    let found = administrator.managed_devices_named(device).await?;
+    let ids: Vec<&str> = found.iter().map(|device| device.id.as_str()).collect();
+    the_one(device, &ids)
 }
 
 pub(crate) fn parse_id(text: &str) -> Result<Guid, String> {

@@ -68,6 +68,40 @@ fn nothing_is_sent_before_it_is_saved_which_actions_it_satisfies() {
 }
 
 #[test]
+fn while_it_cannot_be_saved_which_actions_it_satisfies_no_password_pushes_out_one_that_may_land() {
+    let mut world = World::settled();
+    world.fates.push_back(Fate::RequestLost);
+    world.order(1);
+    world.reachable = false;
+    world.order(2);
+    (world.reachable, world.disk_is_full) = (true, true);
+    world.pass(20 * MINUTE);
+    // The first one was sent, the second never.
+    assert_eq!(world.prepares(), 2);
+    for _ in 0..10 {
+        world.restart();
+        world.pass(MINUTE);
+    }
+    assert_eq!(world.prepares(), 2);
+    world.disk_is_full = false;
+    world.pass(MINUTE);
+    assert_eq!(world.status(2), ActionStatus::Satisfied(world.in_force().unwrap()));
+}
+
+#[test]
+fn what_could_not_be_saved_when_it_happened_is_saved_later() {
+    let mut world = World::settled();
+    world.order(1);
+    let told = world.status(1);
+    world.disk_is_full = true;
+    world.input(Input::Confirmed(action(1), told));
+    assert_ne!(world.ledger, *world.machine.ledger());
+    world.disk_is_full = false;
+    world.pass(2 * MINUTE * 60);
+    assert_eq!(world.ledger, *world.machine.ledger());
+}
+
+#[test]
 fn actions_that_came_before_one_store_share_its_password() {
     let mut world = World::settled();
     world.reachable = false;

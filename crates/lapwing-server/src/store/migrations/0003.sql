@@ -18,6 +18,18 @@ CREATE TABLE recovery_code (
     PRIMARY KEY (operator, sha256)
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE passkey (
+    id         BLOB NOT NULL PRIMARY KEY,
+    operator   TEXT NOT NULL REFERENCES operator (name) ON DELETE CASCADE,
+    label      TEXT NOT NULL,
+    -- An uncompressed point of P-256, or an RSAPublicKey of 2048 bits.
+    public_key BLOB NOT NULL,
+    counter    INTEGER NOT NULL,
+    created    INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX passkey_operator ON passkey (operator);
+
 CREATE TABLE sign_in_link (
     code_sha256 BLOB NOT NULL PRIMARY KEY,
     operator    TEXT NOT NULL UNIQUE REFERENCES operator (name) ON DELETE CASCADE,
@@ -29,7 +41,9 @@ CREATE TABLE operator_session (
     operator      TEXT NOT NULL REFERENCES operator (name) ON DELETE CASCADE,
     created       INTEGER NOT NULL,
     last_seen     INTEGER NOT NULL,
-    second_factor INTEGER
+    second_factor INTEGER,
+    -- What a passkey was asked and has not answered.
+    challenge     BLOB
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX operator_session_operator ON operator_session (operator);
