@@ -26,7 +26,7 @@ mod sign_in;
 #[cfg(test)]
 mod tests;
 mod visit;
-pub(crate) mod windows;
+mod windows;
 
 use core::pin::Pin;
 use std::sync::Arc;
@@ -150,7 +150,7 @@ static ROUTES: &[Route] = routes! {
 };
 
 pub(crate) fn routes() -> Router<Arc<App>> {
-    ROUTES.iter().fold(Router::new(), |router, route| {
+    ROUTES.iter().fold(windows::routes(), |router, route| {
         let handler = async move |State(app): State<Arc<App>>, params: RawPathParams, request: Request| {
             gate::answer(app, route, &params, request).await
         };

@@ -12,11 +12,12 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::{
-    Extension,
+    Extension, Router,
     body::Bytes,
     extract::{RawQuery, State},
     http::{HeaderValue, StatusCode, header},
     response::Response,
+    routing::get,
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use zeroize::Zeroizing;
@@ -82,14 +83,18 @@ struct ResultPage {
     token: Zeroizing<String>,
 }
 
-pub(crate) async fn form(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Result<Response, Fault> {
+pub(super) fn routes() -> Router<Arc<App>> {
+    Router::new().route("/enrollmentserver/auth", get(form).post(submit))
+}
+
+async fn form(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Result<Response, Fault> {
     let query = Form::parse(query.unwrap_or_default().as_bytes());
     let waiting = query.get("appru").unwrap_or_default().parse()?;
     page::render(StatusCode::OK, &Page { shell: shell(&app), error: None, waiting })
 }
 
 /// Spends nothing: the token is only handed back.
-pub(crate) async fn submit(
+async fn submit(
     State(app): State<Arc<App>>,
     Extension(context): Extension<Context>,
     body: Bytes,

@@ -9,7 +9,7 @@ use axum::{
     extract::State,
     http::{StatusCode, header},
     response::{IntoResponse as _, Response},
-    routing::{MethodRouter, get, post},
+    routing::{MethodRouter, post},
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use lapwing_core::{secret::SecretBytes, types::TenantId};
@@ -24,7 +24,6 @@ use lapwing_proto::{
 use super::provisioning::{self, RENEW_DAYS};
 use crate::{
     app::App,
-    console::windows,
     http::{fault::Fault, request::Context},
     keys::authority::DEVICE_LIFE,
     register::{
@@ -52,7 +51,6 @@ pub(super) fn routes() -> Router<Arc<App>> {
         .route("/enrollmentserver/discovery.svc", service(Step::Discover).get(async || StatusCode::OK))
         .route("/enrollmentserver/policy.svc", service(Step::Policy))
         .route("/enrollmentserver/enrollment.svc", service(Step::Enrol))
-        .route("/enrollmentserver/auth", get(windows::form).post(windows::submit))
 }
 
 fn service(step: Step) -> MethodRouter<Arc<App>> {

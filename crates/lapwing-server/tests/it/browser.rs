@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use lapwing_proto::register::Condition;
 
 use crate::{
-    device::{Device, version},
+    device::{Device, enrolment_token, version},
     harness::{Request, Server, run, set_up},
     python::{self, to_pem},
 };
@@ -81,6 +81,7 @@ fn a_browser_walks_every_page_and_nothing_is_amiss() {
         "link": link,
         "devices": devices.iter().map(|device| device.id.to_string()).collect::<Vec<_>>(),
         "passwords": passwords,
+        "enrolment_token": *enrolment_token(&server, 1).expose_secret(),
         "trace": trace,
         "pictures": std::env::var_os("LAPWING_PICTURES").map(PathBuf::from),
     });
