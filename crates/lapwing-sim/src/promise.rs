@@ -60,6 +60,14 @@ impl Promises {
         }
     }
 
+    /// A loss of power can undo the last step of a commit; if the account is gone by the next boot, the password that was in
+    /// force for a moment is void.
+    pub(crate) fn on_journal(&mut self, knows: impl Fn(PasswordVersion) -> bool) {
+        for promise in &mut self.open {
+            promise.due = promise.due.filter(|due| knows(*due));
+        }
+    }
+
     pub(crate) fn on_in_force(&mut self, version: PasswordVersion) {
         let made = core::mem::take(&mut self.made);
         let Some(made) = made.into_iter().find(|made| made.version == version) else { return };

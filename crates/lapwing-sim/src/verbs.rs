@@ -107,7 +107,13 @@ impl World {
             self.report(index, Invariant::Acknowledged, what);
         }
         let device = &mut self.devices[index];
-        let on_disk = device.disks.journal.read().as_ref().and_then(|journal| journal.current.as_ref());
+        let journal = device.disks.journal.read().as_ref();
+        if let Some(journal) = journal {
+            let held = journal.current.iter().chain(&journal.candidates).map(|entry| entry.version);
+            let known: Vec<_> = held.chain(journal.replaced.iter().copied()).collect();
+            device.promises.on_journal(|version| known.contains(&version));
+        }
+        let on_disk = journal.and_then(|journal| journal.current.as_ref());
         let in_force = on_disk.map(|current| current.version);
         if newest == Some(drawn.version) {
             device.promises.on_prepared(drawn.version);
