@@ -1,6 +1,6 @@
 //! `cargo xtask demo`: Lapwing's main job, from nothing to a password that opens a host and one that does not any more.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use anyhow::{Result, ensure};
 use clap::Args;
@@ -10,16 +10,22 @@ use xtask::steps::Steps;
 use xtask::sys;
 
 const LAB: &str = "demo";
+/// How long a host may take until it can be woken.
+const CONNECT_TIME_MAX: Duration = Duration::from_secs(60);
 
 #[derive(Args)]
 #[command(after_help = "Examples:
   cargo xtask demo            shows it, and leaves a place to play in
   cargo xtask demo --check    shows it, and leaves nothing
+  cargo xtask demo --button   the same by the console: a browser presses Rotate and watches
   cargo xtask demo --stop     ends the place to play in")]
 pub(crate) struct Demo {
     /// Prove each step, leave nothing behind, and end with code 0 only if all held
     #[arg(long, conflicts_with = "stop")]
     check: bool,
+    /// Rotate by the console: sign in, press Rotate, watch the three lanes, reveal, log on
+    #[arg(long, conflicts_with = "stop")]
+    button: bool,
     /// End what an earlier demo left
     #[arg(long)]
     stop: bool,
@@ -33,15 +39,23 @@ pub(crate) fn run(demo: &Demo) -> Result<()> {
     let steps = Steps::begin();
     let programs = steps.run("the programs are built", || scene::build(Build::Plain))?;
     let shown = Steps::begin();
-    let scene = play(&shown, demo.check, &programs)?;
+    let scene = if demo.button {
+        press(&shown, demo.check, &programs)?
+    } else {
+        play(&shown, demo.check, &programs)?
+    };
     println!("\nEvery step held, in {}.", shown.elapsed());
     if !demo.check {
+        if demo.button {
+            tell_console(&scene)?;
+        }
         leave(scene);
     }
     Ok(())
 }
 
-fn play(steps: &Steps, check: bool, programs: &Path) -> Result<Scene> {
+/// A host that has joined and set its first password.
+fn settle(steps: &Steps, check: bool, programs: &Path) -> Result<Scene> {
     let scene = steps.run("a Debian host has booted, and a lapwing-server runs beside it", || {
         // A demo that was left running gives way to this one.
         if lab::status()?.iter().any(|report| report.lab == LAB) {
@@ -56,6 +70,11 @@ fn play(steps: &Steps, check: bool, programs: &Path) -> Result<Scene> {
         scene.start_agent()?;
         scene.host.run(&["lapwing", "invoke-policy-processing"])
     })?;
+    Ok(scene)
+}
+
+fn play(steps: &Steps, check: bool, programs: &Path) -> Result<Scene> {
+    let scene = settle(steps, check, programs)?;
     let first = steps.run("an administrator reads it", || scene.password())?;
     steps.run("and logs on to the host with it, over ssh", || scene.must_open(&first))?;
     steps.run("the host rotates it on request", || scene.host.run(&["lapwing", "reset-password"]))?;
@@ -84,6 +103,40 @@ fn play(steps: &Steps, check: bool, programs: &Path) -> Result<Scene> {
     }
     println!("\nThe end of the audit log:\n\n{}", indented(&last_lines(&audit, 8)));
     Ok(scene)
+}
+
+/// The button, from the console's first sign-in to a log-on with what it reveals.
+fn press(steps: &Steps, check: bool, programs: &Path) -> Result<Scene> {
+    let scene = settle(steps, check, programs)?;
+    let before = scene.password()?;
+    steps.run("the host keeps a connection open, to be woken by", || {
+        scene.host.wait_until("the connection", CONNECT_TIME_MAX, |host| {
+            Ok(host.run(&["lapwing", "status", "--json"])?.contains("\"connected\""))
+        })
+    })?;
+    let python = crate::setup::python::browser()?;
+    let (password, seconds) = steps.run(
+        "a browser has signed in, pressed Rotate, watched the three lanes and revealed the password",
+        || scene.press_the_button(&python),
+    )?;
+    ensure!(password != before, "the console shows the password from before");
+    steps.run("which opens the host, over ssh", || scene.must_open(&password))?;
+    steps.run("while the old one is refused", || scene.must_not_open(&before))?;
+    println!("\nFrom the click to a drawing that shows the end: {seconds:.1} s.\n");
+    println!("{}", indented(&scene.host.run(&["lapwing", "trace"])?));
+    Ok(scene)
+}
+
+/// Says how to get into the console by hand.
+fn tell_console(scene: &Scene) -> Result<()> {
+    let (address, link) = scene.console()?;
+    println!(
+        "The console is at {address}, in the lab's network. Trust {} in a browser there:
+  ip netns exec lapwing.{LAB} chromium --no-sandbox
+First sign-in, good once: {link}\n",
+        scene.authority()?.display()
+    );
+    Ok(())
 }
 
 /// Lets the place live on, and says how to go on by hand.

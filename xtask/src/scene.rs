@@ -124,6 +124,13 @@ pub struct Credential {
     pub password_update_time: String,
 }
 
+/// What the script that presses the button prints.
+#[derive(Deserialize)]
+struct Pressed {
+    password: String,
+    seconds: f64,
+}
+
 /// What `lapwing status --json` prints, as far as tests need it.
 #[derive(Debug, Deserialize)]
 pub struct Status {
@@ -338,6 +345,46 @@ impl Scene {
         let mut command = self.outside("lapwing")?;
         command.args(arguments).arg("--profile").arg(self.data.join("admin.toml"));
         sys::text(&mut command)
+    }
+
+    /// The console's address, and a one-time link by which the administrator signs in to it first.
+    ///
+    /// # Errors
+    /// When the server does not give one.
+    pub fn console(&self) -> Result<(String, String)> {
+        let mut command = self.outside("lapwing-server")?;
+        let link = sys::text(command.args(["operator", "link", "admin", "--data"]).arg(&self.data))?;
+        Ok((format!("https://{OUTSIDE}:{PORT}/console"), link.trim().to_owned()))
+    }
+
+    /// The certificate of the server's authority in PEM, as the device pinned it.
+    ///
+    /// # Errors
+    /// When the device has not joined.
+    pub fn authority(&self) -> Result<PathBuf> {
+        let path = self.data.with_extension("authority.pem");
+        fs::write(&path, self.host.run(&["cat", "/var/lib/lapwing/authority.crt"])?)?;
+        Ok(path)
+    }
+
+    /// Presses the button in a headless browser, as `tests/console/button.py` says; the new password, and the seconds
+    /// from the click to the end.
+    ///
+    /// # Errors
+    /// When a step of that fails; what the script said is in the error.
+    pub fn press_the_button(&self, python: &Path) -> Result<(String, f64)> {
+        let (_, link) = self.console()?;
+        let given = serde_json::json!({
+            "authority": self.authority()?,
+            "link": link,
+            "device": DEVICE,
+            "pictures": std::env::var_os("LAPWING_PICTURES").map(PathBuf::from),
+        });
+        let mut command = self.lab.command(python.to_str().context("the cache's path is not UTF-8")?)?;
+        command.args(["-I", "-B"]).arg(sys::workspace().join("tests/console/button.py"));
+        let seen = sys::text_fed(&mut command, given.to_string().as_bytes())?;
+        let seen: Pressed = serde_json::from_str(&seen).context("the script printed no JSON")?;
+        Ok((seen.password, seen.seconds))
     }
 
     /// Reads the device's passwords as an administrator would, newest first.

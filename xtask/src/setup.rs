@@ -1,7 +1,7 @@
 //! `cargo xtask setup`: installs what building and testing need and this machine lacks.
 
 mod pam_module;
-mod python;
+pub(crate) mod python;
 
 use std::path::Path;
 

@@ -1,6 +1,6 @@
 //! Python programs that judge the server from outside, each in an environment of its own.
 
-use std::fs;
+use std::{fs, path::PathBuf};
 
 use anyhow::{Context as _, Result};
 use xtask::{lab, sys};
@@ -18,13 +18,25 @@ const ENVIRONMENTS: [&[&str]; 3] = [
     &["schemathesis==4.32.5"],
 ];
 
+/// The interpreter of the environment that drives Debian's browser.
+pub(crate) fn browser() -> Result<PathBuf> {
+    let packages =
+        ENVIRONMENTS.into_iter().find(|packages| packages.iter().any(|name| name.starts_with("playwright")));
+    let packages = packages.context("no environment drives a browser")?;
+    Ok(folder(packages)?.join("bin/python"))
+}
+
+fn folder(packages: &[&str]) -> Result<PathBuf> {
+    Ok(lab::cache()?.join("python").join(packages.join(",")))
+}
+
 /// Makes `python/PACKAGES/` in the cache for each, with a name that changes with the versions.
 pub(super) fn prepare() -> Result<()> {
     ENVIRONMENTS.into_iter().try_for_each(install)
 }
 
 fn install(packages: &[&str]) -> Result<()> {
-    let folder = lab::cache()?.join("python").join(packages.join(","));
+    let folder = folder(packages)?;
     let done = folder.join("complete");
     if done.exists() {
         return Ok(());
