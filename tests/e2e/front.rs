@@ -7,8 +7,8 @@ use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 use xtask::lab::OUTSIDE;
 use xtask::scene::{PORT, Scene};
 
-/// Where the real server is while something stands before it.
-const REAL_PORT: u16 = PORT + 1;
+/// Where the real server is while something stands before it; the port between is that of its devices.
+const REAL_PORT: u16 = PORT + 2;
 
 /// Hands everything on until it is ordered otherwise.
 pub(crate) struct Front {
