@@ -78,8 +78,13 @@ pub(crate) async fn run(root: Root) -> anyhow::Result<()> {
             match action {
                 Action::Raise(event) => log::raise(&event),
                 Action::Answer(id, answer) => waiting.answer(id, answer),
-                // Not in the queue of actions, where a store may be under way: what is accepted is answered at once.
-                Action::Keep(ledger) => machine.handle(os::now(), Input::Kept(ledger::save(&root, &ledger))),
+                // Not in the queue of actions: what arrives there while a store is under way cuts it off.
+                Action::Remember(memory) => memory::save(&root, &memory),
+                Action::KeepTraces(traces) => traces::save(&root, &traces),
+                Action::Keep(ledger) => {
+                    let kept = ledger::save(&root, &ledger);
+                    machine.handle(os::now(), Input::Kept(kept));
+                }
                 Action::Acknowledge(id, acceptance) => waiting.acknowledge(id, acceptance),
                 Action::CallHome => contact.want(os::now().boot, Because::News),
                 Action::ReadJournal { .. }
@@ -94,9 +99,7 @@ pub(crate) async fn run(root: Root) -> anyhow::Result<()> {
                 | Action::Commit { .. }
                 | Action::Reinstate(_)
                 | Action::Forget
-                | Action::Disconnect
-                | Action::Remember(_)
-                | Action::KeepTraces(_) => {
+                | Action::Disconnect => {
                     // Once all is forgotten, nothing of ours keeps the host awake.
                     let lock = if matches!(action, Action::Forget) { lock.take() } else { None };
                     orders

@@ -22,7 +22,6 @@ use crate::{failpoint, policy_source::PolicySources};
 /// What actions are performed with, and what is carried from one to the next.
 #[derive(Debug)]
 pub(crate) struct Executor {
-    root: Root,
     root_half: RootHalf,
     directory: Directory,
     policy: PolicySources,
@@ -38,7 +37,6 @@ impl Executor {
             directory: Directory::new(root.clone()),
             policy: PolicySources::new(root.clone()),
             material: None,
-            root,
         }
     }
 
@@ -109,17 +107,11 @@ impl Executor {
                 self.directory.disconnect();
                 None
             }
-            Action::Remember(memory) => {
-                memory::save(&self.root, &memory);
-                None
-            }
             // The loop does these itself.
-            Action::KeepTraces(traces) => {
-                traces::save(&self.root, &traces);
-                None
-            }
             Action::Raise(_)
             | Action::Answer(..)
+            | Action::Remember(_)
+            | Action::KeepTraces(_)
             | Action::Keep(_)
             | Action::Acknowledge(..)
             | Action::CallHome => None,
