@@ -13,12 +13,12 @@ use lapwing_core::{
 use crate::{
     directory::Secret,
     disk::File,
+    event::Event,
     promise::Promises,
     root_half::{Account, Disks},
     scenario::Scenario,
     session::Caller,
     time::Time,
-    world::Event,
 };
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,9 +8,10 @@ use crate::{
     device::{ACCOUNTS, Device, Policy, Power, Snapshot, account_name},
     directory::Record,
     disk::{File, Fuse},
+    event::Event,
     faults::Fault,
     time::{DAY, HOUR, MINUTE, SECOND, Time, micros},
-    world::{Event, Trouble, World},
+    world::{Trouble, World},
 };
 
 /// How long a refusal may keep the machine from trying again after it has ended.

@@ -9,6 +9,7 @@ mod check;
 mod device;
 mod directory;
 mod disk;
+mod event;
 mod faults;
 mod inject;
 mod manage;

@@ -7,9 +7,10 @@ use lapwing_core::agent::ManagedAction;
 use crate::{
     check::Invariant,
     device::{Device, Power, Snapshot},
+    event::Event,
     faults::Fault,
     time::{HOUR, MINUTE, SECOND, Time},
-    world::{Event, World},
+    world::World,
 };
 
 /// How many at once fill a ledger.

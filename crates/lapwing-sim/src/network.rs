@@ -13,8 +13,9 @@ use lapwing_core::{
 
 use crate::{
     directory::{Answered, Kind, Sent, Stored},
+    event::Event,
     time::{HOUR, MINUTE, SECOND},
-    world::{Event, Trouble, World},
+    world::{Trouble, World},
 };
 
 /// How long a connection that nobody answers is waited for.

@@ -12,9 +12,10 @@ use crate::{
     check::Invariant,
     device::{Agent, Device},
     disk::Fuse,
+    event::Event,
     time::Time,
     verbs::Verb,
-    world::{Event, World},
+    world::World,
 };
 
 impl World {

@@ -10,10 +10,11 @@ use lapwing_core::{
 
 use crate::{
     device::Power,
+    event::Event,
     network::ANSWER_MAX,
     server::{Package, Reply},
     time::{HOUR, SECOND, Time},
-    world::{Event, Trouble, World},
+    world::{Trouble, World},
 };
 
 /// How often a message is sent before its session is given up.

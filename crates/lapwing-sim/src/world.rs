@@ -1,12 +1,12 @@
-//! A world: its hosts, its directory, and the queue of what happens next.
+//! A world: its hosts, its directory, and what happens to them.
 
-use core::{cmp::Reverse, time::Duration};
-use std::collections::{BTreeMap, BinaryHeap};
+use core::time::Duration;
+use std::collections::BTreeMap;
 
 use lapwing_core::{
-    agent::{DirectoryFault, Input, Machine, Outcome},
+    agent::{DirectoryFault, Input, Machine},
     mutant,
-    types::{Guid, Replica, RunId},
+    types::{Guid, RunId},
 };
 
 use crate::{
@@ -14,73 +14,18 @@ use crate::{
     check::{self, Found, Invariant, Outside, Violation},
     device::{Agent, Device, Policy, Power},
     directory::Record,
-    faults::Fault,
-    network::Message,
+    event::{Event, Queue},
     promise::Done,
     scenario::{Bug, Scenario},
-    session::{Caller, Request, Turn},
+    session::Caller,
     stats::Stats,
     time::{DAY, HOUR, MINUTE, SECOND, Time},
-    verbs::Verb,
 };
 
 /// How long a healed world may take to agree: a directory that was refused for an hour is asked again after another.
 const SETTLE: Duration = Duration::from_secs(8 * 3600);
 /// How many events one instant may have.
 const EVENTS_AT_ONCE_MAX: u64 = 100_000;
-
-/// What happens.
-#[derive(Debug)]
-pub(crate) enum Event {
-    Boot { device: usize },
-    Start { device: usize, incarnation: u32 },
-    Timer { device: usize, incarnation: u32 },
-    Verb { device: usize, incarnation: u32, boots: u64, run: RunId, verb: Box<Verb> },
-    Outcome { device: usize, incarnation: u32, outcome: Box<Outcome> },
-    Connect { device: usize, incarnation: u32, hints: Box<(Option<Replica>, Vec<Replica>)> },
-    Ask { device: usize, incarnation: u32 },
-    GiveUp { device: usize, incarnation: u32, send: u64 },
-    Deliver(Box<Message>),
-    Replicate { record: usize, from: usize, to: usize },
-    Session { device: usize, incarnation: u32, turn: Turn },
-    Manage(Box<Request>),
-    Press { device: usize },
-    Wake { device: usize },
-    Kill { device: usize },
-    HostFault { device: usize },
-    DirectoryFault,
-    Heal { device: usize, fault: Fault },
-    HealDirectory { replica: Option<usize> },
-    HealAll,
-    End,
-}
-
-#[derive(Debug)]
-struct Scheduled {
-    at: Time,
-    sequence: u64,
-    event: Event,
-}
-
-impl PartialEq for Scheduled {
-    fn eq(&self, other: &Self) -> bool {
-        (self.at, self.sequence) == (other.at, other.sequence)
-    }
-}
-
-impl Eq for Scheduled {}
-
-impl PartialOrd for Scheduled {
-    fn partial_cmp(&self, other: &Self) -> Option<core::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Scheduled {
-    fn cmp(&self, other: &Self) -> core::cmp::Ordering {
-        (self.at, self.sequence).cmp(&(other.at, other.sequence))
-    }
-}
 
 /// What ails the directory, beside replicas that are down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,8 +61,7 @@ pub(crate) struct World {
     /// Messages of device management.
     pub(crate) packages: u64,
     pub(crate) done: Done,
-    queue: BinaryHeap<Reverse<Scheduled>>,
-    sequence: u64,
+    queue: Queue,
     events_at_once: u64,
     pub(crate) is_healed: bool,
     violation: Option<Box<Violation>>,
@@ -151,8 +95,7 @@ impl World {
             requests: 0,
             packages: 0,
             done: Done::default(),
-            queue: BinaryHeap::new(),
-            sequence: 0,
+            queue: Queue::default(),
             events_at_once: 0,
             is_healed: false,
             violation: None,
@@ -171,8 +114,7 @@ impl World {
     }
 
     pub(crate) fn push(&mut self, at: Time, event: Event) {
-        self.sequence += 1;
-        self.queue.push(Reverse(Scheduled { at, sequence: self.sequence, event }));
+        self.queue.push(at, event);
     }
 
     pub(crate) fn report(&mut self, host: usize, invariant: Invariant, what: String) {
@@ -184,13 +126,13 @@ impl World {
     }
 
     fn run(&mut self) -> Result<(), Box<Violation>> {
-        while let Some(Reverse(next)) = self.queue.pop() {
-            self.events_at_once = if next.at == self.now { self.events_at_once + 1 } else { 0 };
-            self.now = next.at;
+        while let Some((at, event)) = self.queue.pop() {
+            self.events_at_once = if at == self.now { self.events_at_once + 1 } else { 0 };
+            self.now = at;
             if self.events_at_once > EVENTS_AT_ONCE_MAX {
                 self.report(0, Invariant::Bounded, "the world goes round without time passing".to_owned());
             }
-            if matches!(next.event, Event::End) {
+            if matches!(event, Event::End) {
                 self.check_end();
                 if let Some(violation) = self.violation.take() {
                     return Err(violation);
@@ -201,7 +143,7 @@ impl World {
                 self.stats.device_time = self.now.since(Time(0)).saturating_mul(hosts);
                 return Ok(());
             }
-            let touched = self.happen(next.event);
+            let touched = self.happen(event);
             self.check(touched);
             if let Some(violation) = self.violation.take() {
                 return Err(violation);
@@ -463,49 +405,4 @@ enum Touched {
     Host(usize),
     Record(usize),
     Everything,
-}
-
-impl Event {
-    /// The host that it happens to, if it is one.
-    fn host(&self) -> Option<usize> {
-        match self {
-            Self::Boot { device }
-            | Self::Wake { device }
-            | Self::Kill { device }
-            | Self::HostFault { device }
-            | Self::Press { device }
-            | Self::Heal { device, .. } => Some(*device),
-            Self::Manage(request) => Some(request.device),
-            Self::Deliver(message) => Some(message.device),
-            Self::Replicate { record, .. } => Some(*record),
-            _ => self.needs_awake(),
-        }
-    }
-
-    /// The host that has to be awake for this.
-    fn needs_awake(&self) -> Option<usize> {
-        match self {
-            Self::Start { device, .. }
-            | Self::Timer { device, .. }
-            | Self::Verb { device, .. }
-            | Self::Outcome { device, .. }
-            | Self::Connect { device, .. }
-            | Self::Ask { device, .. }
-            | Self::GiveUp { device, .. }
-            | Self::Session { device, .. } => Some(*device),
-            Self::Boot { .. }
-            | Self::Deliver(_)
-            | Self::Replicate { .. }
-            | Self::Manage(_)
-            | Self::Press { .. }
-            | Self::Wake { .. }
-            | Self::Kill { .. }
-            | Self::HostFault { .. }
-            | Self::DirectoryFault
-            | Self::Heal { .. }
-            | Self::HealDirectory { .. }
-            | Self::HealAll
-            | Self::End => None,
-        }
-    }
 }
