@@ -7,14 +7,9 @@ of the content security policy, findings of axe and sideways scrolling are colle
 The authority is trusted as a user would trust it: in the browser's own store, in a home that is thrown away.
 """
 
-import base64
-import hashlib
-import hmac
 import json
 import os
 import re
-import struct
-import subprocess
 import sys
 import tempfile
 import time
@@ -23,29 +18,15 @@ from pathlib import Path
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import sync_playwright
 
-BROWSER = "/usr/bin/chromium"
+# The interpreter is started apart from its surroundings, this folder among them.
+sys.path.insert(0, str(Path(__file__).parent))
+from visitor import BROWSER, PASSWORD, totp, trust  # noqa: E402
+
 WIDTHS = [360, 1280]
 SCHEMES = ["light", "dark"]
 WINDOWS = "/EnrollmentServer/Auth?appru=ms-app%3A%2F%2Fs-1-15-2-1&login_hint=user%40laps.example"
-PASSWORD = "correct horse battery"
 # All of them, so that one run tells everything.
 FAULTS = []
-
-
-def totp(secret, step):
-    """RFC 6238 with SHA-1 and six digits."""
-    tag = hmac.new(base64.b32decode(secret), struct.pack(">Q", step), hashlib.sha1).digest()
-    offset = tag[-1] & 0xF
-    number = struct.unpack(">I", tag[offset : offset + 4])[0] & 0x7FFFFFFF
-    return f"{number % 1_000_000:06}"
-
-
-def trust(home, authority):
-    store = Path(home, ".pki/nssdb")
-    store.mkdir(parents=True)
-    certutil = ["/usr/bin/certutil", "-d", f"sql:{store}"]
-    subprocess.run([*certutil, "-N", "--empty-password"], check=True)
-    subprocess.run([*certutil, "-A", "-n", "lapwing", "-t", "C,,", "-i", authority], check=True)
 
 
 class Walk:

@@ -6,13 +6,9 @@ Gets one line of JSON on standard input (secrets are no arguments) and prints on
 import asyncio
 import json
 import sys
-import urllib.parse
+from pathlib import Path
 
-from azure.identity.aio import ClientSecretCredential
 from kiota_abstractions.base_request_configuration import RequestConfiguration
-from kiota_authentication_azure.azure_identity_authentication_provider import (
-    AzureIdentityAuthenticationProvider,
-)
 from msgraph_beta import GraphRequestAdapter, GraphServiceClient
 from msgraph_beta.generated.device_management.managed_devices.managed_devices_request_builder import (
     ManagedDevicesRequestBuilder as ListBuilder,
@@ -20,15 +16,9 @@ from msgraph_beta.generated.device_management.managed_devices.managed_devices_re
 from msgraph_beta.generated.models.o_data_errors.o_data_error import ODataError
 from msgraph_core.tasks.page_iterator import PageIterator
 
-
-def client(given, credential):
-    host = urllib.parse.urlparse(given["url"]).hostname
-    provider = AzureIdentityAuthenticationProvider(
-        credential, scopes=[given["url"] + "/.default"], allowed_hosts=[host]
-    )
-    adapter = GraphRequestAdapter(provider)
-    adapter.base_url = given["url"] + "/beta"
-    return GraphServiceClient(request_adapter=adapter)
+# The interpreter is started apart from its surroundings, this folder among them.
+sys.path.insert(0, str(Path(__file__).parent))
+from sdk_client import adapter, credential_of  # noqa: E402
 
 
 async def names(graph, **options):
@@ -47,14 +37,8 @@ async def names(graph, **options):
 
 async def main():
     given = json.load(sys.stdin)
-    credential = ClientSecretCredential(
-        given["tenant"],
-        given["client_id"],
-        given["client_secret"],
-        authority=given["url"],
-        disable_instance_discovery=True,
-    )
-    graph = client(given, credential)
+    credential = credential_of(given)
+    graph = GraphServiceClient(request_adapter=adapter(GraphRequestAdapter, given, credential, "beta"))
     devices = graph.device_management.managed_devices
     device = devices.by_managed_device_id(given["device"])
     if given["press"]:
