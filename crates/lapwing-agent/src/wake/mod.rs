@@ -1,5 +1,5 @@
 //! The wake-up connection: kept open while this host is enrolled, awake and wanted, so that the directory can have it call
-//! home within a second. Where it cannot live, the schedule is left.
+//! home at once. Where it cannot live, the schedule is left.
 //!
 //! What wakes this program for it is one heartbeat in 50 seconds and its answer; while there is none, the next attempt.
 
