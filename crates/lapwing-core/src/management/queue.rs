@@ -59,6 +59,22 @@ pub enum ActionState {
     Expired,
 }
 
+impl ActionState {
+    /// Its name in databases and messages.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Accepted => "accepted",
+            Self::Failing { .. } => "failing",
+            Self::Done { .. } => "done",
+            Self::Refused { .. } => "refused",
+            Self::Cancelled => "cancelled",
+            Self::Expired => "expired",
+        }
+    }
+}
+
 /// The device may have accepted it, or it is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("only an action that no device has accepted can be cancelled")]

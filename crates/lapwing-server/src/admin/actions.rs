@@ -20,14 +20,15 @@ use crate::{
 pub(super) type Columns = (&'static str, Option<Hresult>, Option<u16>, Option<PasswordVersion>);
 
 pub(super) const fn columns(state: ActionState) -> Columns {
+    let name = state.as_str();
     match state {
-        ActionState::Pending => ("pending", None, None, None),
-        ActionState::Accepted => ("accepted", None, None, None),
-        ActionState::Failing { hresult, event } => ("failing", Some(hresult), event, None),
-        ActionState::Done { version } => ("done", None, None, version),
-        ActionState::Refused { .. } => ("refused", None, None, None),
-        ActionState::Cancelled => ("cancelled", None, None, None),
-        ActionState::Expired => ("expired", None, None, None),
+        ActionState::Failing { hresult, event } => (name, Some(hresult), event, None),
+        ActionState::Done { version } => (name, None, None, version),
+        ActionState::Pending
+        | ActionState::Accepted
+        | ActionState::Refused { .. }
+        | ActionState::Cancelled
+        | ActionState::Expired => (name, None, None, None),
     }
 }
 

@@ -74,18 +74,17 @@ impl ActionRow {
     }
 }
 
-/// What a state is in its columns: its name, HRESULT, event, version and status.
-type Columns = (&'static str, Option<u32>, Option<u16>, Option<Vec<u8>>, Option<u16>);
+/// What a state is in its columns beside its name: its HRESULT, event, version and status.
+type Columns = (Option<u32>, Option<u16>, Option<Vec<u8>>, Option<u16>);
 
 fn columns(state: ActionState) -> Columns {
     match state {
-        ActionState::Pending => ("pending", None, None, None, None),
-        ActionState::Accepted => ("accepted", None, None, None, None),
-        ActionState::Failing { hresult, event } => ("failing", Some(hresult.0), event, None, None),
-        ActionState::Done { version } => ("done", None, None, version.map(|version| blob(version.0)), None),
-        ActionState::Refused { status } => ("refused", None, None, None, Some(status)),
-        ActionState::Cancelled => ("cancelled", None, None, None, None),
-        ActionState::Expired => ("expired", None, None, None, None),
+        ActionState::Failing { hresult, event } => (Some(hresult.0), event, None, None),
+        ActionState::Done { version } => (None, None, version.map(|version| blob(version.0)), None),
+        ActionState::Refused { status } => (None, None, None, Some(status)),
+        ActionState::Pending | ActionState::Accepted | ActionState::Cancelled | ActionState::Expired => {
+            (None, None, None, None)
+        }
     }
 }
 
@@ -350,12 +349,12 @@ pub(super) async fn cancel_pending(
 }
 
 async fn save(transaction: &mut Transaction<'_>, row: &ActionRow) -> Result<(), sqlx::Error> {
-    let (state, hresult, event, version, status) = columns(row.action.state);
+    let (hresult, event, version, status) = columns(row.action.state);
     sqlx::query(
         "UPDATE action SET state = ?, since = ?, hresult = ?, event = ?, version = ?, status = ?,
          sent = ?, accepted = ? WHERE number = ?",
     )
-    .bind(state)
+    .bind(row.action.state.as_str())
     .bind(ticks(row.action.since))
     .bind(hresult)
     .bind(event)
