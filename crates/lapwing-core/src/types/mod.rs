@@ -4,6 +4,7 @@ mod file_time;
 mod guid;
 mod ids;
 mod names;
+pub mod security;
 mod sid;
 mod time;
 
@@ -14,5 +15,6 @@ pub use ids::{
     RecordId, Replica, ReplicaError, RunId, TenantId, TraceId, Uid,
 };
 pub use names::{ACCOUNT_NAME_LEN_MAX, AccountName, AccountNameError};
-pub use sid::{SUB_AUTHORITIES_MAX, Sid, SidError};
+pub use security::SecurityDescriptor;
+pub use sid::{DOMAIN_ADMINS, DOMAIN_COMPUTERS, SUB_AUTHORITIES_MAX, Sid, SidError};
 pub use time::{Age, BootId, BootTime, Now, WallTime};

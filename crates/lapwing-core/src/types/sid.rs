@@ -7,6 +7,11 @@ use super::Uid;
 /// The most sub-authorities a SID may have. [MS-DTYP] 2.4.2.
 pub const SUB_AUTHORITIES_MAX: usize = 15;
 
+/// The relative identifier of Domain Admins. [MS-DTYP] 2.4.2.4.
+pub const DOMAIN_ADMINS: u32 = 512;
+/// The relative identifier of Domain Computers, of which every computer is a member at first. [MS-DTYP] 2.4.2.4.
+pub const DOMAIN_COMPUTERS: u32 = 515;
+
 /// A security identifier. [MS-DTYP] 2.4.2.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Sid {
@@ -34,6 +39,24 @@ impl Sid {
         Self { authority: 1, sub_authorities: vec![0] }
     }
 
+    /// `S-1-3-0`, the creator of the object that inherits an entry. [MS-DTYP] 2.4.2.4.
+    #[must_use]
+    pub fn creator_owner() -> Self {
+        Self { authority: 3, sub_authorities: vec![0] }
+    }
+
+    /// `S-1-5-10`, the object itself: a computer, in the permissions on its own account. [MS-DTYP] 2.4.2.4.
+    #[must_use]
+    pub fn principal_self() -> Self {
+        Self { authority: 5, sub_authorities: vec![10] }
+    }
+
+    /// `S-1-5-11`, whoever has proved who they are. [MS-DTYP] 2.4.2.4.
+    #[must_use]
+    pub fn authenticated_users() -> Self {
+        Self { authority: 5, sub_authorities: vec![11] }
+    }
+
     /// `S-1-5-18`, the local system.
     #[must_use]
     pub fn local_system() -> Self {
@@ -50,6 +73,22 @@ impl Sid {
     #[must_use]
     pub fn relative_id(&self) -> Option<u32> {
         self.sub_authorities.last().copied()
+    }
+
+    /// This domain's account with a number of its own, such as [`DOMAIN_ADMINS`]; none if the SID can be no longer.
+    #[must_use]
+    pub fn with_relative_id(&self, relative_id: u32) -> Option<Self> {
+        (self.sub_authorities.len() < SUB_AUTHORITIES_MAX).then(|| {
+            let sub_authorities = self.sub_authorities.iter().copied().chain([relative_id]).collect();
+            Self { authority: self.authority, sub_authorities }
+        })
+    }
+
+    /// The issuer of this account: of an account in a domain, the domain's own SID. None without a sub-authority.
+    #[must_use]
+    pub fn issuer(&self) -> Option<Self> {
+        let (_, issuer) = self.sub_authorities.split_last()?;
+        Some(Self { authority: self.authority, sub_authorities: issuer.to_vec() })
     }
 
     /// Reads the packet form and returns the bytes that follow it. [MS-DTYP] 2.4.2.2.
@@ -136,6 +175,20 @@ mod tests {
         assert_eq!(Sid::local_system().to_string(), "S-1-5-18");
         assert_eq!(Sid::everyone().to_string(), "S-1-1-0");
         assert_eq!(Sid::unix_user(Uid(1001)).to_string(), "S-1-22-1-1001");
+        assert_eq!(Sid::creator_owner().to_string(), "S-1-3-0");
+        assert_eq!(Sid::principal_self().to_string(), "S-1-5-10");
+        assert_eq!(Sid::authenticated_users().to_string(), "S-1-5-11");
+    }
+
+    #[test]
+    fn an_account_is_its_domain_and_a_number() {
+        let domain: Sid = "S-1-5-21-1-2-3".parse().unwrap();
+        let admins = domain.with_relative_id(DOMAIN_ADMINS).unwrap();
+        assert_eq!(admins.to_string(), "S-1-5-21-1-2-3-512");
+        assert_eq!(admins.issuer(), Some(domain));
+        let longest: Sid = "S-1-5-1-2-3-4-5-6-7-8-9-10-11-12-13-14-15".parse().unwrap();
+        assert_eq!(longest.with_relative_id(DOMAIN_COMPUTERS), None);
+        assert_eq!("S-1-5".parse::<Sid>().unwrap().issuer(), None);
     }
 
     #[test]
