@@ -23,6 +23,7 @@
     )
 )]
 
+pub mod ad;
 pub mod admin;
 pub mod graph;
 pub mod hex;

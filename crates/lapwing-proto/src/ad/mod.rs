@@ -1,0 +1,7 @@
+//! What Active Directory keeps for LAPS, and how it is written there.
+//!
+//! Attributes and their values, the schema that has them, and who may do what with them. Nothing here speaks LDAP: a
+//! client carries these over. Sources: [MS-ADTS], [MS-ADA2], "Schema extensions reference for Windows LAPS".
+
+pub mod attribute;
+pub mod rights;
