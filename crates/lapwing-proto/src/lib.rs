@@ -25,6 +25,7 @@
 
 pub mod ad;
 pub mod admin;
+pub mod gpo;
 pub mod graph;
 pub mod hex;
 pub mod json;

@@ -138,7 +138,9 @@ impl Reader {
 pub(super) fn integer(raw: &RawValue) -> Result<i64, Verdict> {
     match raw {
         RawValue::Integer(number) => Ok(*number),
-        RawValue::Boolean(_) | RawValue::Text(_) => Err(Verdict::Malformed { expected: "a number" }),
+        RawValue::Boolean(_) | RawValue::Text(_) | RawValue::Foreign(_) => {
+            Err(Verdict::Malformed { expected: "a number" })
+        }
     }
 }
 
@@ -149,14 +151,16 @@ pub(super) fn boolean(raw: &RawValue) -> Result<bool, Verdict> {
         RawValue::Integer(0) => Ok(false),
         RawValue::Integer(1) => Ok(true),
         RawValue::Integer(_) => Err(Verdict::Unsupported { supported: "0 or 1".to_owned() }),
-        RawValue::Text(_) => Err(Verdict::Malformed { expected: "true or false" }),
+        RawValue::Text(_) | RawValue::Foreign(_) => Err(Verdict::Malformed { expected: "true or false" }),
     }
 }
 
 pub(super) fn text(raw: &RawValue) -> Result<&str, Verdict> {
     match raw {
         RawValue::Text(text) => Ok(text),
-        RawValue::Integer(_) | RawValue::Boolean(_) => Err(Verdict::Malformed { expected: "a text" }),
+        RawValue::Integer(_) | RawValue::Boolean(_) | RawValue::Foreign(_) => {
+            Err(Verdict::Malformed { expected: "a text" })
+        }
     }
 }
 

@@ -142,6 +142,8 @@ pub enum RawValue {
     Boolean(bool),
     /// A `REG_SZ`, a CSP `chr`, a TOML string.
     Text(String),
+    /// Something of a type that no setting has, by the name of that type: it is no value, but it is there.
+    Foreign(&'static str),
 }
 
 impl fmt::Display for RawValue {
@@ -151,6 +153,7 @@ impl fmt::Display for RawValue {
             Self::Integer(number) => number.fmt(f),
             Self::Boolean(truth) => truth.fmt(f),
             Self::Text(text) => write!(f, "{text:?}"),
+            Self::Foreign(of_type) => f.write_str(of_type),
         }
     }
 }
