@@ -4,4 +4,8 @@
 //! client carries these over. Sources: [MS-ADTS], [MS-ADA2], "Schema extensions reference for Windows LAPS".
 
 pub mod attribute;
+pub mod name;
+pub mod refusal;
 pub mod rights;
+pub mod schema;
+pub mod value;

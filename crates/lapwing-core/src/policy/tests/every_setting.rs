@@ -178,7 +178,9 @@ fn a_supported_value_holds_as_it_stands() {
 fn a_bad_value_is_replaced_by_the_default_and_never_clamped() {
     for row in table() {
         for directory in [1, 2].into_iter().filter(|directory| *directory == 2 || row.in_cloud) {
-            for value in &row.refuses {
+            let foreign = RawValue::Foreign("REG_BINARY");
+            let is_replaceable = row.default.is_some() && !matches!(row.setting.kind(), Kind::Text { .. });
+            for value in row.refuses.iter().chain(is_replaceable.then_some(&foreign)) {
                 assert_outcome(&row, directory, Some(value), row.default, ValueSource::Default);
                 let verdict = resolved(&row, directory, Some(value)).seen[0].verdict.clone();
                 let is_number = matches!(row.setting.kind(), Kind::Integer { .. });
@@ -186,6 +188,7 @@ fn a_bad_value_is_replaced_by_the_default_and_never_clamped() {
                     RawValue::Integer(_) => matches!(row.setting.kind(), Kind::Text { .. }),
                     RawValue::Boolean(_) => is_number,
                     RawValue::Text(_) => !matches!(row.setting.kind(), Kind::Text { .. }),
+                    RawValue::Foreign(_) => true,
                 };
                 assert_eq!(matches!(verdict, Verdict::Malformed { .. }), malformed, "{value}: {verdict:?}");
                 assert_eq!(

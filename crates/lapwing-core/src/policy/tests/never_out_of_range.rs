@@ -8,6 +8,7 @@ fn any_value() -> impl Strategy<Value = RawValue> {
         1 => any::<i64>().prop_map(RawValue::Integer),
         1 => any::<bool>().prop_map(RawValue::Boolean),
         2 => any::<String>().prop_map(RawValue::Text),
+        1 => Just(RawValue::Foreign("REG_BINARY")),
         1 => select(vec!["", "lapadmin", "CORP\\Readers", "S-1-5-18", "birds"]).prop_map(words),
     ]
 }

@@ -1,0 +1,224 @@
+//! What stands in the attributes: passwords, their versions and times. [MS-ADA2] 2.64 to 2.69.
+
+use lapwing_core::{
+    secret::{PASSWORD_LEN_MAX, Password, SecretBytes},
+    types::{AccountName, FileTime, Guid, PasswordVersion},
+};
+use serde::Deserialize;
+use zeroize::Zeroizing;
+
+use crate::{
+    json::{self, JsonError},
+    secret_text::{self, SecretText},
+};
+
+/// The longest `msLAPS-Password` read, in bytes: twice what the longest name and password come to.
+pub const CLEAR_PASSWORD_LEN_MAX: usize = 16 << 10;
+
+/// `msLAPS-Password`, which is also what every encrypted password holds. [MS-ADA2] 2.65.
+#[derive(Debug)]
+pub struct ClearPassword {
+    /// `n`: the account that the password opens.
+    pub account: AccountName,
+    /// `t`: when it was set.
+    pub updated: FileTime,
+    /// `p`: the password.
+    pub password: Password,
+}
+
+/// Why a value is not what its attribute holds. Never repeats it: it may hold a password.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ValueError {
+    /// Longer than any honest value.
+    #[error("the value has {len} bytes, more than {CLEAR_PASSWORD_LEN_MAX}")]
+    TooLong {
+        /// Its length in bytes.
+        len: usize,
+    },
+    /// No JSON of the three members.
+    #[error("the password is not in the form that Windows LAPS stores")]
+    Json(#[from] JsonError),
+    /// A member or the whole value is not of its form.
+    #[error("the value's {0} is not of the form that Windows LAPS stores")]
+    Malformed(&'static str),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Members {
+    n: String,
+    t: String,
+    #[serde(with = "secret_text")]
+    p: SecretText,
+}
+
+impl ClearPassword {
+    /// Reads the members in any order; each must be there once, and no other.
+    ///
+    /// # Errors
+    /// [`ValueError`] if it is too long or malformed.
+    pub fn parse(value: &[u8]) -> Result<Self, ValueError> {
+        if value.len() > CLEAR_PASSWORD_LEN_MAX {
+            return Err(ValueError::TooLong { len: value.len() });
+        }
+        let Members { n, t, p } = json::parse(value)?;
+        let account = n.parse().map_err(|_| ValueError::Malformed("account name"))?;
+        let updated = parse_hex(&t).ok_or(ValueError::Malformed("update time"))?;
+        Ok(Self { account, updated, password: password(p.expose_secret())? })
+    }
+
+    /// The value as Windows writes it: n, t, p, no blanks. Characters beyond ASCII are escaped, for the attribute's
+    /// syntax (2.5.5.5) has none.
+    #[must_use]
+    pub fn to_value(&self) -> SecretBytes {
+        let (name, password) = (self.account.as_str(), self.password.expose_secret());
+        // A unit of UTF-16 takes six characters at most, and a text has no more of them than bytes. So it never grows.
+        let mut out = Zeroizing::new(String::with_capacity(64 + 6 * (name.len() + password.len())));
+        out.push_str("{\"n\":\"");
+        escape(&mut out, name);
+        out.push_str("\",\"t\":\"");
+        out.push_str(&format!("{:x}", self.updated.ticks()));
+        out.push_str("\",\"p\":\"");
+        escape(&mut out, password);
+        out.push_str("\"}");
+        SecretBytes::new(core::mem::take(&mut *out).into_bytes())
+    }
+}
+
+/// RFC 8259 section 7.
+fn escape(out: &mut String, text: &str) {
+    for sign in text.chars() {
+        if matches!(sign, '"' | '\\') {
+            out.extend(['\\', sign]);
+        } else if matches!(sign, ' '..='~') {
+            out.push(sign);
+        } else {
+            let mut units = [0; 2];
+            for unit in sign.encode_utf16(&mut units) {
+                out.push_str("\\u");
+                let nibbles = [*unit >> 12, *unit >> 8, *unit >> 4, *unit].map(|nibble| nibble & 0xf);
+                out.extend(nibbles.into_iter().filter_map(|nibble| char::from_digit(nibble.into(), 16)));
+            }
+        }
+    }
+}
+
+/// Lower-case hexadecimal without leading zeros.
+fn parse_hex(text: &str) -> Option<FileTime> {
+    let is_canonical = !text.starts_with('0')
+        && (1..=16).contains(&text.len())
+        && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    let ticks = is_canonical.then(|| u64::from_str_radix(text, 16).ok())??;
+    FileTime::from_ticks(ticks).ok()
+}
+
+fn password(text: &str) -> Result<Password, ValueError> {
+    if (1..=PASSWORD_LEN_MAX).contains(&text.len()) {
+        Ok(Password::new(text.to_owned()))
+    } else {
+        Err(ValueError::Malformed("password"))
+    }
+}
+
+/// Reads `ms-Mcs-AdmPwd`, the bare password of legacy Microsoft LAPS.
+///
+/// # Errors
+/// [`ValueError::Malformed`] if it is empty, too long or no text.
+pub fn parse_legacy_password(value: &[u8]) -> Result<Password, ValueError> {
+    password(core::str::from_utf8(value).map_err(|_| ValueError::Malformed("password"))?)
+}
+
+/// Reads `msLAPS-PasswordExpirationTime` or its legacy twin: decimal ticks. [MS-ADTS] 3.1.1.2.2.2.
+///
+/// The directory takes any 64-bit number. One below zero lies before every time, and one behind the year 9999 behind
+/// every other; both are expiries all the same.
+///
+/// # Errors
+/// [`ValueError::Malformed`] if it is no such number.
+pub fn parse_expiry(value: &str) -> Result<FileTime, ValueError> {
+    let ticks: i64 = value.parse().map_err(|_| ValueError::Malformed("expiry"))?;
+    let latest = FileTime::UNIX_EPOCH.saturating_add(core::time::Duration::MAX);
+    let ticks = u64::try_from(ticks).unwrap_or(0).min(latest.ticks());
+    FileTime::from_ticks(ticks).map_err(|_| ValueError::Malformed("expiry"))
+}
+
+/// The expiry as it is stored.
+#[must_use]
+pub fn expiry_value(expiry: FileTime) -> String {
+    expiry.ticks().to_string()
+}
+
+const TICKS_PER_SECOND: u64 = 10_000_000;
+
+/// An expiry that tells the password it was stored with from the others, where the schema has no
+/// `msLAPS-CurrentPasswordVersion`: at most two seconds before the wanted one, never after it, and none of `taken`.
+///
+/// The 100 ns that nobody reads are drawn from the version. Whoever stores the password notes the expiry beside the
+/// version, and finds one by the other when an answer was lost.
+#[must_use]
+pub fn unique_expiry(wanted: FileTime, version: PasswordVersion, taken: &[FileTime]) -> FileTime {
+    let [.., b0, b1, b2, b3, b4, b5, b6, b7] = version.0.to_bytes();
+    let mark = u64::from_be_bytes([b0, b1, b2, b3, b4, b5, b6, b7]) % TICKS_PER_SECOND;
+    let second = wanted.ticks() - wanted.ticks() % TICKS_PER_SECOND;
+    let start = second.saturating_sub(TICKS_PER_SECOND);
+    let marked = |offset: u64| FileTime::from_ticks(start + (mark + offset) % TICKS_PER_SECOND);
+    // One more try than there are others always finds a free one.
+    let mut tries = (0..).take(taken.len().saturating_add(1)).filter_map(|offset| marked(offset).ok());
+    tries.find(|expiry| !taken.contains(expiry)).unwrap_or(wanted)
+}
+
+/// Reads `msLAPS-CurrentPasswordVersion`. [MS-DTYP] 2.3.4.2.
+///
+/// # Errors
+/// [`ValueError::Malformed`] if it has not 16 bytes.
+pub fn parse_version(value: &[u8]) -> Result<PasswordVersion, ValueError> {
+    let bytes = value.try_into().map_err(|_| ValueError::Malformed("password version"))?;
+    Ok(PasswordVersion(Guid::from_bytes_le(bytes)))
+}
+
+/// The version as it is stored.
+#[must_use]
+pub const fn version_value(version: PasswordVersion) -> [u8; 16] {
+    version.0.to_bytes_le()
+}
+
+/// What stands before an encrypted password, readable without decrypting it. [MS-ADA2] 2.66.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EncryptedPrefix {
+    /// When the password was set.
+    pub updated: FileTime,
+    /// The length of what follows.
+    pub len: u32,
+    /// Zero so far.
+    pub flags: u32,
+}
+
+impl EncryptedPrefix {
+    /// Reads the prefix, and returns it with the encrypted bytes. What stands behind those is passed over.
+    ///
+    /// # Errors
+    /// [`ValueError::Malformed`] if the value ends before they do, or its time is none.
+    pub fn read(value: &[u8]) -> Result<(Self, &[u8]), ValueError> {
+        const MALFORMED: ValueError = ValueError::Malformed("prefix");
+        let (fields, rest) = value.split_first_chunk::<16>().ok_or(MALFORMED)?;
+        let (&[high, low, len, flags], []) = fields.as_chunks::<4>() else { return Err(MALFORMED) };
+        let [high, low, len, flags] = [high, low, len, flags].map(u32::from_le_bytes);
+        // The high half stands first, unlike in a FILETIME.
+        let updated = FileTime::from_ticks(u64::from(high) << 32 | u64::from(low)).map_err(|_| MALFORMED)?;
+        let encrypted = usize::try_from(len).ok().and_then(|len| rest.get(..len)).ok_or(MALFORMED)?;
+        Ok((Self { updated, len, flags }, encrypted))
+    }
+
+    /// The 16 bytes.
+    #[must_use]
+    pub fn to_bytes(self) -> [u8; 16] {
+        let [h0, h1, h2, h3, l0, l1, l2, l3] = self.updated.ticks().to_be_bytes();
+        let [n0, n1, n2, n3] = self.len.to_le_bytes();
+        let [f0, f1, f2, f3] = self.flags.to_le_bytes();
+        [h3, h2, h1, h0, l3, l2, l1, l0, n0, n1, n2, n3, f0, f1, f2, f3]
+    }
+}
+
+#[cfg(test)]
+mod tests;
