@@ -24,11 +24,13 @@ const COVERAGE: [&str; 6] = [
     "-Ccodegen-units=1",
 ];
 /// The bodies of `lapwing_sim::fuzz`, each with the folder of its examples.
-const BODIES: [(&str, &str); 4] = [
+const BODIES: [(&str, &str); 6] = [
     ("syncml", "crates/lapwing-proto/src/syncml/fixtures"),
     ("enrolment", "crates/lapwing-proto/src/mde2/fixtures"),
     ("settings_catalog", "crates/lapwing-proto/tests/fixtures"),
     ("upload", "fuzz/examples/upload"),
+    ("registry_pol", "crates/lapwing-proto/src/gpo/fixtures"),
+    ("security_descriptor", "crates/lapwing-proto/src/ad/rights/fixtures"),
 ];
 
 #[derive(Args)]

@@ -3,7 +3,16 @@
 //! What a fuzzer has found lies in `fuzz/found/` by the body's name; a test here runs every body over that and over the
 //! examples that its decoder's tests have.
 
+use lapwing_core::types::{
+    Guid, SecurityDescriptor, Sid,
+    security::{DESCRIPTOR_LEN_MAX, Dacl, Reach},
+};
 use lapwing_proto::{
+    ad::{
+        attribute::{COMPUTER_CLASS, LapsAttribute},
+        rights::{self, Circle, SchemaGuids},
+    },
+    gpo::{RegistryPolicy, registry_pol},
     graph::{ConfigurationPolicy, read_settings, write_settings},
     json, mde2,
     register::{LapwingUpload, Upload, UploadPassword},
@@ -14,11 +23,13 @@ use lapwing_proto::{
 pub type Body = fn(&[u8]);
 
 /// The bodies by name, each with the folder of its examples.
-pub const BODIES: [(&str, Body, &str); 4] = [
+pub const BODIES: [(&str, Body, &str); 6] = [
     ("syncml", syncml, "crates/lapwing-proto/src/syncml/fixtures"),
     ("enrolment", enrolment, "crates/lapwing-proto/src/mde2/fixtures"),
     ("settings_catalog", settings_catalog, "crates/lapwing-proto/tests/fixtures"),
     ("upload", upload, "fuzz/examples/upload"),
+    ("registry_pol", registry_pol, "crates/lapwing-proto/src/gpo/fixtures"),
+    ("security_descriptor", security_descriptor, "crates/lapwing-proto/src/ad/rights/fixtures"),
 ];
 
 /// A message of device management: what is read of it is written, and then read as the same.
@@ -59,6 +70,52 @@ pub fn upload(bytes: &[u8]) {
         match Upload::parse(&written).map(|upload| upload.password) {
             Ok(UploadPassword::Sealed(read)) => assert_eq!(read, members),
             other => panic!("what was written is read as {other:?}"),
+        }
+    }
+}
+
+/// The registry values of a Group Policy object: what is read of them is written as the same bytes.
+pub fn registry_pol(bytes: &[u8]) {
+    if let Ok(records) = registry_pol::read(bytes) {
+        assert_eq!(registry_pol::write(&records), bytes);
+        let mut policy = RegistryPolicy::default();
+        policy.apply("fuzz", &records);
+        drop(policy.into_sources());
+    }
+}
+
+/// The permissions of a directory object: what is read of them is written as the same bytes, and rights that are granted
+/// in them are found again and can be revoked.
+pub fn security_descriptor(bytes: &[u8]) {
+    let Ok(read) = SecurityDescriptor::parse(bytes) else { return };
+    assert_eq!(read.to_bytes(), bytes);
+    let schema: SchemaGuids =
+        LapsAttribute::ALL.into_iter().zip((1..).map(|byte| Guid::from_bytes([byte; 16]))).collect();
+    if let Dacl::Present(acl) = read.dacl() {
+        drop(rights::readers(acl, &schema, Reach::Itself));
+        drop(rights::readers(acl, &schema, Reach::Descendants(COMPUTER_CLASS)));
+    }
+    for circle in Circle::ALL {
+        let (mut edited, trustee) = (read.clone(), Sid::principal_self());
+        let holds = |descriptor: &SecurityDescriptor, circle| {
+            rights::granted(descriptor, circle, &schema).is_ok_and(|trustees| trustees.contains(&trustee))
+        };
+        if rights::grant(&mut edited, circle, &trustee, &schema).is_err() {
+            assert_eq!(edited, read, "a grant that fails changes nothing");
+            continue;
+        }
+        assert!(holds(&edited, circle));
+        let written = edited.to_bytes();
+        if written.len() <= DESCRIPTOR_LEN_MAX {
+            assert_eq!(SecurityDescriptor::parse(&written).as_ref(), Ok(&edited));
+        }
+        assert_eq!(rights::grant(&mut edited, circle, &trustee, &schema), Ok(false), "granted twice");
+        // Another circle that is held keeps what it needs, unless it lies within this one.
+        let is_within =
+            |other| other == circle || (circle, other) == (Circle::ComputerSelf, Circle::ResetPassword);
+        if Circle::ALL.into_iter().all(|other| is_within(other) || !holds(&edited, other)) {
+            assert_eq!(rights::revoke(&mut edited, circle, &trustee, &schema), Ok(true));
+            assert!(!holds(&edited, circle));
         }
     }
 }

@@ -60,6 +60,58 @@ fn held(descriptor: &SecurityDescriptor) -> BTreeMap<Guid, AccessMask> {
     targets.map(|target| (target, Place { kind: AceKind::Allow, trustee, target }.held(acl))).collect()
 }
 
+const UNIT: &[u8] = include_bytes!("fixtures/unit.bin");
+
+fn fixture(bytes: &[u8]) -> SecurityDescriptor {
+    let read = SecurityDescriptor::parse(bytes).unwrap();
+    assert_eq!(read.to_bytes(), bytes);
+    read
+}
+
+#[test]
+fn delegation_writes_the_bytes_that_samba_writes() {
+    let delegated = include_bytes!("fixtures/unit_delegated.bin");
+    let expirer = sid("S-1-5-21-1-2-3-1105");
+    let mut unit = fixture(UNIT);
+    grant(&mut unit, Circle::ComputerSelf, &Sid::principal_self(), &schema()).unwrap();
+    grant(&mut unit, Circle::ReadPassword, &reader(), &schema()).unwrap();
+    grant(&mut unit, Circle::ResetPassword, &expirer, &schema()).unwrap();
+    assert_eq!(unit, fixture(delegated));
+    assert_eq!(unit.to_bytes(), delegated);
+    for circle in Circle::ALL {
+        for trustee in granted(&unit, circle, &schema()).unwrap() {
+            revoke(&mut unit, circle, &trustee, &schema()).unwrap();
+        }
+    }
+    assert_eq!(unit.to_bytes(), UNIT);
+}
+
+#[test]
+fn auditing_writes_the_entries_that_samba_writes() {
+    let audited = fixture(include_bytes!("fixtures/unit_audited.bin"));
+    let mut unit = fixture(UNIT);
+    audit(&mut unit, Audited { success: true, failure: false }, &Sid::everyone(), &schema()).unwrap();
+    let aces = |descriptor: &SecurityDescriptor| descriptor.sacl().map(|acl| acl.aces().to_vec());
+    assert_eq!(aces(&unit), aces(&audited));
+    assert_eq!(unit.to_bytes().len(), audited.to_bytes().len());
+    assert_eq!(fixture(&unit.to_bytes()).dacl(), audited.dacl());
+}
+
+#[test]
+fn a_new_computers_passwords_are_read_by_its_creator_and_the_administrators_alone() {
+    let computer = fixture(include_bytes!("fixtures/computer.bin"));
+    let Dacl::Present(acl) = computer.dacl() else { panic!("no list") };
+    let everything = ["S-1-3-0", "S-1-5-18", "S-1-5-21-1-2-3-512", "S-1-5-32-548"];
+    let expected = everything.map(|text| (sid(text), Breadth::Everything)).into();
+    assert_eq!(readers(acl, &schema(), Reach::Itself), expected);
+    // Those of a unit come by inheritance too; its own reader does not read the unit itself.
+    let unit = fixture(include_bytes!("fixtures/unit_delegated.bin"));
+    let Dacl::Present(acl) = unit.dacl() else { panic!("no list") };
+    let below = readers(acl, &schema(), Reach::Descendants(COMPUTER_CLASS));
+    let enterprise_admins = sid("S-1-5-21-1-2-3-519");
+    assert_eq!(below, [(reader(), Breadth::Attribute), (enterprise_admins, Breadth::Everything)].into());
+}
+
 #[test]
 fn each_circle_has_its_entries() {
     let mut descriptor = descriptor();
