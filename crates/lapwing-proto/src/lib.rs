@@ -1,12 +1,12 @@
 //! The part of Lapwing that encodes: what Entra ID, Microsoft Graph, management servers and `lapwing-server` say on
-//! the wire.
+//! the wire, and what Active Directory and its Group Policy keep.
 //!
 //! Wire structs hold what a peer sent, as text; methods named `parse` turn it into the domain types of `lapwing-core`.
 //! Both the clients and the server use these types, so that they cannot disagree. Sources: the protocol notes cited
 //! at each type, and docs/protocol.md for what is ours.
 //!
-//! INVARIANT: everything read from a peer goes through [`json`] or [`xml`], which bound length and depth first, and whose
-//! errors never repeat the input: it may hold a password.
+//! INVARIANT: every message read from a peer goes through [`json`] or [`xml`], which bound length and depth first, and whose
+//! errors never repeat the input: it may hold a password. The formats of [`ad`] and [`gpo`] have bounds of their own.
 #![forbid(unsafe_code)]
 // Tests may index and panic: that is how they fail.
 #![cfg_attr(

@@ -264,7 +264,8 @@ impl Place<'_> {
     }
 
     fn is_of(&self, ace: &Ace) -> bool {
-        AceFlags(ace.flags().0 & !AUDIT_FLAGS) == AceFlags::DESCENDANTS
+        let what_it_records = if self.kind == AceKind::Audit { AUDIT_FLAGS } else { 0 };
+        AceFlags(ace.flags().0 & !what_it_records) == AceFlags::DESCENDANTS
             && ace.body().is_some_and(|body: &AceBody| {
                 body.kind == self.kind
                     && !body.is_conditional

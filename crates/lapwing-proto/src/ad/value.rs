@@ -15,7 +15,7 @@ use crate::{
 /// The longest `msLAPS-Password` read, in bytes: twice what the longest name and password come to.
 pub const CLEAR_PASSWORD_LEN_MAX: usize = 16 << 10;
 
-/// `msLAPS-Password`, which is also what every encrypted password holds. [MS-ADA2] 2.65.
+/// `msLAPS-Password`, which is also what every encrypted password holds. [MS-ADA2], msLAPS-Password.
 #[derive(Debug)]
 pub struct ClearPassword {
     /// `n`: the account that the password opens.
@@ -183,7 +183,7 @@ pub const fn version_value(version: PasswordVersion) -> [u8; 16] {
     version.0.to_bytes_le()
 }
 
-/// What stands before an encrypted password, readable without decrypting it. [MS-ADA2] 2.66.
+/// What stands before an encrypted password, readable without decrypting it. [MS-ADA2], msLAPS-EncryptedPassword.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EncryptedPrefix {
     /// When the password was set.

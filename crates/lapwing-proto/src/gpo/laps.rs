@@ -1,4 +1,4 @@
-//! What Group Policy objects together set for LAPS. [MS-GPREG] 3.2.5.1.
+//! What Group Policy objects together set for LAPS. [MS-GPREG] 2.2.1.
 
 use std::collections::BTreeMap;
 
@@ -119,7 +119,7 @@ fn names(record: &Record) -> Vec<String> {
     text.split(';').map(str::trim).filter(|name| !name.is_empty()).map(ToOwned::to_owned).collect()
 }
 
-/// The data as the core takes values. One of another type or length is no value, and yet there. [MS-DTYP], REG_*.
+/// The data as the core takes values. One of another type or length is no value, and yet there. "Registry value types".
 fn value(kind: u32, data: &[u8]) -> RawValue {
     match (kind, <[u8; 4]>::try_from(data)) {
         (4, Ok(bytes)) => RawValue::Integer(u32::from_le_bytes(bytes).into()),

@@ -59,7 +59,8 @@ pub struct Applied<'a> {
     /// Whether the object has a WMI filter, which is not evaluated: this host has no WMI to ask.
     ///
     /// The object holds then, as it does for Windows 2000, which had none either: "the WMI filter is ignored and the
-    /// GPO is applied". An administrator who wants otherwise filters by group, and should be told.
+    /// GPO is applied" ("Policy settings incorrectly applied or denied due to WMI filtering"). An administrator who
+    /// wants otherwise filters by group, and should be told.
     pub has_wmi_filter: bool,
 }
 

@@ -34,7 +34,7 @@ impl GpoVersion {
         number.or_else(|| text.parse::<i32>().ok().map(i32::cast_unsigned)).map(Self::from_number)
     }
 
-    /// From `GPT.INI`, which is in ASCII or in UTF-16 with a mark. [MS-GPOL] 2.2.4.
+    /// From `GPT.INI`, which is in ASCII or in UTF-16 with a mark. [MS-GPOL], gpt.ini.
     #[must_use]
     pub fn parse_gpt_ini(bytes: &[u8]) -> Option<Self> {
         let bytes = (bytes.len() <= GPT_INI_LEN_MAX).then_some(bytes)?;
