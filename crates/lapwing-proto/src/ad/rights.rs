@@ -177,8 +177,9 @@ pub fn granted(
 ) -> Result<BTreeSet<Sid>, RightsError> {
     let rights = circle.rights(schema)?;
     let Dacl::Present(acl) = descriptor.dacl() else { return Ok(BTreeSet::new()) };
-    let trustees: BTreeSet<&Sid> =
-        acl.aces().iter().filter_map(|ace| ace.body()).map(|body| &body.trustee).collect();
+    let is_candidate = |body: &&AceBody| body.object_type.is_some_and(|target| rights.contains_key(&target));
+    let candidates = acl.aces().iter().filter_map(Ace::body).filter(is_candidate);
+    let trustees: BTreeSet<&Sid> = candidates.map(|body| &body.trustee).collect();
     let holds = |trustee: &&Sid| {
         rights.iter().all(|(target, mask)| {
             Place { kind: AceKind::Allow, trustee, target: *target }.held(acl).contains(*mask)

@@ -198,6 +198,20 @@ fn revoking_takes_only_the_rights_of_the_circle_out_of_a_merged_entry() {
 }
 
 #[test]
+fn an_entry_with_flags_of_another_purpose_is_not_ours() {
+    let mut descriptor = descriptor();
+    let flags = AceFlags::DESCENDANTS.union(AceFlags(0x80));
+    let expiry = schema()[&LapsAttribute::PasswordExpirationTime];
+    let foreign = Ace::about((AceKind::Allow, flags), AccessMask(0x30), expiry, COMPUTER_CLASS, reader());
+    descriptor.dacl_mut().unwrap().insert(foreign.clone()).unwrap();
+    assert!(granted(&descriptor, Circle::ResetPassword, &schema()).unwrap().is_empty());
+    grant(&mut descriptor, Circle::ResetPassword, &reader(), &schema()).unwrap();
+    revoke(&mut descriptor, Circle::ResetPassword, &reader(), &schema()).unwrap();
+    let Dacl::Present(acl) = descriptor.dacl() else { panic!("no list") };
+    assert!(acl.aces().contains(&foreign));
+}
+
+#[test]
 fn readers_are_found_by_their_widest_way() {
     let mut descriptor = descriptor();
     grant(&mut descriptor, Circle::ReadPassword, &reader(), &schema()).unwrap();

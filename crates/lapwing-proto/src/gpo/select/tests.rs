@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 use crate::gpo::parse_links;
 
@@ -234,4 +236,29 @@ fn a_wmi_filter_is_told_of_and_the_object_holds() {
     let selection = select(&chain, &gpos, &token());
     let told: Vec<_> = selection.applied.iter().map(|applied| applied.has_wmi_filter).collect();
     assert_eq!(told, [true, false]);
+}
+
+proptest! {
+    /// Each link ends in one place, enforced ones behind the others, no object twice, and nothing that is blocked.
+    #[test]
+    fn every_link_is_applied_or_skipped_once_and_enforced_ones_come_last(
+        chain in proptest::collection::vec(("([abcd][!-]? ){0,5}", any::<bool>()), 1..5),
+    ) {
+        let gpos = objects(&["a", "b", "c"]);
+        let chain: Vec<Container> = chain
+            .iter()
+            .enumerate()
+            .map(|(level, (links, blocks))| container(&level.to_string(), links, *blocks))
+            .collect();
+        let selection = select(&chain, &gpos, &token());
+        let links: usize = chain.iter().map(|container| container.links.len()).sum();
+        prop_assert_eq!(selection.applied.len() + selection.skipped.len(), links);
+        prop_assert!(selection.applied.is_sorted_by_key(|applied| applied.is_enforced));
+        let names: BTreeSet<_> = selection.applied.iter().map(|applied| &applied.gpo.display_name).collect();
+        prop_assert_eq!(names.len(), selection.applied.len());
+        let nearest_block = chain.iter().rposition(|container| container.blocks_inheritance).unwrap_or(0);
+        for applied in selection.applied.iter().filter(|applied| !applied.is_enforced) {
+            prop_assert!(applied.container.parse::<usize>().unwrap() >= nearest_block);
+        }
+    }
 }
