@@ -216,6 +216,9 @@ pub struct Audited {
 /// Has attempts of a trustee to read passwords recorded, no longer if neither kind is wanted; says whether anything had
 /// to be changed. `Set-LapsADAuditing`; the domain controllers record event 4662.
 ///
+/// Entries about the same trustee and attributes are replaced, whoever wrote them. The descriptor must have been read
+/// with what is recorded; see [`SecurityDescriptor::edit_sacl`].
+///
 /// # Errors
 /// As [`grant`].
 pub fn audit(

@@ -213,6 +213,9 @@ impl SecurityDescriptor {
 
     /// Changes what is recorded. A descriptor without such a list gets one if the change leaves any entry in it.
     ///
+    /// The descriptor must have been asked for with this list, which takes a privilege: one that was read without it
+    /// looks like one that has none, and what is written then replaces what was not seen.
+    ///
     /// # Errors
     /// Those of `edit`; the descriptor is then as it was.
     pub fn edit_sacl<T>(
