@@ -4,6 +4,7 @@
 //! INVARIANT: the access token goes to the server of the profile alone; a paging address elsewhere is refused.
 
 mod admin;
+mod policy;
 mod rotation;
 
 use hyper::Method;

@@ -12,6 +12,7 @@ use super::{
     Change, Store, StoreError, Transaction,
     policy::leaves,
     row::{blob, damaged, guid, ticks, time},
+    standing::forget_refused,
 };
 use crate::rules::{
     audit::Record,
@@ -62,7 +63,7 @@ fn group(row: &SqliteRow) -> Result<GroupRow, sqlx::Error> {
 }
 
 /// Rows of devices with one tag each, or none, those of one device side by side.
-fn members(rows: &[SqliteRow]) -> Result<Vec<Member>, sqlx::Error> {
+pub(super) fn members(rows: &[SqliteRow]) -> Result<Vec<Member>, sqlx::Error> {
     let mut members: Vec<Member> = Vec::new();
     for row in rows {
         let device = DeviceId(guid(row, "id")?);
@@ -79,10 +80,10 @@ fn members(rows: &[SqliteRow]) -> Result<Vec<Member>, sqlx::Error> {
     Ok(members)
 }
 
-const MEMBERS: &str = "SELECT d.id, d.display_name, t.tag FROM device d
+pub(super) const MEMBERS: &str = "SELECT d.id, d.display_name, t.tag FROM device d
     LEFT JOIN device_tag t ON t.device = d.id WHERE d.deleted IS NULL";
 
-async fn assigned(connection: &mut SqliteConnection) -> Result<Policies, sqlx::Error> {
+pub(super) async fn assigned(connection: &mut SqliteConnection) -> Result<Policies, sqlx::Error> {
     let rows = sqlx::query(
         "SELECT p.id, p.version, v.leaves, g.rule FROM policy p
          JOIN policy_version v ON v.policy = p.id AND v.number = p.version
@@ -224,6 +225,7 @@ impl Change for NoteTold {
                 .await?;
             }
         }
+        forget_refused(transaction, self.device).await?;
         transaction.audit(&self.record).await
     }
 }

@@ -24,6 +24,7 @@ mod rekey;
 mod row;
 mod schema;
 mod session;
+mod standing;
 mod trace;
 mod writer;
 
@@ -60,6 +61,7 @@ pub(crate) use self::{
     session::{
         EndSessions, OpenSession, PassSecondFactor, Proof, SessionRow, Sha256, SpendForm, TouchSession,
     },
+    standing::{NoteDrift, NoteRefused, StandingRow, Trouble},
     trace::{TellTraces, Told, TraceRow},
 };
 
