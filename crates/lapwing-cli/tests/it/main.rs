@@ -5,6 +5,7 @@
 mod enrolment;
 mod local;
 mod offline;
+mod policy;
 mod remote;
 mod rotation;
 mod run;
