@@ -181,6 +181,12 @@ pub struct ActionInfo {
     pub requested: String,
     /// Who asked for it, as in the audit log.
     pub requested_by: String,
+    /// The device is not asked before, RFC 3339; none if it is at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_before: Option<String>,
+    /// Why the server asks for it by itself, such as `revealed by operator:alice at …`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
     /// When it ends unless the device has accepted it by then, RFC 3339.
     pub expires: String,
     /// When the state last changed, RFC 3339.

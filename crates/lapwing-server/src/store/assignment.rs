@@ -106,6 +106,29 @@ pub(super) async fn assigned(connection: &mut SqliteConnection) -> Result<Polici
     Ok(policies)
 }
 
+/// How a device stands to the policies, in a transaction; none if there is no such device.
+pub(super) async fn device_policy(
+    connection: &mut SqliteConnection,
+    device: DeviceId,
+) -> Result<Option<DevicePolicy>, sqlx::Error> {
+    let query = sqlx::AssertSqlSafe(format!("{MEMBERS} AND d.id = ?"));
+    let rows = sqlx::query(query).bind(blob(device.0)).fetch_all(&mut *connection).await?;
+    let Some(member) = members(&rows)?.pop() else { return Ok(None) };
+    let row = sqlx::query("SELECT policy, number, told FROM device_policy WHERE device = ?")
+        .bind(blob(device.0))
+        .fetch_optional(&mut *connection)
+        .await?;
+    let told = row.map(|row| {
+        let version =
+            PolicyVersion { policy: PolicyId(guid(&row, "policy")?), number: row.try_get("number")? };
+        Ok::<_, sqlx::Error>((version, time(&row, "told")?))
+    });
+    let told = told.transpose()?;
+    let effective = effective(&member, &assigned(connection).await?);
+    let target = target(&effective, told.map(|(version, _)| version));
+    Ok(Some(DevicePolicy { effective, told, target }))
+}
+
 impl Store {
     /// By id.
     pub(crate) async fn groups(&self) -> Result<Vec<GroupRow>, StoreError> {
@@ -146,23 +169,7 @@ impl Store {
     /// How a device stands to the policies; none if there is no such device.
     pub(crate) async fn device_policy(&self, device: DeviceId) -> Result<Option<DevicePolicy>, StoreError> {
         // One look at the database, so that policies and devices are those of one moment.
-        let mut moment = self.readers.begin().await?;
-        let query = sqlx::AssertSqlSafe(format!("{MEMBERS} AND d.id = ?"));
-        let rows = sqlx::query(query).bind(blob(device.0)).fetch_all(&mut *moment).await?;
-        let Some(member) = members(&rows)?.pop() else { return Ok(None) };
-        let row = sqlx::query("SELECT policy, number, told FROM device_policy WHERE device = ?")
-            .bind(blob(device.0))
-            .fetch_optional(&mut *moment)
-            .await?;
-        let told = row.map(|row| {
-            let version =
-                PolicyVersion { policy: PolicyId(guid(&row, "policy")?), number: row.try_get("number")? };
-            Ok::<_, sqlx::Error>((version, time(&row, "told")?))
-        });
-        let told = told.transpose()?;
-        let effective = effective(&member, &assigned(&mut moment).await?);
-        let target = target(&effective, told.map(|(version, _)| version));
-        Ok(Some(DevicePolicy { effective, told, target }))
+        Ok(device_policy(&mut *self.readers.begin().await?, device).await?)
     }
 
     /// What a device is to be told; none if it is to be left as it is.

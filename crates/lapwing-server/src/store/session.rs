@@ -266,19 +266,27 @@ impl Change for SpendForm {
     type Outcome = bool;
 
     async fn apply(&mut self, transaction: &mut Transaction<'_>) -> Result<bool, sqlx::Error> {
-        let spent = sqlx::query(
-            "INSERT INTO spent_form (session, form)
-             SELECT token_sha256, ? FROM operator_session WHERE token_sha256 = ? ON CONFLICT DO NOTHING",
-        )
-        .bind(&self.form)
-        .bind(&self.token[..])
-        .execute(&mut *transaction.connection)
-        .await?
-        .rows_affected()
-            > 0;
+        let spent = spend(transaction, &self.token, &self.form).await?;
         if let (true, Some(record)) = (spent, &self.record) {
             transaction.audit(record).await?;
         }
         Ok(spent)
     }
+}
+
+/// Spends a form; false if it was spent before.
+pub(super) async fn spend(
+    transaction: &mut Transaction<'_>,
+    token: &Sha256,
+    form: &[u8],
+) -> Result<bool, sqlx::Error> {
+    let spent = sqlx::query(
+        "INSERT INTO spent_form (session, form)
+         SELECT token_sha256, ? FROM operator_session WHERE token_sha256 = ? ON CONFLICT DO NOTHING",
+    )
+    .bind(form)
+    .bind(&token[..])
+    .execute(&mut *transaction.connection)
+    .await?;
+    Ok(spent.rows_affected() > 0)
 }
