@@ -34,6 +34,15 @@ pub struct Credentials {
     /// What the token endpoint checks.
     #[serde(with = "secret_text")]
     pub client_secret: SecretText,
+    /// The proxy of every connection, `http://host:port`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proxy: Option<String>,
+    /// What the proxy is told, `user:password`.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "secret_text::option")]
+    pub proxy_credentials: Option<SecretText>,
+    /// Hosts that are reached without the proxy, and all below them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub no_proxy: Vec<String>,
 }
 
 /// The collection's members.

@@ -6,6 +6,7 @@ mod enrolment;
 mod local;
 mod offline;
 mod policy;
+mod proxy;
 mod remote;
 mod rotation;
 mod run;
