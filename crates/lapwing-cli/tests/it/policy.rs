@@ -221,3 +221,23 @@ fn a_group_shows_its_members_and_goes_when_no_policy_is_for_it() {
     assert_eq!(tenant.ask("server group create both --tag a --name-pattern b").code, 2);
     assert_eq!(tenant.ask("server group create neither").code, 2);
 }
+
+#[test]
+fn a_rotation_that_a_reveal_asks_for_is_shown_with_its_hour_and_its_reason() {
+    let tenant = Tenant::new();
+    tenant.enrol();
+    assigned_policy(&tenant);
+    done(tenant.ask("server policy edit Servers --rotate-after-reveal 4 --yes"));
+    tenant.store("the-first");
+    done(tenant.ask("get-aad-password web-01"));
+    assert_eq!(tenant.ask_json("server actions web-01"), json!([]), "nothing was shown");
+    done(tenant.ask("get-aad-password web-01 --include-passwords --as-plain-text"));
+    let actions = tenant.ask_json("server actions web-01");
+    let [action] = actions.as_array().unwrap().as_slice() else { panic!("{actions}") };
+    assert_eq!((&action["state"], &action["requestedBy"]), (&json!("pending"), &json!("server")));
+    assert!(action["reason"].as_str().unwrap().starts_with("revealed by client:"), "{action}");
+    let table = done(tenant.ask("server actions web-01"));
+    assert!(table.contains(action["notBefore"].as_str().unwrap()), "{table}");
+    let id = action["id"].as_str().unwrap();
+    assert_eq!(tenant.ask_json(&format!("server cancel-action web-01 {id}"))[0]["state"], "cancelled");
+}

@@ -66,7 +66,7 @@ impl Tenant {
     }
 
     /// Stores a password as the host, in Windows' form.
-    fn store(&self, password: &str) {
+    pub(crate) fn store(&self, password: &str) {
         let identity = Identity::load(&Root::at(self.host.path().to_owned())).unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let outcome = runtime.block_on(async {

@@ -27,6 +27,8 @@ struct Page<'a> {
     is_newest: bool,
     /// When the device is asked to rotate because of this.
     rotates: Option<Moment>,
+    /// Whether that is over, and it waits for the device.
+    is_due: bool,
     password: &'a str,
     spelled: Vec<Spelled>,
     reason: String,
@@ -67,6 +69,7 @@ pub(super) async fn reveal(visit: Visit) -> Result<Response, Fault> {
         stored: Moment { at: row.held.stored, now: visit.context.at },
         is_newest: newest == Some(row.held.sequence),
         rotates: rotates.map(|at| Moment { at, now: visit.context.at }),
+        is_due: rotates.is_some_and(|at| at <= visit.context.at),
         password: password.expose_secret(),
         spelled: phonetic::spell(password.expose_secret()),
         device,

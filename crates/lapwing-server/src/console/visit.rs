@@ -85,10 +85,10 @@ impl Visit {
         self.app.note(self.record(activity, target)).await
     }
 
-    /// Spends this form, whose answer is shown once, and records what it is about to show. False if it was sent before.
-    pub(super) async fn spend(&self, record: Option<Record>) -> Result<bool, Fault> {
+    /// Spends this form, whose answer is shown once. False if it was sent before.
+    pub(super) async fn spend(&self) -> Result<bool, Fault> {
         let (token, form) = self.once()?;
-        Ok(self.app.store.change(SpendForm { token, form, record }).await?)
+        Ok(self.app.store.change(SpendForm { token, form }).await?)
     }
 
     /// Spends the form by which a password is shown, together with what showing it brings about: when the device rotates

@@ -252,25 +252,19 @@ impl Change for EndSessions {
     }
 }
 
-/// Spends a form whose answer may be given once, together with the entry for what it is about to show.
+/// Spends a form whose answer may be given once; the change that follows brings its own entry.
 #[derive(Debug)]
 pub(crate) struct SpendForm {
     pub(crate) token: Sha256,
     pub(crate) form: Vec<u8>,
-    /// None if the change that follows brings its own.
-    pub(crate) record: Option<Record>,
 }
 
 impl Change for SpendForm {
-    /// False if it was spent before; then nothing is recorded.
+    /// False if it was spent before.
     type Outcome = bool;
 
     async fn apply(&mut self, transaction: &mut Transaction<'_>) -> Result<bool, sqlx::Error> {
-        let spent = spend(transaction, &self.token, &self.form).await?;
-        if let (true, Some(record)) = (spent, &self.record) {
-            transaction.audit(record).await?;
-        }
-        Ok(spent)
+        spend(transaction, &self.token, &self.form).await
     }
 }
 

@@ -25,7 +25,7 @@ fn policy(hours: u16, settings: &Value) -> Value {
     json!({ "name": "reveal", "rotateAfterRevealHours": hours, "settings": settings })
 }
 
-pub(crate) fn settings() -> Value {
+fn settings() -> Value {
     json!([{ "id": "0", "settingInstance": {
         "settingDefinitionId": "device_vendor_msft_laps_policies_passwordlength",
         "simpleSettingValue": { "value": 20 },
@@ -49,12 +49,16 @@ fn stored(server: &Server, name: &str) -> Device {
     device
 }
 
-fn read(server: &Server, device: &Device, query: &str) {
-    let path = format!("/v1.0/directory/deviceLocalCredentials/{}{query}", device.id);
-    assert_eq!(server.get(&path, &server.admin_token()).status, 200);
+/// Where a device's passwords are shown.
+pub(crate) fn credentials(device: &Device) -> String {
+    format!("/v1.0/directory/deviceLocalCredentials/{}?$select=credentials", device.id)
 }
 
-fn actions(server: &Server, device: &Device) -> Vec<Value> {
+fn read(server: &Server, path: &str) {
+    assert_eq!(server.get(path, &server.admin_token()).status, 200);
+}
+
+pub(crate) fn actions(server: &Server, device: &Device) -> Vec<Value> {
     let path = server.admin_path(&format!("devices/{}/actions", device.id));
     server.get(&path, &server.admin_token()).json()["value"].as_array().unwrap().clone()
 }
@@ -69,13 +73,11 @@ fn a_password_that_was_read_is_rotated_when_it_is_due_also_after_a_restart() {
     let server = Server::start();
     let device = stored(&server, "web-01");
     rotate_after(&server, 1);
-    read(&server, &device, "");
-    let list =
-        server.get("/v1.0/directory/deviceLocalCredentials?$select=credentials", &server.admin_token());
-    assert_eq!(list.status, 200);
+    read(&server, &format!("/v1.0/directory/deviceLocalCredentials/{}", device.id));
+    read(&server, "/v1.0/directory/deviceLocalCredentials?$select=credentials");
     assert_eq!(actions(&server, &device), Vec::<Value>::new(), "nothing was shown so far");
-    read(&server, &device, "?$select=credentials");
-    read(&server, &device, "?$select=credentials");
+    read(&server, &credentials(&device));
+    read(&server, &credentials(&device));
     let waiting = actions(&server, &device);
     let [action] = waiting.as_slice() else { panic!("{waiting:?}") };
     let text = |member: &str| action[member].as_str().unwrap().to_owned();
@@ -119,7 +121,7 @@ fn a_rotation_meanwhile_answers_for_the_reveal() {
     assert_eq!(actions(&server, &device)[0]["state"], "pending", "a batch shows it too");
     device.store_and_check(&server, &device.seal("newer", version(), Condition::Any, None));
     assert_eq!(actions(&server, &device)[0]["state"], "cancelled");
-    read(&server, &device, "?$select=credentials");
+    read(&server, &credentials(&device));
     let states: Vec<_> = actions(&server, &device).iter().map(|action| action["state"].clone()).collect();
     assert_eq!(states, ["pending", "cancelled"]);
     let audit = server.get(&server.admin_path("audit"), &server.admin_token()).json();

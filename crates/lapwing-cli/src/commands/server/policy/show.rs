@@ -2,7 +2,7 @@
 
 use lapwing_client::graph::Administrator;
 use lapwing_proto::{
-    admin::{COUNTED_MAX, DevicePolicyInfo, PolicyCounts, PolicyDevices, PolicyVersionInfo},
+    admin::{DevicePolicyInfo, PolicyCounts, PolicyDevices, PolicyVersionInfo},
     graph::{ConfigurationPolicy, Group, read_settings},
 };
 use serde::Serialize;
@@ -237,9 +237,12 @@ fn status_of(common: &Common, policy: &str) -> Result<(), Failure> {
     if common.json {
         return output::print_json(&found);
     }
-    if found.value.len() == COUNTED_MAX {
+    let PolicyCounts { has, pending, conflict, refused, leaving } = found.counts;
+    let all = [has, pending, conflict, refused, leaving].into_iter().fold(0, usize::saturating_add);
+    if all > found.value.len() {
+        let shown = found.value.len();
         output::complain(&format!(
-            "These are the first {COUNTED_MAX}, whoever needs to be looked at before the others"
+            "These are {shown} of {all}: whoever needs to be looked at before the others"
         ));
     }
     common.print(
