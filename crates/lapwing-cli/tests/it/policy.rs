@@ -88,7 +88,7 @@ fn what_was_exported_is_imported_and_exported_again_to_the_byte() {
     let second = done(tenant.ask("server policy export Copy"));
     assert_eq!(second.replace("\"name\": \"Copy\"", &format!("\"name\": \"{name}\"")), first);
     // The same by the way of an edit, which then changes nothing.
-    done(tenant.ask(&format!("server policy edit Copy --file {file} --name Copy --yes")));
+    done(tenant.ask(&format!("server policy edit Copy --file {file} --yes")));
     assert_eq!(tenant.ask_json("server policy versions Copy").as_array().unwrap().len(), 1);
 
     done(tenant.ask("server policy edit Copy --rotate-after-reveal 12 --yes"));
@@ -157,6 +157,11 @@ fn what_is_wrong_is_told_before_anything_is_sent() {
     let file = write(&tenant, "foreign.json", foreign);
     let run = tenant.ask(&format!("server policy create --file {file}"));
     assert!(run.code == 1 && run.err.contains("device_bitlocker"), "{}", run.text());
+    let late = foreign.replace("\"name\":\"x\"", "\"name\":\"x\",\"rotateAfterRevealHours\":169");
+    let late = late.replace("device_bitlocker", "device_vendor_msft_laps_policies_passwordlength");
+    let file = write(&tenant, "late.json", &late.replace("\"value\":1", "\"value\":20"));
+    let run = tenant.ask(&format!("server policy create --file {file}"));
+    assert!(run.code == 1 && run.err.contains("takes 0 to 168"), "{}", run.text());
     let file = write(&tenant, "broken.json", "{");
     assert_eq!(tenant.ask(&format!("server policy create --file {file}")).code, 1);
     assert_eq!(tenant.ask("server policy create --file /nowhere.json").code, 4);

@@ -48,6 +48,8 @@ pub(super) struct CreateArgs {
 }
 
 /// Changes a policy: a new version, which its devices get
+///
+/// A policy in a file replaces what this one says, but for its name. What the file and the options do not name stays.
 #[derive(Debug, clap::Args)]
 #[command(arg_required_else_help = true)]
 #[command(after_help = "\
@@ -153,6 +155,10 @@ impl Content {
             return Err(Failure::new(Code::Failed, format!("{shown} has no settings"), next_step));
         };
         read_settings(settings).map_err(|error| not_laps(&error))?;
+        if policy.rotate_after_reveal_hours.is_some_and(|hours| hours > ROTATE_AFTER_REVEAL_HOURS_MAX) {
+            let what = format!("rotateAfterRevealHours takes 0 to {ROTATE_AFTER_REVEAL_HOURS_MAX}");
+            return Err(Failure::new(Code::Failed, what, "correct it in the file; nothing was sent"));
+        }
         Ok(Some(own(policy)))
     }
 }
@@ -221,6 +227,7 @@ pub(super) fn edit(args: EditArgs) -> Result<(), Failure> {
         Some(read) => members(read)?,
         None => Map::new(),
     };
+    change.remove("name");
     let mut settings = read.and_then(|read| read.settings);
     if !content.set.is_empty() || !unset.is_empty() {
         let current = settings.or(found.policy.settings);
