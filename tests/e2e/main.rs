@@ -4,6 +4,7 @@
 mod button;
 mod changes;
 mod crash;
+mod demo;
 mod entra;
 mod fault;
 mod front;

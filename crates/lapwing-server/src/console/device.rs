@@ -27,6 +27,8 @@ struct Page {
     created: Moment,
     last_contact: Option<Moment>,
     rotations: Rotations,
+    /// How many hours after a reveal the device rotates.
+    hours_after_reveal: Option<u16>,
     passwords: Option<Vec<Stored>>,
     entries: Option<Vec<super::audit::Row>>,
     may_reveal: bool,
@@ -65,6 +67,7 @@ pub(super) async fn page(visit: Visit) -> Result<Response, Fault> {
         created: Moment { at: device.created, now },
         last_contact: device.last_contact.map(|at| Moment { at, now }),
         rotations: Rotations::of(&visit, device.id).await?,
+        hours_after_reveal: hours_after_reveal(&visit, &device).await?,
         may_reveal: visit.may(Act::ReadPassword) && !held.is_empty(),
         may_rotate: visit.may(Act::Rotate) && is_there && device.enabled,
         may_administer: visit.may(Act::Administer) && is_there,
@@ -94,6 +97,14 @@ pub(super) async fn stored(visit: &Visit, device: DeviceId, held: &[HeldRow]) ->
         was_in_force: at > 0 && row.version.is_some() && row.version == in_force,
     });
     Ok(stored.collect())
+}
+
+/// None also where the server asks for nothing: of a device that is kept out.
+async fn hours_after_reveal(visit: &Visit, device: &DeviceRow) -> Result<Option<u16>, Fault> {
+    if device.is_deleted || !device.enabled {
+        return Ok(None);
+    }
+    Ok(visit.app.store.hours_after_reveal(device.id).await?)
 }
 
 async fn entries(visit: &Visit, device: DeviceId) -> Result<Vec<super::audit::Row>, Fault> {

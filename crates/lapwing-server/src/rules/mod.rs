@@ -10,6 +10,8 @@ pub(crate) mod history;
 pub(crate) mod operator;
 pub(crate) mod policy_assignment;
 pub(crate) mod policy_delivery;
+pub(crate) mod policy_standing;
 pub(crate) mod rate;
+pub(crate) mod reveal;
 pub(crate) mod session;
 pub(crate) mod sign_in;

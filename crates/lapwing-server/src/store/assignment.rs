@@ -12,6 +12,7 @@ use super::{
     Change, Store, StoreError, Transaction,
     policy::leaves,
     row::{blob, damaged, guid, ticks, time},
+    standing::forget_refused,
 };
 use crate::rules::{
     audit::Record,
@@ -62,7 +63,7 @@ fn group(row: &SqliteRow) -> Result<GroupRow, sqlx::Error> {
 }
 
 /// Rows of devices with one tag each, or none, those of one device side by side.
-fn members(rows: &[SqliteRow]) -> Result<Vec<Member>, sqlx::Error> {
+pub(super) fn members(rows: &[SqliteRow]) -> Result<Vec<Member>, sqlx::Error> {
     let mut members: Vec<Member> = Vec::new();
     for row in rows {
         let device = DeviceId(guid(row, "id")?);
@@ -79,10 +80,10 @@ fn members(rows: &[SqliteRow]) -> Result<Vec<Member>, sqlx::Error> {
     Ok(members)
 }
 
-const MEMBERS: &str = "SELECT d.id, d.display_name, t.tag FROM device d
+pub(super) const MEMBERS: &str = "SELECT d.id, d.display_name, t.tag FROM device d
     LEFT JOIN device_tag t ON t.device = d.id WHERE d.deleted IS NULL";
 
-async fn assigned(connection: &mut SqliteConnection) -> Result<Policies, sqlx::Error> {
+pub(super) async fn assigned(connection: &mut SqliteConnection) -> Result<Policies, sqlx::Error> {
     let rows = sqlx::query(
         "SELECT p.id, p.version, v.leaves, g.rule FROM policy p
          JOIN policy_version v ON v.policy = p.id AND v.number = p.version
@@ -103,6 +104,29 @@ async fn assigned(connection: &mut SqliteConnection) -> Result<Policies, sqlx::E
         policies.entry(PolicyId(guid(row, "id")?)).or_insert(assigned).groups.extend(group);
     }
     Ok(policies)
+}
+
+/// How a device stands to the policies, in a transaction; none if there is no such device.
+pub(super) async fn device_policy(
+    connection: &mut SqliteConnection,
+    device: DeviceId,
+) -> Result<Option<DevicePolicy>, sqlx::Error> {
+    let query = sqlx::AssertSqlSafe(format!("{MEMBERS} AND d.id = ?"));
+    let rows = sqlx::query(query).bind(blob(device.0)).fetch_all(&mut *connection).await?;
+    let Some(member) = members(&rows)?.pop() else { return Ok(None) };
+    let row = sqlx::query("SELECT policy, number, told FROM device_policy WHERE device = ?")
+        .bind(blob(device.0))
+        .fetch_optional(&mut *connection)
+        .await?;
+    let told = row.map(|row| {
+        let version =
+            PolicyVersion { policy: PolicyId(guid(&row, "policy")?), number: row.try_get("number")? };
+        Ok::<_, sqlx::Error>((version, time(&row, "told")?))
+    });
+    let told = told.transpose()?;
+    let effective = effective(&member, &assigned(connection).await?);
+    let target = target(&effective, told.map(|(version, _)| version));
+    Ok(Some(DevicePolicy { effective, told, target }))
 }
 
 impl Store {
@@ -145,23 +169,7 @@ impl Store {
     /// How a device stands to the policies; none if there is no such device.
     pub(crate) async fn device_policy(&self, device: DeviceId) -> Result<Option<DevicePolicy>, StoreError> {
         // One look at the database, so that policies and devices are those of one moment.
-        let mut moment = self.readers.begin().await?;
-        let query = sqlx::AssertSqlSafe(format!("{MEMBERS} AND d.id = ?"));
-        let rows = sqlx::query(query).bind(blob(device.0)).fetch_all(&mut *moment).await?;
-        let Some(member) = members(&rows)?.pop() else { return Ok(None) };
-        let row = sqlx::query("SELECT policy, number, told FROM device_policy WHERE device = ?")
-            .bind(blob(device.0))
-            .fetch_optional(&mut *moment)
-            .await?;
-        let told = row.map(|row| {
-            let version =
-                PolicyVersion { policy: PolicyId(guid(&row, "policy")?), number: row.try_get("number")? };
-            Ok::<_, sqlx::Error>((version, time(&row, "told")?))
-        });
-        let told = told.transpose()?;
-        let effective = effective(&member, &assigned(&mut moment).await?);
-        let target = target(&effective, told.map(|(version, _)| version));
-        Ok(Some(DevicePolicy { effective, told, target }))
+        Ok(device_policy(&mut *self.readers.begin().await?, device).await?)
     }
 
     /// What a device is to be told; none if it is to be left as it is.
@@ -224,6 +232,7 @@ impl Change for NoteTold {
                 .await?;
             }
         }
+        forget_refused(transaction, self.device).await?;
         transaction.audit(&self.record).await
     }
 }

@@ -21,9 +21,11 @@ mod password;
 mod policy;
 mod read;
 mod rekey;
+mod reveal;
 mod row;
 mod schema;
 mod session;
+mod standing;
 mod trace;
 mod writer;
 
@@ -56,10 +58,12 @@ pub(crate) use self::{
     },
     read::{AUDIT_STRETCH, AuditQuery, Window},
     rekey::Rekey,
+    reveal::{Due, Reveal, RevealOnce},
     row::{ClientRow, CredentialRow, DeviceRow, HeldRow, MetaRow, PasswordRow, TokenRow},
     session::{
         EndSessions, OpenSession, PassSecondFactor, Proof, SessionRow, Sha256, SpendForm, TouchSession,
     },
+    standing::{NoteDrift, NoteRefused, StandingRow},
     trace::{TellTraces, Told, TraceRow},
 };
 
