@@ -5,6 +5,7 @@ mod button;
 mod changes;
 mod crash;
 mod demo;
+mod domain;
 mod entra;
 mod fault;
 mod front;

@@ -24,7 +24,7 @@ pub const CONTROLLER: &str = "dc1";
 /// The controller's address, below those of hosts: it is part of what the domain says of itself.
 const CONTROLLER_ADDRESS: Ipv4Addr = address(2);
 /// Where the administrator's password is on the controller.
-const ADMIN_PASSWORD: &str = "/root/administrator.password";
+pub const ADMIN_PASSWORD: &str = "/root/administrator.password";
 /// The authority of the controllers' certificates, there.
 const AUTHORITY: &str = "/var/lib/samba/private/tls/ca.pem";
 
