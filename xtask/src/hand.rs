@@ -23,6 +23,9 @@ pub(crate) enum Lab {
         /// Start an Active Directory domain of Samba's, and join the host to it
         #[arg(long)]
         domain: bool,
+        /// Give that domain a second controller
+        #[arg(long, requires = "domain")]
+        second: bool,
     },
     /// Open a root shell in a host, or run one command there
     #[command(after_help = "Examples:
@@ -52,8 +55,8 @@ pub(crate) enum Lab {
 
 pub(crate) fn run(command: Lab) -> Result<()> {
     match command {
-        Lab::Up { lab, domain: false } => up(&lab),
-        Lab::Up { lab, domain: true } => up_with_domain(&lab),
+        Lab::Up { lab, domain: false, .. } => up(&lab),
+        Lab::Up { lab, domain: true, second } => up_with_domain(&lab, second),
         Lab::Enter { lab, host, command } if command.is_empty() => {
             lab::enter(&lab, &host, &["bash".to_owned(), "--login".to_owned()])
         }
@@ -70,9 +73,12 @@ fn up(name: &str) -> Result<()> {
     Ok(())
 }
 
-fn up_with_domain(name: &str) -> Result<()> {
+fn up_with_domain(name: &str, second: bool) -> Result<()> {
     let (lab, steps) = (lab::Lab::kept(name)?, Steps::begin());
     let domain = steps.run(&format!("{DOMAIN} is up"), || Domain::start(&lab))?;
+    if second {
+        steps.run("its second controller is up", || domain.add_controller(&lab))?;
+    }
     let host = steps.run(&format!("{HOST} is up"), || domain.boot_member(&lab, HOST))?;
     steps.run(&format!("{HOST} has joined"), || domain.join(&host))?;
     say_how_to_reach(name, &host);

@@ -23,16 +23,23 @@ pub const BASE: &str = "DC=lapwing,DC=test";
 pub const CONTROLLER: &str = "dc1";
 /// The controller's address, below those of hosts: it is part of what the domain says of itself.
 const CONTROLLER_ADDRESS: Ipv4Addr = address(2);
+/// The second controller, where there is one.
+const SECOND: &str = "dc2";
+const SECOND_ADDRESS: Ipv4Addr = address(3);
 /// Where the administrator's password is on the controller.
 pub const ADMIN_PASSWORD: &str = "/root/administrator.password";
-/// The authority of the controllers' certificates, there.
-const AUTHORITY: &str = "/var/lib/samba/private/tls/ca.pem";
+/// The keys and certificates of a controller, and the authority of all.
+const TLS: &str = "/var/lib/samba/private/tls";
 
 /// How long samba may take to answer after its start.
 const START_MAX: Duration = Duration::from_secs(60);
 
-/// Run inside the controller as root, with the domain, its base, the controller's name and address as its arguments.
+/// Run inside the controller as root, with the domain, the controller's name and address as its arguments.
 const PROVISION: &str = include_str!("provision.sh");
+/// Run inside a further controller, with the first one's name too and the administrator's password on standard input.
+const JOIN: &str = include_str!("join.sh");
+/// Run inside any of them before its first start, with the same arguments as [`PROVISION`].
+const CERTIFY: &str = include_str!("certify.sh");
 
 /// A running domain.
 #[derive(Debug)]
@@ -57,7 +64,7 @@ impl Domain {
     pub fn start(lab: &Lab) -> Result<Self> {
         let disk = Disk::of(Kind::Controller)?.below(layer()?);
         let controller = lab.boot_disk(CONTROLLER, &disk, CONTROLLER_ADDRESS)?;
-        name(&controller)?;
+        name(&controller, &[CONTROLLER_ADDRESS])?;
         start(&controller)?;
         Ok(Self { controller })
     }
@@ -68,8 +75,9 @@ impl Domain {
     /// When it does not boot.
     pub fn boot_member(&self, lab: &Lab, name: &str) -> Result<Host> {
         let host = lab.boot_kind(name, Kind::Member)?;
-        let nameserver =
-            format!("search {DOMAIN}\nnameserver {CONTROLLER_ADDRESS}\noptions timeout:2 attempts:1\n");
+        let nameserver = format!(
+            "search {DOMAIN}\nnameserver {CONTROLLER_ADDRESS}\nnameserver {SECOND_ADDRESS}\noptions timeout:2 attempts:1\n"
+        );
         host.write("/etc/resolv.conf", 0o644, nameserver.as_bytes())?;
         let hosts = format!("127.0.0.1 localhost\n{} {name}.{DOMAIN} {name}\n", host.address());
         host.write("/etc/hosts", 0o644, hosts.as_bytes())?;
@@ -78,11 +86,54 @@ impl Domain {
             DOMAIN.to_uppercase()
         );
         host.write("/etc/krb5.conf", 0o644, kerberos.as_bytes())?;
-        let authority = self.controller.run(&["cat", AUTHORITY])?;
+        let authority = self.controller.run(&["cat", &format!("{TLS}/ca.pem")])?;
         host.write("/etc/ssl/lapwing-lab.pem", 0o644, authority.as_bytes())?;
         let ldap = "TLS_CACERT /etc/ssl/lapwing-lab.pem\nSASL_NOCANON on\n";
         host.write("/etc/ldap/ldap.conf", 0o644, ldap.as_bytes())?;
         Ok(host)
+    }
+
+    /// Adds a second controller, which can be written to as well as the first; each tells the other what it is told.
+    ///
+    /// # Errors
+    /// When it does not boot, or the first does not take it.
+    pub fn add_controller(&self, lab: &Lab) -> Result<Host> {
+        let host = lab.boot_disk(SECOND, &Disk::of(Kind::Controller)?, SECOND_ADDRESS)?;
+        name(&host, &[SECOND_ADDRESS, CONTROLLER_ADDRESS])?;
+        // The first one's database names both by GUID before their names are in its DNS.
+        let password = self.administrator_password()?;
+        host.feed(&["sh", "-euc", JOIN, "join", DOMAIN, CONTROLLER], password.as_bytes())?;
+        for file in ["ca.pem", "ca.key"] {
+            let path = format!("{TLS}/{file}");
+            host.write(&path, 0o600, self.controller.run(&["cat", &path])?.as_bytes())?;
+        }
+        certify(&host)?;
+        host.write(ADMIN_PASSWORD, 0o600, password.as_bytes())?;
+        host.run(&["systemctl", "start", "samba-ad-dc.service"])?;
+        // Nobody can ask for it by Kerberos before the first one knows its services, nor find it before its DNS does.
+        host.wait_until("its services are known", START_MAX, |host| {
+            Ok(host.run(&["samba_spnupdate"]).is_ok() && self.replicate(host).is_ok())
+        })?;
+        let server = format!("--rpc-server-ip={CONTROLLER_ADDRESS}");
+        host.run(&["samba_dnsupdate", "--use-samba-tool", &server])?;
+        self.replicate(&host)?;
+        start(&host)?;
+        Ok(host)
+    }
+
+    /// Has the domain's data copied from each controller to the other, now.
+    ///
+    /// # Errors
+    /// When one of them refuses.
+    pub fn replicate(&self, second: &Host) -> Result<()> {
+        const REPLICATE: &str = r#"export KRB5CCNAME=MEMORY:replicate
+            for base in "$4" "CN=Configuration,$4" "CN=Schema,CN=Configuration,$4"; do
+                samba-tool drs replicate "$1.$3" "$2.$3" "$base" --machine-pass
+            done"#;
+        for (to, from) in [(&self.controller, second), (second, &self.controller)] {
+            to.run(&["sh", "-euc", REPLICATE, "replicate", to.name(), from.name(), DOMAIN, BASE])?;
+        }
+        Ok(())
     }
 
     /// Joins a host as its administrator would, with `adcli`: afterwards it has a machine account and a keytab.
@@ -131,26 +182,34 @@ fn layer() -> Result<PathBuf> {
 fn recipe() -> Result<u64> {
     let mut hasher = DefaultHasher::new();
     let image = image::Image::prepare(Kind::Controller)?;
-    (image.root(), PROVISION, DOMAIN, BASE, CONTROLLER, CONTROLLER_ADDRESS).hash(&mut hasher);
+    (image.root(), PROVISION, CERTIFY, DOMAIN, BASE, CONTROLLER, CONTROLLER_ADDRESS).hash(&mut hasher);
     Ok(hasher.finish())
 }
 
 fn provision(controller: &Host) -> Result<()> {
-    name(controller)?;
+    name(controller, &[CONTROLLER_ADDRESS])?;
     let address = CONTROLLER_ADDRESS.to_string();
-    controller.run(&["sh", "-euc", PROVISION, "provision", DOMAIN, BASE, CONTROLLER, &address])?;
+    controller.run(&["sh", "-euc", PROVISION, "provision", DOMAIN, CONTROLLER, &address])?;
+    certify(controller)?;
     // What it writes at its first start, such as its names in DNS, is part of the domain.
     start(controller)?;
     controller.run(&["systemctl", "stop", "samba-ad-dc.service"]).map(drop)
 }
 
-/// Tells the controller what it and its domain are called; before Samba starts, and at each boot of another disk.
-fn name(controller: &Host) -> Result<()> {
+/// Gives a controller a certificate with its names, of the authority that is there or made by this.
+fn certify(controller: &Host) -> Result<()> {
+    let (name, address) = (controller.name(), controller.address().to_string());
+    controller.run(&["sh", "-euc", CERTIFY, "certify", DOMAIN, name, &address]).map(drop)
+}
+
+/// Tells the controller what it and its domain are called and who knows; before Samba starts, and at each boot of another
+/// disk.
+fn name(controller: &Host, nameservers: &[Ipv4Addr]) -> Result<()> {
     let (name, address) = (controller.name(), controller.address());
     let hosts = format!("127.0.0.1 localhost\n{address} {name}.{DOMAIN} {name}\n");
     controller.write("/etc/hosts", 0o644, hosts.as_bytes())?;
-    let nameserver = format!("search {DOMAIN}\nnameserver {CONTROLLER_ADDRESS}\n");
-    controller.write("/etc/resolv.conf", 0o644, nameserver.as_bytes())
+    let nameservers: String = nameservers.iter().map(|address| format!("nameserver {address}\n")).collect();
+    controller.write("/etc/resolv.conf", 0o644, format!("search {DOMAIN}\n{nameservers}").as_bytes())
 }
 
 /// Starts Samba, and returns when everything that a member asks answers.

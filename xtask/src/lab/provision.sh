@@ -1,6 +1,6 @@
 # Makes a domain on a fresh controller, whose name and address its host knows already.
-# Arguments: domain, base, name of the controller, its address.
-domain=$1 base=$2 name=$3 address=$4
+# Arguments: domain, name of the controller, its address.
+domain=$1 name=$2 address=$3
 realm=$(echo "$domain" | tr a-z A-Z)
 rm -f /etc/samba/smb.conf
 # The password that it draws is kept, for whoever is to be the administrator.
@@ -20,17 +20,4 @@ umask 022
 # A kept domain must stay usable, and tests choose short passwords.
 samba-tool domain passwordsettings set --complexity=off --min-pwd-length=4 --min-pwd-age=0 --max-pwd-age=0 \
     --history-length=0 >/dev/null
-
-# Samba's own certificate names no host.
-cd /var/lib/samba/private
-mkdir -p tls
-cd tls
-openssl req -x509 -newkey rsa:2048 -nodes -days 3650 -keyout ca.key -out ca.pem -subj "/CN=$domain" \
-    -addext basicConstraints=critical,CA:TRUE -addext keyUsage=critical,keyCertSign,cRLSign 2>/dev/null
-openssl req -newkey rsa:2048 -nodes -keyout key.pem -out request.pem -subj "/CN=$name.$domain" 2>/dev/null
-printf 'subjectAltName=DNS:%s,DNS:%s,IP:%s\nextendedKeyUsage=serverAuth\nbasicConstraints=critical,CA:FALSE\n' \
-    "$name.$domain" "$domain" "$address" >extensions
-openssl x509 -req -in request.pem -CA ca.pem -CAkey ca.key -CAcreateserial -days 3650 -sha256 -extfile extensions \
-    -out cert.pem 2>/dev/null
-chmod 600 ca.key key.pem
 cp /var/lib/samba/private/krb5.conf /etc/krb5.conf
