@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "that is how a test fails")]
 
 mod button;
+mod certificate;
 mod changes;
 mod crash;
 mod entra;

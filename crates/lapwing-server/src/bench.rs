@@ -247,7 +247,7 @@ async fn check_token(
     headers: HeaderMap,
     _body: Bytes,
 ) -> Result<Json<serde_json::Value>, Fault> {
-    bearer::device(&app, &context, &headers)?;
+    bearer::device(&app, &context, &headers).await?;
     Ok(Json(serde_json::json!({})))
 }
 

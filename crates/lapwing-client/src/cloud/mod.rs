@@ -11,6 +11,7 @@
 
 mod discovery;
 mod enrol;
+mod renew;
 mod store;
 mod token;
 mod wake;
@@ -35,6 +36,7 @@ use crate::{
 pub use self::{
     discovery::Directory,
     enrol::{EnrolError, Enrolment, NewDevice, enrol},
+    renew::{CertificateRefused, renew},
     store::{Material, Store, StoreOutcome, Unanswered},
     wake::{Pulse, WakeUps, WakeUpsEnded, wake_up_endpoint},
 };

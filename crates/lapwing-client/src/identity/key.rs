@@ -145,9 +145,18 @@ impl DeviceKey {
         }
     }
 
-    /// The public half as a certificate carries it: SubjectPublicKeyInfo in DER.
-    pub(crate) fn public_key_info(&self) -> Result<Vec<u8>, KeyError> {
-        Ok(self.for_requests()?.subject_public_key_info())
+    /// Checks that a certificate is for this key.
+    ///
+    /// # Errors
+    /// [`KeyError::Certificate`] if it is malformed, or for another.
+    pub(crate) fn fits(&self, certificate: &CertificateDer<'_>) -> Result<(), KeyError> {
+        let parsed = webpki::EndEntityCert::try_from(certificate)
+            .map_err(|_| KeyError::Certificate("is malformed"))?;
+        if parsed.subject_public_key_info().as_ref() == self.for_requests()?.subject_public_key_info() {
+            Ok(())
+        } else {
+            Err(KeyError::Certificate("is for another key"))
+        }
     }
 }
 

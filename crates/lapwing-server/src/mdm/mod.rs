@@ -1,6 +1,7 @@
 //! Device management over OMA DM: one message of a device in, one answer out. docs/protocol.md, "Device
 //! management". And how Windows devices come to it.
 
+mod certificate;
 pub(crate) mod enrolment;
 pub(crate) mod policy;
 mod provisioning;
@@ -35,6 +36,7 @@ use crate::{
 pub(crate) fn routes() -> Router<Arc<App>> {
     enrolment::routes()
         .route("/lapwing/v1/{tenant}/manage", post(manage))
+        .route("/lapwing/v1/{tenant}/manage/certificate", post(certificate::renew))
         .route("/lapwing/v1/{tenant}/manage/traces", post(traces::tell))
 }
 
@@ -55,7 +57,7 @@ async fn manage(
     if !app.is_tenant(&tenant) {
         return Err(Fault::not_found("The tenant does not exist."));
     }
-    let device = bearer::certified(&app, &context)?;
+    let device = bearer::certified(&app, &context).await?;
     if !is_syncml(&headers) {
         return Err(Fault::new(Kind::UnsupportedMediaType, "The body must be SyncML in XML."));
     }

@@ -3,6 +3,7 @@
 pub(crate) mod access;
 pub(crate) mod audit;
 pub(crate) mod bulk;
+pub(crate) mod certificate;
 pub(crate) mod csv;
 pub(crate) mod fleet;
 pub(crate) mod flow;

@@ -8,6 +8,7 @@ mod assignment;
 pub(crate) mod bench;
 mod bulk;
 mod bulk_read;
+mod certificate;
 mod change;
 mod device;
 mod directory;
@@ -39,6 +40,7 @@ pub(crate) use self::{
     assignment::{GroupRow, NoteTold, WantedPolicy},
     bulk::{AskDevices, CreateBulk, EndBulk, SayToBulk},
     bulk_read::{BulkDeviceRow, BulkRow},
+    certificate::{OfferKey, OfferOutcome, ReplaceDeviceKey},
     change::{Change, Transaction},
     device::{DeleteDevice, EnableDevice, JoinDevice, JoinOutcome, NewDevice},
     directory::{

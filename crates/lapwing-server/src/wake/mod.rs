@@ -20,14 +20,14 @@ use axum::{
     response::Response,
     routing::get,
 };
-use lapwing_core::types::DeviceId;
+use lapwing_core::types::{DeviceId, FileTime};
 use lapwing_proto::wake::PROTOCOL;
 
 pub(crate) use self::lines::{Line, Lines};
 use crate::{
     app::App,
     http::{fault::Fault, request::Context},
-    register,
+    register::{self, device_certificate::DeviceCertificate},
     token::bearer,
 };
 
@@ -53,8 +53,8 @@ pub(crate) trait Bus: Debug + Send + Sync {
     #[allow(dead_code, reason = "for whoever shows devices")]
     fn connected_count(&self) -> usize;
 
-    /// A connection of this server for the device, in place of an older one, which ends.
-    fn connect(&self, device: DeviceId) -> Line;
+    /// A connection of this server for the device, in place of an older one, which ends. `until` its certificate does.
+    fn connect(&self, device: DeviceId, until: FileTime) -> Line;
 
     /// Does for ever what [`Self::wake_many`] asks for.
     fn pace(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
@@ -72,7 +72,7 @@ async fn open(
     headers: HeaderMap,
 ) -> Result<Response, Fault> {
     register::check_tenant(&app, &tenant)?;
-    let device = bearer::certified(&app, &context)?;
+    let DeviceCertificate { device, life, .. } = bearer::own_certificate(&app, &context).await?;
     let names = |name: HeaderName, wanted: &str| {
         let values = headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
         values.split(',').any(|value| value.trim().eq_ignore_ascii_case(wanted))
@@ -81,7 +81,7 @@ async fn open(
         return Err(Fault::bad_request(format!("This address takes only an upgrade to {PROTOCOL}.")));
     }
     // Before the device is looked at: whoever disables it later ends this line.
-    let line = app.wake.connect(device);
+    let line = app.wake.connect(device, life.ends);
     match app.store.device(device).await? {
         Some(found) if found.is_deleted => return Err(register::missing_device(&app, device)),
         Some(found) if found.enabled => {}

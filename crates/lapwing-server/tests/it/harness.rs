@@ -19,9 +19,39 @@ use tokio_rustls::rustls::{
     client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
     crypto::aws_lc_rs::default_provider,
     pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime},
+    time_provider::TimeProvider,
 };
 
 const ANSWER_TIME_MAX: Duration = Duration::from_secs(60);
+
+/// As `cargo xtask setup` has it installed.
+#[cfg(target_arch = "x86_64")]
+const FAKETIME: &str = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1";
+#[cfg(target_arch = "aarch64")]
+const FAKETIME: &str = "/usr/lib/aarch64-linux-gnu/faketime/libfaketime.so.1";
+
+fn clock(ahead: Duration) -> Vec<(&'static str, String)> {
+    if ahead.is_zero() {
+        return Vec::new();
+    }
+    vec![
+        ("LD_PRELOAD", FAKETIME.to_owned()),
+        ("FAKETIME", format!("+{}", ahead.as_secs())),
+        ("FAKETIME_DONT_FAKE_MONOTONIC", "1".to_owned()),
+        ("FAKETIME_DISABLE_SHM", "1".to_owned()),
+    ]
+}
+
+/// A clock that is ahead.
+#[derive(Debug)]
+struct Ahead(Duration);
+
+impl TimeProvider for Ahead {
+    fn current_time(&self) -> Option<UnixTime> {
+        let now = UnixTime::now().as_secs();
+        Some(UnixTime::since_unix_epoch(Duration::from_secs(now) + self.0))
+    }
+}
 
 pub(crate) struct Server {
     pub(crate) folder: TempDir,
@@ -33,6 +63,8 @@ pub(crate) struct Server {
     device_address: SocketAddr,
     pub(crate) admin: Credentials,
     pub(crate) authority: CertificateDer<'static>,
+    /// How far its clock is ahead of the machine's, and with it those of all who speak with it here.
+    ahead: Duration,
 }
 
 pub(crate) struct Answer {
@@ -122,13 +154,29 @@ impl Server {
         Self::open_with(folder, point.as_slice())
     }
 
+    /// With a clock that is so many days ahead. The machine's own is never touched.
+    pub(crate) fn open_ahead(folder: TempDir, days: u64) -> Self {
+        let ahead = Duration::from_secs(days * 86_400);
+        let clock = clock(ahead);
+        let clock: Vec<_> = clock.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let mut server = Self::open_with(folder, &clock);
+        server.ahead = ahead;
+        server
+    }
+
+    /// The variables by which another program has this one's clock.
+    pub(crate) fn clock(&self) -> Vec<(&'static str, String)> {
+        clock(self.ahead)
+    }
+
     /// With these variables in its environment.
     pub(crate) fn open_with(folder: TempDir, variables: &[(&str, &str)]) -> Self {
         let text = std::fs::read_to_string(folder.path().join("admin.toml")).unwrap();
         let admin: Credentials = toml::from_str(&text).unwrap();
         let (child, [(address, url), (device_address, device_url)]) = spawn(folder.path(), variables);
         let authority = authority_in_chain(address, &admin);
-        Self { folder, child, url, address, device_url, device_address, admin, authority }
+        let ahead = Duration::ZERO;
+        Self { folder, child, url, address, device_url, device_address, admin, authority, ahead }
     }
 
     pub(crate) fn log(&self) -> PathBuf {
@@ -176,7 +224,8 @@ impl Server {
     fn client_config(&self, identity: Option<&ClientIdentity>) -> ClientConfig {
         let mut roots = RootCertStore::empty();
         roots.add(self.authority.clone()).unwrap();
-        let config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
+        let clock = Arc::new(Ahead(self.ahead));
+        let config = ClientConfig::builder_with_details(Arc::new(default_provider()), clock)
             .with_safe_default_protocol_versions()
             .unwrap()
             .with_root_certificates(roots);

@@ -30,6 +30,13 @@ fn run(given: &Value) -> Value {
     python::run(PACKAGES, SCRIPT, &[] as &[(&str, &Path)], given)
 }
 
+/// With the clock of that server.
+fn run_at(server: &Server, given: &Value) -> Value {
+    let clock = server.clock();
+    let variables: Vec<_> = clock.iter().map(|(name, value)| (*name, Path::new(value))).collect();
+    python::run(PACKAGES, SCRIPT, &variables, given)
+}
+
 /// What an enrolment needs; `more` may replace any of it.
 fn enrol(server: &Server, token: &str, offers: &[&str], more: &Value) -> Value {
     let mut given = json!({
@@ -77,9 +84,28 @@ impl World {
         let authority = to_pem(&self.server.authority);
         let mut given = json!({ "verb": "session", "authority": authority, "device": self.device });
         given.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        let mut answer = run(&given);
+        let mut answer = run_at(&self.server, &given);
         self.device = answer["device"].take();
         answer["session"].take()
+    }
+
+    /// With a server that was started anew, so many days later and at another port.
+    fn later(self, days: u64) -> Self {
+        let Self { server, mut device, operator } = self;
+        let before = server.device_url.clone();
+        let server = Server::open_ahead(server.stop().1, days);
+        for address in ["address", "enrolment"] {
+            device[address] = json!(device[address].as_str().unwrap().replace(&before, &server.device_url));
+        }
+        Self { server, device, operator }
+    }
+
+    /// The device with its next certificate.
+    fn renew(&self, more: &Value) -> Value {
+        let authority = to_pem(&self.server.authority);
+        let mut given = json!({ "verb": "renew", "authority": authority, "device": self.device, "name": "PC", "type": "Full" });
+        given.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        run_at(&self.server, &given)["device"].take()
     }
 
     fn identity(&self) -> ClientIdentity {
@@ -182,6 +208,40 @@ fn a_token_is_good_for_as_many_keys_as_it_says_and_a_repeat_of_one_counts_nothin
     let joins = audit["value"].as_array().unwrap().iter().filter(|entry| entry["activity"] == "Add device");
     let results: Vec<_> = joins.map(|entry| entry["result"].as_str().unwrap()).collect();
     assert_eq!(results, ["success", "success", "success", "failure"]);
+}
+
+#[test]
+fn windows_renews_its_certificate_by_itself_in_time_and_within_a_year_of_its_end() {
+    for days in [0, 300, 365 + 300] {
+        let world = World::new();
+        assert_eq!(world.device["renew"]["ROBOSupport"], "true");
+        assert_eq!(
+            (&world.device["renew"]["RenewPeriod"], &world.device["name_there"]),
+            (&json!("120"), &world.device["id"])
+        );
+        let mut world = world.later(days);
+        let old = world.device.clone();
+        world.device = world.renew(&json!({}));
+        assert_eq!((&world.device["refused"], &world.device["id"]), (&Value::Null, &old["id"]), "{days}");
+        assert_ne!(world.device["key"], old["key"]);
+        assert_eq!(world.session()["messages"], 1, "{days}");
+        let new = std::mem::replace(&mut world.device, old);
+        assert_eq!(world.session(), json!({ "refused": true }), "the old one was replaced");
+        world.device = new;
+        assert_eq!(world.devices().len(), 1);
+    }
+}
+
+#[test]
+fn what_is_no_renewal_of_windows_is_refused_in_its_words() {
+    let mut world = World::new();
+    let refused = |world: &World, more: Value| world.renew(&more)["refused"].clone();
+    let anew = json!(["s:CertificateRequest", "NotEligibleToRenew"]);
+    assert_eq!(refused(&world, json!({ "shows": false })), anew);
+    for more in [json!({ "bare": true }), json!({ "same": true }), json!({ "bits": 1024 })] {
+        assert_eq!(refused(&world, more.clone()), json!(["s:CertificateRequest", null]), "{more}");
+    }
+    assert_eq!(world.session()["messages"], 1, "nothing was renewed, and nothing lost");
 }
 
 #[test]
