@@ -4,7 +4,7 @@ use std::{
     collections::BTreeSet,
     io::Write as _,
     net::{IpAddr, Ipv6Addr, SocketAddr},
-    sync::Arc,
+    sync::{Arc, Mutex},
 };
 
 use anyhow::Context as _;
@@ -78,6 +78,7 @@ pub(crate) async fn run(
         rates: Rates::new(&config.limits),
         hasher: Hasher::new(&mut os::rng())?,
         wake: Arc::new(Lines::new(config.limits.wake_ups_per_second)),
+        sessions: Mutex::default(),
     });
     let writer = writer.spawn();
     let stop = stop_signal()?;

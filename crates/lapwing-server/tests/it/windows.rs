@@ -344,6 +344,60 @@ fn windows_takes_its_policy_whole_and_what_was_changed_there_is_put_right() {
     assert_eq!(told["policy"], policy["id"]);
 }
 
+/// A policy for all devices, and what of it is long.
+fn assign_policy(world: &World) {
+    let group = json!({ "displayName": "all", "membershipRule": "name:*", "mailEnabled": false });
+    let group = world.graph("POST", "groups", &group)["id"].as_str().unwrap().to_owned();
+    let path = "deviceManagement/configurationPolicies";
+    let policy = world.graph("POST", path, &serde_json::from_str(EXPORTED).unwrap());
+    let path = format!("{path}/{}/assign", policy["id"].as_str().unwrap());
+    world.graph("POST", &path, &assignments(&[&group]));
+}
+
+fn is_told(world: &World) -> bool {
+    let told = world.server.admin_path(&format!("devices/{}/policy", world.id()));
+    !world.server.get(&told, &world.operator).json()["told"].is_null()
+}
+
+#[test]
+fn results_in_chunks_are_put_together_and_count_as_the_word_of_the_device() {
+    let mut world = World::new();
+    assign_policy(&world);
+    let session = world.session_with(&json!({ "piece": 8 }));
+    // `LAPSAdmins@contoso.com` is three pieces, `lapadmin` one.
+    assert_eq!(session["chunks"], json!([213, 213]));
+    assert!(is_told(&world), "{session}");
+    assert_eq!(world.device["tree"]["values"]["ADPasswordEncryptionPrincipal"], "LAPSAdmins@contoso.com");
+    // And once more with each message sent twice, which changes nothing.
+    let session = world.session_with(&json!({ "piece": 8, "repeats": true }));
+    assert_eq!(session["chunks"], json!([213, 213]));
+    let performed = session["performed"].as_array().unwrap();
+    assert!(!performed.iter().any(|did| did[0] == "Atomic"), "{session}");
+}
+
+#[test]
+fn a_result_of_another_length_than_told_is_refused_and_not_believed() {
+    for wrong in [-1, 1] {
+        let mut world = World::new();
+        assign_policy(&world);
+        let session = world.session_with(&json!({ "piece": 8, "wrong": wrong }));
+        assert_eq!(session["chunks"], json!([213, 213, 424]), "{wrong}");
+        assert!(!is_told(&world), "{wrong}");
+        world.session();
+        assert!(is_told(&world), "{wrong}");
+    }
+}
+
+#[test]
+fn a_first_package_of_two_messages_has_its_work_in_the_same_session() {
+    let mut world = World::new();
+    world.click();
+    let session = world.session_with(&json!({ "spread": true }));
+    assert_eq!(session["performed"], json!([["1222", null], ["Exec", 200], ["Get", 200]]));
+    world.session_with(&json!({ "spread": true, "repeats": true }));
+    assert_eq!((world.states(), &world.device["tree"]["resets"]), (vec![json!("done")], &json!(1)));
+}
+
 #[test]
 fn a_device_whose_user_ends_the_enrolment_is_gone() {
     let mut world = World::new();
