@@ -10,6 +10,7 @@ mod fault;
 mod front;
 mod late;
 mod life;
+mod policy;
 mod secrets;
 mod soak;
 mod support;
