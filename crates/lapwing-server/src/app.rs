@@ -51,6 +51,8 @@ pub(crate) struct App {
     pub(crate) hasher: Hasher,
     /// The way to devices that wait to be woken.
     pub(crate) wake: Arc<dyn Bus>,
+    /// Whose notifications Windows devices are to listen to, where the push service is configured.
+    pub(crate) package_family: Option<String>,
     /// What is remembered of sessions of device management.
     pub(crate) sessions: Mutex<Sessions>,
 }

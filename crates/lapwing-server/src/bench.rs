@@ -132,6 +132,7 @@ impl Tenant {
             rates: Rates::new(&unlimited(Limits::default())),
             hasher: Hasher::new(&mut os::rng())?,
             wake: Arc::new(Lines::new(Limits::default().wake_ups_per_second)),
+            package_family: None,
             sessions: std::sync::Mutex::default(),
         };
         Ok(Self { app: Arc::new(app), account: ACCOUNT.parse()? })

@@ -5,6 +5,7 @@ mod certificate;
 pub(crate) mod enrolment;
 pub(crate) mod policy;
 mod provisioning;
+mod push;
 mod traces;
 
 use std::sync::Arc;
@@ -86,6 +87,10 @@ async fn manage(
         let actions = actions.into_iter().map(|row| (row.number, row.action));
         commands.extend(session::work(context.at, &heard, is_named, actions).into_iter().map(Work::command));
         commands.extend(policy::answer(&app, &context, device, &heard).await?);
+        // Who names its actions is no Windows, and has a connection of ours.
+        if !is_named {
+            commands.extend(push::answer(&app, &context, device, &heard).await?);
+        }
     }
     let source = app.management_url().parse().map_err(|_| Fault::unavailable())?;
     let answer = syncml::encode(&session::answer(&message, &package, &source, commands));

@@ -4,10 +4,8 @@ use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use lapwing_core::types::DeviceId;
 use lapwing_proto::mde2::{Certificate, Enrol, Poll, Provisioning, Retries, Store};
 
-use crate::app::App;
+use crate::{app::App, rules::push::PROVIDER};
 
-/// Names this server in the tree of a device.
-const PROVIDER: &str = "Lapwing";
 /// How long before its end a certificate is to be renewed, in days: a third of its life, as our own devices do it.
 pub(super) const RENEW_DAYS: u32 = 120;
 const RENEW_RETRY_DAYS: u32 = 4;

@@ -12,6 +12,7 @@ pub(crate) mod operator;
 pub(crate) mod package;
 pub(crate) mod policy_assignment;
 pub(crate) mod policy_delivery;
+pub(crate) mod push;
 pub(crate) mod rate;
 pub(crate) mod session;
 pub(crate) mod sign_in;

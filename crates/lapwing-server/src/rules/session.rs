@@ -18,7 +18,7 @@ use lapwing_proto::{
     },
 };
 
-use super::{package::Package, policy_delivery};
+use super::{package::Package, policy_delivery, push};
 
 const RESET_PASSWORD_STATUS: &str = "./Device/Vendor/MSFT/LAPS/Actions/ResetPasswordStatus";
 const UNENROLMENT: &str = "com.microsoft:mdm.unenrollment.userrequest";
@@ -59,6 +59,8 @@ pub(crate) struct Heard {
     pub(crate) reset_status: Option<Hresult>,
     /// What it says of the policy.
     pub(crate) policy: policy_delivery::Heard,
+    /// Where it can be woken.
+    pub(crate) push: push::Heard,
 }
 
 /// Work for a device.
@@ -103,10 +105,12 @@ pub(crate) fn hear(message: &Message) -> Heard {
             Command::Status(Status { cmd_ref: Some(cmd_ref), code, .. }) => {
                 heard.statuses.extend(number_of(cmd_ref).map(|number| (number, code.0)));
                 heard.policy.take_status(cmd_ref, *code);
+                heard.push.take_status(cmd_ref, *code);
             }
             Command::Results(results) => {
                 heard.reset_status = heard.reset_status.or(results.items.iter().find_map(reset_status));
                 heard.policy.take_results(results);
+                heard.push.take_results(results);
             }
             Command::Alert(alert) => heard.take(alert),
             Command::Status(_) | Command::Operation(_) | Command::Group(_) | Command::Refused(_) => {}
@@ -142,6 +146,7 @@ impl Heard {
         self.is_news |= earlier.is_news;
         self.reset_status = self.reset_status.or(earlier.reset_status);
         self.policy.add_earlier(earlier.policy);
+        self.push.add_earlier(earlier.push);
     }
 
     /// As it is taken note of before the package is complete: nothing begins by it.

@@ -10,6 +10,7 @@ mod bulk;
 mod bulk_read;
 mod certificate;
 mod change;
+mod channel;
 mod device;
 mod directory;
 mod fleet;
@@ -42,6 +43,7 @@ pub(crate) use self::{
     bulk_read::{BulkDeviceRow, BulkRow},
     certificate::{OfferKey, OfferOutcome, ReplaceDeviceKey},
     change::{Change, Transaction},
+    channel::SetChannel,
     device::{DeleteDevice, EnableDevice, JoinDevice, JoinOutcome, NewDevice},
     directory::{
         ChangeClient, CreateClient, CreateToken, DeleteClient, DeleteToken, Initialise, Note, SetPolicy,

@@ -6,7 +6,7 @@
 
 pub(crate) mod connection;
 mod lines;
-#[allow(dead_code, reason = "for devices that tell a channel of Windows' push service")]
+pub(crate) mod push;
 pub(crate) mod wns;
 
 use core::{fmt::Debug, future::Future, pin::Pin};
@@ -33,11 +33,11 @@ use crate::{
 
 /// The one way to devices that wait to be woken, wherever they are connected.
 ///
-/// [`Lines`] serves one server alone. Where several share a database, each keeps its own `Lines` and hears of `wake` and
+/// [`Lines`] serves one server alone, and [`push::Push`] those devices too that Windows' push service reaches. Where several share a database, each keeps its own `Lines` and hears of `wake` and
 /// `end` through the database (`LISTEN` and `NOTIFY`, say), and of the others' connections in the same way, so that no
 /// method here waits. What is lost on that way is a wake-up, which may be lost.
 pub(crate) trait Bus: Debug + Send + Sync {
-    /// Asks the device to call home, now. One that is not connected is not asked.
+    /// Asks the device to call home, now. One that cannot be reached is not asked.
     fn wake(&self, device: DeviceId);
 
     /// Asks each of them to call home, so many a second as the bus allows, lest all come at once.
@@ -48,10 +48,6 @@ pub(crate) trait Bus: Debug + Send + Sync {
 
     /// Whether the device is connected.
     fn connected(&self, device: DeviceId) -> bool;
-
-    /// How many devices are connected.
-    #[allow(dead_code, reason = "for whoever shows devices")]
-    fn connected_count(&self) -> usize;
 
     /// A connection of this server for the device, in place of an older one, which ends. `until` its certificate does.
     fn connect(&self, device: DeviceId, until: FileTime) -> Line;

@@ -3,6 +3,7 @@
 use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream},
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Output, Stdio},
     sync::Arc,
@@ -145,6 +146,16 @@ impl Server {
             let (kept, _) = text.split_once("[limits]").unwrap();
             std::fs::write(&path, format!("{kept}[limits]\n{limits}\n")).unwrap();
         }
+        Self::open(folder, None)
+    }
+
+    /// With one more file in its folder, for its owner alone.
+    pub(crate) fn start_with_file(name: &str, text: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        set_up(folder.path());
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
         Self::open(folder, None)
     }
 

@@ -60,7 +60,10 @@ struct World {
 
 impl World {
     fn new() -> Self {
-        let server = Server::start();
+        Self::at(Server::start())
+    }
+
+    fn at(server: Server) -> Self {
         let token = enrolment_token(&server, 1);
         let device = enrol(&server, &token.expose_secret(), ON_PREMISE, &json!({}));
         let operator = server.token_with_roles(&[
@@ -396,6 +399,42 @@ fn a_first_package_of_two_messages_has_its_work_in_the_same_session() {
     assert_eq!(session["performed"], json!([["1222", null], ["Exec", 200], ["Get", 200]]));
     world.session_with(&json!({ "spread": true, "repeats": true }));
     assert_eq!((world.states(), &world.device["tree"]["resets"]), (vec![json!("done")], &json!(1)));
+}
+
+#[test]
+fn windows_is_told_whose_notifications_to_listen_to_and_tells_its_channel() {
+    let credentials =
+        "package_sid = 'ms-app://s'\nclient_secret = 'x'\npackage_family_name = 'Contoso.Push_1'\n";
+    let mut world = World::at(Server::start_with_file("wns.toml", credentials));
+    let channels = |world: &World| {
+        let audit = world.server.get(&world.server.admin_path("audit"), &world.server.admin_token()).json();
+        let entries = audit["value"].as_array().unwrap().iter();
+        let entries = entries.filter(|entry| entry["activity"] == "Register push channel");
+        entries.map(|entry| entry["result"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let session = world.session();
+    assert_eq!(session["performed"], json!([["Get", 404], ["Get", 404], ["Add", 200], ["Get", 404]]));
+    assert_eq!(world.device["tree"]["push"]["family"], "Contoso.Push_1");
+    assert_eq!(channels(&world), [""; 0]);
+    // The device has registered meanwhile, and says so each time.
+    world.device["tree"]["push"]["channel"] = json!("https://db5p.notify.windows.com/?token=abc");
+    for _ in 0..2 {
+        let session = world.session();
+        assert_eq!(session["performed"], json!([["Get", 200], ["Get", 200]]));
+        assert_eq!(channels(&world), ["success"]);
+    }
+    // In chunks, and another one.
+    world.device["tree"]["push"]["channel"] = json!("https://db5p.notify.windows.com/?token=def");
+    world.session_with(&json!({ "piece": 20 }));
+    assert_eq!(channels(&world), ["success"; 2]);
+    world.device["tree"]["push"]["channel"] = json!("https://127.0.0.1/?token=abc");
+    world.session();
+    assert_eq!(channels(&world), ["success", "success", "failure"]);
+    // One that belongs to another server's notifications is none of ours.
+    world.device["tree"]["push"]["family"] = json!("Fabrikam.Push_2");
+    let session = world.session();
+    assert_eq!(session["performed"], json!([["Get", 200], ["Get", 200], ["Replace", 200], ["Get", 200]]));
+    assert_eq!(world.device["tree"]["push"]["family"], "Contoso.Push_1");
 }
 
 #[test]
