@@ -121,6 +121,6 @@ async fn replace(
     }
     let certificate = certificate?;
     failpoint::hit("agent.after_renewal");
-    renewal::take(root, &certificate)?;
+    renewal::take(root, &identity.certificate, &certificate)?;
     Ok(Identity::load(root)?)
 }

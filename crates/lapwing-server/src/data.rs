@@ -1,4 +1,5 @@
-//! The data folder: `server.toml`, `kek.toml`, `lapwing.db`, `admin.toml`, `wns.toml`, and the lock that one program at a time holds.
+//! The data folder: `server.toml`, `kek.toml`, `lapwing.db`, `admin.toml`, `wns.toml`, and the lock that one program at a
+//! time holds.
 
 use std::{
     fs::{File, OpenOptions},

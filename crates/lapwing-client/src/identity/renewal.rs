@@ -43,12 +43,22 @@ pub fn forget_key(root: &Root) -> Result<(), IdentityError> {
     files::remove(&root.renewal_key())
 }
 
-/// Puts `certificate`, for the key of [`key_for_renewal`], in the place of the one before.
+/// Puts `certificate`, for the key of [`key_for_renewal`], in the place of `old`.
 ///
 /// # Errors
-/// [`IdentityError`] if a file cannot be written; then either the old certificate or the new one is in use, whole.
-pub fn take(root: &Root, certificate: &CertificateDer<'_>) -> Result<(), IdentityError> {
-    files::replace_private(&root.device_certificate(), certificate_to_pem(certificate).as_bytes())?;
+/// [`IdentityError`] if a file cannot be written; then either the old certificate or the new one is in use, whole. And if
+/// this host was enrolled anew while the server was asked: then nothing is written.
+pub fn take(
+    root: &Root,
+    old: &CertificateDer<'_>,
+    certificate: &CertificateDer<'_>,
+) -> Result<(), IdentityError> {
+    let path = root.device_certificate();
+    if Identity::read_certificate(root)? != *old {
+        return Err(damaged(&path)(KeyError::Certificate("is another one by now")));
+    }
+    read_key(root)?.fits(certificate).map_err(damaged(&root.renewal_key()))?;
+    files::replace_private(&path, certificate_to_pem(certificate).as_bytes())?;
     finish(root)
 }
 
@@ -126,8 +136,8 @@ mod tests {
 
     #[test]
     fn a_certificate_that_was_taken_leaves_nothing_of_the_one_before() {
-        let (_folder, root, _, new) = renewing();
-        take(&root, &new).unwrap();
+        let (_folder, root, old, new) = renewing();
+        take(&root, &old.certificate, &new).unwrap();
         assert_eq!(in_use(&root), new);
         assert!(!root.renewal_key().exists());
         assert!(!fits(&key_for_renewal(&root).unwrap(), &new), "the next renewal has a key of its own");
@@ -151,6 +161,17 @@ mod tests {
         key_for_renewal(&root).unwrap();
         Identity::remove(&root).unwrap();
         assert!(!root.renewal_key().exists());
+    }
+
+    #[test]
+    fn an_answer_that_comes_after_the_host_was_enrolled_anew_changes_nothing() {
+        let (_folder, root, old, new) = renewing();
+        let next = identity(true);
+        next.save(&root).unwrap();
+        assert!(take(&root, &old.certificate, &new).is_err());
+        key_for_renewal(&root).unwrap();
+        assert!(take(&root, &next.certificate, &new).is_err(), "it is for a key that was forgotten");
+        assert_eq!(in_use(&root), next.certificate);
     }
 
     #[test]

@@ -255,7 +255,7 @@ async fn a_certificate_is_renewed_with_a_key_that_is_on_the_disk_before_anybody_
     drop(device.session().await);
     let key = renewal::key_for_renewal(&root).unwrap();
     let certificate = cloud::renew(&device.identity, &service, &key, Limits::default()).await.unwrap();
-    renewal::take(&root, &certificate).unwrap();
+    renewal::take(&root, &device.identity.certificate, &certificate).unwrap();
     let renewed = Device { identity: Arc::new(Identity::load(&root).unwrap()), ..device };
     assert_eq!(renewed.identity.certificate, certificate);
     let before = renewed.identity.settings.device;
