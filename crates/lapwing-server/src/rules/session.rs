@@ -30,7 +30,7 @@ const WORK: u32 = 1_000_000;
 /// The longest message that a device is sent unless it takes less.
 const SENT_LEN_MAX: u32 = 256 << 10;
 /// The longest message that is taken from one: the longest body of a request.
-pub(crate) const TAKEN_LEN_MAX: u32 = 64 << 10;
+const TAKEN_LEN_MAX: u32 = 64 << 10;
 /// The most actions that one message may tell of beside the open ones; the rest comes again in the next session.
 const NAMED_MAX: usize = 256;
 /// The longest message that every device takes. [MS-MDM] 3.1.5.

@@ -160,6 +160,13 @@ fn more_than_any_honest_package_has_is_refused() {
 }
 
 #[test]
+fn a_device_is_told_the_longest_message_that_a_request_may_carry() {
+    let (_, answer) = Session::default().says(1, true, Vec::new());
+    let told = usize::try_from(answer.header.max_msg_size.unwrap()).unwrap();
+    assert_eq!(told, crate::http::request::BODY_LEN_MAX);
+}
+
+#[test]
 fn a_first_package_of_several_messages_has_its_work_when_it_is_complete() {
     let mut session = Session::default();
     let (package, answer) = session.says(1, false, vec![report(4)]);

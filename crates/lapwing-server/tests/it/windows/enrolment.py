@@ -282,7 +282,8 @@ def new_key(given, bits):
 def renew(given):
     """The device with its next certificate, or the refusal. [MS-MDE2] 3.5: TLS says who asks, and no header does."""
     device = given["device"]
-    web = Web(given["authority"], (device["certificate"], device["key"])) if given.get("shows", True) else Web(given["authority"])
+    shown = (device["certificate"], device["key"]) if given.get("shows", True) else None
+    web = Web(given["authority"], shown)
     old = x509.load_pem_x509_certificate(device["certificate"].encode())
     old_key = serialization.load_pem_private_key(device["key"].encode(), None)
     key = old_key if given.get("same") else new_key(given, 2048)
