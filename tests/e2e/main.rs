@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "that is how a test fails")]
 
 mod button;
+mod certificate;
 mod changes;
 mod crash;
 mod demo;
@@ -11,6 +12,7 @@ mod fault;
 mod front;
 mod late;
 mod life;
+mod policy;
 mod secrets;
 mod soak;
 mod support;

@@ -27,7 +27,7 @@ use lapwing_proto::{
 };
 use tokio::sync::{mpsc, oneshot};
 
-use crate::{csp::CspStore, os};
+use crate::{csp::CspStore, os, renewal::Renewal};
 
 /// The most actions that one session tells of; the rest follows in the next.
 const REPORTS_MAX: usize = 64;
@@ -78,6 +78,8 @@ pub(crate) enum Asked {
     Confirm(ActionId, ActionStatus),
     /// The server has these traces.
     TracesTold(Vec<Trace>),
+    /// This host has another certificate: what the server refused because of the old one may go well now.
+    Renewed,
     /// The session is over.
     Ended {
         /// Whether it came to its end, or there is no server to call.
@@ -89,7 +91,8 @@ pub(crate) enum Asked {
 
 /// Opens sessions for ever, one after another, as they are asked for.
 pub(crate) async fn visit(root: Root, mut visits: mpsc::Receiver<Visit>, loop_: mpsc::Sender<Asked>) {
-    let mut caller = Caller { csp: CspStore::new(&root), root, loop_, known: None };
+    let mut caller =
+        Caller { csp: CspStore::new(&root), root, loop_, known: None, renewal: Renewal::default() };
     while let Some(visit) = visits.recv().await {
         let is_complete = match caller.call(&visit).await {
             Ok(()) => true,
@@ -97,6 +100,7 @@ pub(crate) async fn visit(root: Root, mut visits: mpsc::Receiver<Visit>, loop_: 
                 // It may have moved.
                 caller.known = None;
                 tracing::warn!(error = format!("{error:#}"), "A session with the management server failed");
+                caller.renewal.hear(&caller.root, &error);
                 false
             }
         };
@@ -113,6 +117,7 @@ struct Caller {
     loop_: mpsc::Sender<Asked>,
     /// Where the server is managed from, as its discovery answer said, and whose answer that was.
     known: Option<(String, ManagementService)>,
+    renewal: Renewal,
 }
 
 impl Caller {
@@ -122,6 +127,11 @@ impl Caller {
         let Ok(identity) = Identity::load(&self.root) else { return Ok(()) };
         let identity = Arc::new(identity);
         let Some(service) = self.service(&identity).await? else { return Ok(()) };
+        let before = identity.certificate.clone();
+        let identity = self.renewal.renew(&self.root, identity, &service).await;
+        if identity.certificate != before {
+            self.loop_.send(Asked::Renewed).await?;
+        }
         let start = Start {
             id: SessionId::number(os::session_number()),
             server: service.endpoint.parse().context("the server's address is none")?,

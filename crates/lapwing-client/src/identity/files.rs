@@ -61,6 +61,12 @@ impl Root {
         self.path("/var/lib/lapwing/device.key")
     }
 
+    /// `/var/lib/lapwing/renewal.key`: the key of a certificate that is being asked for.
+    #[must_use]
+    pub fn renewal_key(&self) -> PathBuf {
+        self.path("/var/lib/lapwing/renewal.key")
+    }
+
     /// `/var/lib/lapwing/device.crt`.
     #[must_use]
     pub fn device_certificate(&self) -> PathBuf {
@@ -142,6 +148,17 @@ pub(super) fn remove(path: &Path) -> Result<(), IdentityError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(source) => Err(IdentityError::Unwritable { path: path.to_owned(), source }),
     }
+}
+
+/// Puts a file in the place of another one in its folder, whole and durably; one that is not there has been put there.
+pub(super) fn rename(from: &Path, to: &Path) -> Result<(), IdentityError> {
+    let renamed = match fs::rename(from, to) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        renamed => renamed,
+    };
+    renamed
+        .and_then(|()| File::open(to.parent().ok_or(io::ErrorKind::InvalidInput)?)?.sync_all())
+        .map_err(|source| IdentityError::Unwritable { path: to.to_owned(), source })
 }
 
 fn replace(path: &Path, content: &[u8], mode: u32, folder_mode: u32) -> io::Result<()> {

@@ -2,9 +2,14 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use super::*;
 
-fn identity(authority: bool) -> Identity {
+pub(super) fn certificate_for(key: &DeviceKey) -> CertificateDer<'static> {
+    let parameters = rcgen::CertificateParams::default();
+    parameters.self_signed(&key.for_requests().unwrap()).unwrap().der().clone()
+}
+
+pub(super) fn identity(authority: bool) -> Identity {
     let key = DeviceKey::generate().unwrap();
-    let certificate = CertificateDer::from(key.certificate_request("x", None).unwrap());
+    let certificate = certificate_for(&key);
     Identity {
         settings: AgentSettings {
             server: "https://laps.example:8443".parse().unwrap(),
@@ -19,7 +24,7 @@ fn identity(authority: bool) -> Identity {
     }
 }
 
-fn root() -> (tempfile::TempDir, Root) {
+pub(super) fn root() -> (tempfile::TempDir, Root) {
     let folder = tempfile::tempdir().unwrap();
     let root = Root::at(folder.path().to_owned());
     (folder, root)
@@ -44,6 +49,16 @@ fn an_identity_reads_as_it_was_saved_and_keeps_to_itself() {
         );
     }
     assert!(!format!("{read:?}").contains("PRIVATE"));
+}
+
+#[test]
+fn a_policy_of_an_enrolment_that_somebody_removed_by_hand_is_not_that_of_the_next_one() {
+    let (_folder, root) = root();
+    identity(true).save(&root).unwrap();
+    std::fs::write(root.csp(), "{}").unwrap();
+    std::fs::remove_file(root.agent_settings()).unwrap();
+    identity(true).save(&root).unwrap();
+    assert!(!root.csp().exists());
 }
 
 #[test]

@@ -72,6 +72,8 @@ impl World {
             rates: Rates::new(&limits),
             hasher: Hasher::new(&mut os::rng()).unwrap(),
             wake: Arc::new(Lines::new(core::num::NonZero::<u32>::MIN)),
+            package_family: None,
+            sessions: std::sync::Mutex::default(),
         };
         Self { app: Arc::new(app), now: os::now(), step: 1, _folder: folder }
     }

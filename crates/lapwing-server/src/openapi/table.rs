@@ -79,6 +79,7 @@ pub(super) static OTHERS: &[Operation] = operations! {
     GET "/{tenant}/.well-known/openid-configuration" Anyone Empty => Object, None, [], "Tells where tokens and keys are";
     GET "/{tenant}/discovery/v2.0/keys" Anyone Empty => Object, None, [], "Shows the keys that tokens are signed with";
     POST "/lapwing/v1/{tenant}/manage" Certificate SyncMl => Other(200, "SyncMl"), None, [415], "Answers one message of a device's management session";
+    POST "/lapwing/v1/{tenant}/manage/certificate" Certificate Json("Renewal") => Object, None, [], "Renews a device's certificate";
     POST "/lapwing/v1/{tenant}/manage/traces" Certificate Json("TraceUpload") => Nothing, None, [], "Tells what became of rotations";
     GET "/lapwing/v1/{tenant}/wake" Certificate Empty => Other(101, "Text"), None, [], "Opens the connection over which a device is woken";
     POST "/lapwing/v1/{tenant}/enrolmentTokens" Client Json("EnrolmentTokenRequest") => Other(201, "EnrolmentTokenCreated"), None, [], "Makes an enrolment token";

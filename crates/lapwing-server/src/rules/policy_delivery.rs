@@ -59,6 +59,20 @@ impl Heard {
         }
     }
 
+    /// What an earlier message of the package has said, where this one says nothing.
+    pub(crate) fn add_earlier(&mut self, earlier: Self) {
+        for (setting, value) in earlier.leaves {
+            self.leaves.entry(setting).or_insert(value);
+        }
+        self.atomic = self.atomic.or(earlier.atomic);
+    }
+
+    /// What it says of one, if that is there.
+    #[cfg(test)]
+    pub(crate) fn value(&self, setting: Setting) -> Option<String> {
+        self.leaves.get(&setting).cloned().flatten()
+    }
+
     /// Whether it says anything of them.
     pub(crate) fn is_empty(&self) -> bool {
         self.leaves.is_empty() && self.atomic.is_none()

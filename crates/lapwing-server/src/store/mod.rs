@@ -8,7 +8,9 @@ mod assignment;
 pub(crate) mod bench;
 mod bulk;
 mod bulk_read;
+mod certificate;
 mod change;
+mod channel;
 mod device;
 mod directory;
 mod fleet;
@@ -41,7 +43,9 @@ pub(crate) use self::{
     assignment::{GroupRow, NoteTold, WantedPolicy},
     bulk::{AskDevices, CreateBulk, EndBulk, SayToBulk},
     bulk_read::{BulkDeviceRow, BulkRow},
+    certificate::{OfferKey, OfferOutcome, ReplaceDeviceKey},
     change::{Change, Transaction},
+    channel::SetChannel,
     device::{DeleteDevice, EnableDevice, JoinDevice, JoinOutcome, NewDevice},
     directory::{
         ChangeClient, CreateClient, CreateToken, DeleteClient, DeleteToken, Initialise, Note, SetPolicy,

@@ -3,6 +3,7 @@
 
 mod browser;
 mod bulk;
+mod certificate;
 mod console;
 #[cfg(feature = "failpoints")]
 mod crash;

@@ -10,6 +10,7 @@ use lapwing_proto::{
 use serde_json::{Value, json};
 
 use crate::{
+    certificate::{other_key, renewal_body},
     device::{Device, discover, enrolment_token, join_body, version},
     harness::{Request, Server},
     python::{self, to_pem},
@@ -215,6 +216,8 @@ impl Seeds {
         self.ours_example("POST", "manage", Value::Null, message.into());
         let traces = json!({ "time": "2026-05-06T07:08:09Z", "traces": [] });
         self.ours_example("POST", "manage/traces", Value::Null, traces);
+        let renewal = serde_json::from_slice(&renewal_body(other_key(0), CSR_SUBJECT)).unwrap();
+        self.ours_example("POST", "manage/certificate", Value::Null, renewal);
     }
 }
 
