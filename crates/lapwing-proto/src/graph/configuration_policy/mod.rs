@@ -20,7 +20,7 @@ pub use self::{
     assignment::{AssignmentTarget, PolicyAssignment, PolicyAssignments},
     error::CatalogError,
     read::read_settings,
-    write::write_settings,
+    write::{misplaced, write_settings},
 };
 
 /// A policy. Ids and times are the server's; a body that makes or changes one may carry them and they mean nothing.
