@@ -24,6 +24,7 @@ mod keys;
 mod mdm;
 mod openapi;
 mod os;
+mod policies;
 mod register;
 mod rules;
 mod run;

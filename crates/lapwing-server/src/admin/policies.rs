@@ -15,17 +15,14 @@ use lapwing_proto::{
 use super::{allowed, not_found, parse, parse_id};
 use crate::{
     call::Call,
-    graph::configuration_policies as wire,
     http::fault::Fault,
-    mdm::policy::Before,
+    policies::{self, Thought},
     rules::{
         access::Act,
         audit::Activity,
-        policy_assignment::{
-            Difference, Effective, GroupError, Member, Policies, PolicyVersion, Tag, differences, effective,
-        },
+        policy_assignment::{Difference, Effective, GroupError, Member, PolicyVersion, Tag, effective},
     },
-    store::{Edit, EditPolicy, PolicyRow, PolicyVersionRow, TagDevice},
+    store::{Edit, PolicyRow, PolicyVersionRow, TagDevice},
 };
 
 /// The most tags of one device.
@@ -70,7 +67,7 @@ pub(super) async fn versions(
             version: row.number,
             created: row.created.to_string(),
             restores: row.restores,
-            policy: wire::document(&row.content)?,
+            policy: policies::document(&row.content)?,
             actor: row.actor,
         })
     };
@@ -86,12 +83,8 @@ pub(super) async fn restore(
     let allowed = allowed(&call, &tenant, Act::WriteConfiguration, Activity::ChangeLapsPolicy, &id).await?;
     let PolicyRestore { version } = parse(&body)?;
     let row = policy(&call, parse_id(&id)?).await?;
-    let mut record = allowed.record(&id);
-    record.detail = format!("content of version {version}; ");
-    let before = Before::look(&call.app).await?;
-    let change = EditPolicy { id: row.id, expected: row.version, edit: Edit::Restore(version), record };
-    let version = wire::edited(call.app.store.change(change).await?)?;
-    before.call(&call.app).await;
+    let (edit, record) = (Edit::Restore(version), allowed.record(&id));
+    let version = policies::edit(&call.app, (row.id, row.version), edit, record).await?;
     Ok(Json(PolicyRestore { version }))
 }
 
@@ -104,46 +97,19 @@ pub(super) async fn dry_run(
     let allowed = allowed(&call, &tenant, Act::ReadConfiguration, Activity::ReadLapsPolicy, &id).await?;
     let request: PolicyDryRun = parse(&body)?;
     let row = policy(&call, parse_id(&id)?).await?;
-    let before = call.app.store.assigned().await?;
-    let mut after = before.clone();
-    apply(&call, &row, request, &mut after).await?;
-    let members = call.app.store.members().await?;
+    let found = policies::try_out(&call.app, &row, thought(request)?).await?;
     allowed.note(&id).await?;
-    let found = differences(&before, &after, &members);
     Ok(Json(Counted::new(found.iter().map(difference).collect())))
 }
 
-/// Makes the change to what is only thought.
-async fn apply(
-    call: &Call,
-    row: &PolicyRow,
-    request: PolicyDryRun,
-    policies: &mut Policies,
-) -> Result<(), Fault> {
-    if request.delete {
-        policies.remove(&row.id);
-        return Ok(());
-    }
-    // Deleted between two looks at the database: nothing is assigned any more.
-    let Some(assigned) = policies.get_mut(&row.id) else { return Err(not_found("policy")) };
-    if let Some(settings) = request.settings {
-        let tree = read_settings(&settings)
-            .map_err(|error| Fault::bad_request(format!("{error}; {}", error.next_step())))?;
-        if tree != row.content.tree {
-            assigned.version = assigned.version.saturating_add(1);
-        }
-        assigned.sets_anything = tree.values().next().is_some();
-    }
-    if let Some(wanted) = request.groups {
-        let known = call.app.store.groups().await?;
-        let find = |id: &String| {
-            let id = id.parse().ok();
-            let found = known.iter().find(|row| Some(row.id) == id).map(|row| row.group.clone());
-            found.ok_or_else(|| Fault::bad_request("A group does not exist."))
-        };
-        assigned.groups = wanted.iter().map(find).collect::<Result<_, _>>()?;
-    }
-    Ok(())
+fn thought(request: PolicyDryRun) -> Result<Thought, Fault> {
+    let tree = request.settings.map(|settings| {
+        read_settings(&settings)
+            .map_err(|error| Fault::bad_request(format!("{error}; {}", error.next_step())))
+    });
+    let parse = |id: &String| id.parse().map_err(|_| Fault::bad_request("A group does not exist."));
+    let groups = request.groups.map(|groups| groups.iter().map(parse).collect::<Result<_, _>>());
+    Ok(Thought { tree: tree.transpose()?, groups: groups.transpose()?, delete: request.delete })
 }
 
 /// Every device that several policies are for.

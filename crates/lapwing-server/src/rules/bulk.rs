@@ -71,6 +71,35 @@ impl Canaries {
     }
 }
 
+/// The longest reason, in characters.
+pub(crate) const REASON_CHARS_MAX: usize = 200;
+
+/// Why it is done, in one line for the audit log; may be empty.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Reason(String);
+
+impl Reason {
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Reason {
+    type Err = BulkError;
+
+    fn from_str(text: &str) -> Result<Self, BulkError> {
+        let text = text.trim();
+        let is_line = text.chars().count() <= REASON_CHARS_MAX && !text.contains(|c: char| c.is_control());
+        is_line.then(|| Self(text.to_owned())).ok_or(BulkError::Reason)
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 /// What the parameters of a bulk rotation have to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum BulkError {
@@ -80,6 +109,8 @@ pub(crate) enum BulkError {
     Rate,
     #[error("the share of failures to stop at is 1 to 100 per cent")]
     StopAt,
+    #[error("a reason is one line of at most {REASON_CHARS_MAX} characters")]
+    Reason,
 }
 
 impl FromStr for Canaries {
@@ -231,7 +262,74 @@ pub(crate) struct Counts {
     pub(crate) skipped: u64,
 }
 
+/// Where a device of a bulk rotation stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum BulkStanding {
+    Waiting,
+    Pending,
+    Accepted,
+    Failing,
+    Done,
+    Failed,
+    Cancelled,
+    Skipped,
+}
+
+impl BulkStanding {
+    pub(crate) const ALL: [Self; 8] = [
+        Self::Done,
+        Self::Failing,
+        Self::Failed,
+        Self::Accepted,
+        Self::Pending,
+        Self::Waiting,
+        Self::Skipped,
+        Self::Cancelled,
+    ];
+
+    /// The words that say so: its own, or the states of its action.
+    pub(crate) const fn words(self) -> &'static [&'static str] {
+        match self {
+            Self::Waiting => &["waiting"],
+            Self::Pending => &["pending"],
+            Self::Accepted => &["accepted"],
+            Self::Failing => &["failing"],
+            Self::Done => &["done"],
+            Self::Failed => &["refused", "expired"],
+            Self::Cancelled => &["cancelled"],
+            Self::Skipped => &["skipped"],
+        }
+    }
+}
+
 impl Counts {
+    /// The number of those that stand so.
+    pub(crate) const fn of(&self, standing: BulkStanding) -> u64 {
+        match standing {
+            BulkStanding::Waiting => self.waiting,
+            BulkStanding::Pending => self.pending,
+            BulkStanding::Accepted => self.accepted,
+            BulkStanding::Failing => self.failing,
+            BulkStanding::Done => self.done,
+            BulkStanding::Failed => self.failed,
+            BulkStanding::Cancelled => self.cancelled,
+            BulkStanding::Skipped => self.skipped,
+        }
+    }
+
+    pub(crate) const fn of_mut(&mut self, standing: BulkStanding) -> &mut u64 {
+        match standing {
+            BulkStanding::Waiting => &mut self.waiting,
+            BulkStanding::Pending => &mut self.pending,
+            BulkStanding::Accepted => &mut self.accepted,
+            BulkStanding::Failing => &mut self.failing,
+            BulkStanding::Done => &mut self.done,
+            BulkStanding::Failed => &mut self.failed,
+            BulkStanding::Cancelled => &mut self.cancelled,
+            BulkStanding::Skipped => &mut self.skipped,
+        }
+    }
+
     pub(crate) const fn total(&self) -> u64 {
         self.waiting + self.ended() + self.pending + self.accepted + self.cancelled + self.skipped
     }

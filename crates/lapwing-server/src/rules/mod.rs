@@ -1,6 +1,7 @@
 //! What the directory decides: pure functions, without I/O, clock or chance.
 
 pub(crate) mod access;
+pub(crate) mod action;
 pub(crate) mod audit;
 pub(crate) mod bulk;
 pub(crate) mod csv;
@@ -10,6 +11,8 @@ pub(crate) mod history;
 pub(crate) mod operator;
 pub(crate) mod policy_assignment;
 pub(crate) mod policy_delivery;
+pub(crate) mod policy_form;
+pub(crate) mod policy_standing;
 pub(crate) mod rate;
 pub(crate) mod session;
 pub(crate) mod sign_in;

@@ -1,6 +1,6 @@
 //! Whom policies are for, and what each device was told of that.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use lapwing_core::{
     csp::Tree,
@@ -9,15 +9,13 @@ use lapwing_core::{
 use sqlx::{Row as _, SqliteConnection, sqlite::SqliteRow};
 
 use super::{
-    Change, Store, StoreError, Transaction,
+    Store, StoreError,
     policy::leaves,
-    row::{blob, damaged, guid, ticks, time},
+    policy_said::{Refusal, refusal, told},
+    row::{blob, damaged, guid, time},
 };
-use crate::rules::{
-    audit::Record,
-    policy_assignment::{
-        Assigned, Effective, Group, Member, Policies, PolicyVersion, Tag, Target, effective, target,
-    },
+use crate::rules::policy_assignment::{
+    Assigned, Effective, Group, Member, Policies, PolicyVersion, Tag, Target, effective, target,
 };
 
 /// A group.
@@ -36,6 +34,8 @@ pub(crate) struct DevicePolicy {
     pub(crate) effective: Effective,
     /// The last policy that it holds whole by its own word, and since when.
     pub(crate) told: Option<(PolicyVersion, FileTime)>,
+    /// The last that it would not take, if it has taken none since.
+    pub(crate) refusal: Option<Refusal>,
     /// What it is to hold.
     pub(crate) target: Target,
 }
@@ -82,9 +82,13 @@ fn members(rows: &[SqliteRow]) -> Result<Vec<Member>, sqlx::Error> {
 const MEMBERS: &str = "SELECT d.id, d.display_name, t.tag FROM device d
     LEFT JOIN device_tag t ON t.device = d.id WHERE d.deleted IS NULL";
 
-async fn assigned(connection: &mut SqliteConnection) -> Result<Policies, sqlx::Error> {
+/// All policies with their groups; one group may have another rule instead of its own.
+async fn assigned(
+    connection: &mut SqliteConnection,
+    instead: Option<(GroupId, &Group)>,
+) -> Result<Policies, sqlx::Error> {
     let rows = sqlx::query(
-        "SELECT p.id, p.version, v.leaves, g.rule FROM policy p
+        "SELECT p.id, p.version, v.leaves, g.rule, g.id AS group_id FROM policy p
          JOIN policy_version v ON v.policy = p.id AND v.number = p.version
          LEFT JOIN assignment a ON a.policy = p.id LEFT JOIN device_group g ON g.id = a.device_group
          WHERE p.deleted IS NULL",
@@ -94,7 +98,11 @@ async fn assigned(connection: &mut SqliteConnection) -> Result<Policies, sqlx::E
     let mut policies = Policies::new();
     for row in &rows {
         let rule: Option<&str> = row.try_get("rule")?;
-        let group = rule.map(|rule| rule.parse().map_err(|_| damaged("rule"))).transpose()?;
+        let group = match (rule, instead) {
+            (None, _) => None,
+            (Some(_), Some((id, group))) if guid(row, "group_id")? == id.0 => Some(group.clone()),
+            (Some(rule), _) => Some(rule.parse().map_err(|_| damaged("rule"))?),
+        };
         let assigned = Assigned {
             version: row.try_get("version")?,
             sets_anything: leaves(row)?.values().next().is_some(),
@@ -126,7 +134,26 @@ impl Store {
 
     /// All policies, as far as it matters whom they are for.
     pub(crate) async fn assigned(&self) -> Result<Policies, StoreError> {
-        Ok(assigned(&mut *self.readers.acquire().await?).await?)
+        Ok(assigned(&mut *self.readers.acquire().await?, None).await?)
+    }
+
+    /// The same, as if this group had this rule.
+    pub(crate) async fn assigned_if(&self, id: GroupId, group: &Group) -> Result<Policies, StoreError> {
+        Ok(assigned(&mut *self.readers.acquire().await?, Some((id, group))).await?)
+    }
+
+    /// For each policy the groups that it is for, by id.
+    pub(crate) async fn groups_of_all(&self) -> Result<BTreeMap<PolicyId, Vec<GroupRow>>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT g.*, a.policy FROM device_group g JOIN assignment a ON a.device_group = g.id ORDER BY g.id",
+        )
+        .fetch_all(&self.readers)
+        .await?;
+        let mut groups = BTreeMap::<PolicyId, Vec<GroupRow>>::new();
+        for row in &rows {
+            groups.entry(PolicyId(guid(row, "policy")?)).or_default().push(group(row)?);
+        }
+        Ok(groups)
     }
 
     /// All devices that were not deleted, as groups see them, by id.
@@ -149,19 +176,11 @@ impl Store {
         let query = sqlx::AssertSqlSafe(format!("{MEMBERS} AND d.id = ?"));
         let rows = sqlx::query(query).bind(blob(device.0)).fetch_all(&mut *moment).await?;
         let Some(member) = members(&rows)?.pop() else { return Ok(None) };
-        let row = sqlx::query("SELECT policy, number, told FROM device_policy WHERE device = ?")
-            .bind(blob(device.0))
-            .fetch_optional(&mut *moment)
-            .await?;
-        let told = row.map(|row| {
-            let version =
-                PolicyVersion { policy: PolicyId(guid(&row, "policy")?), number: row.try_get("number")? };
-            Ok::<_, sqlx::Error>((version, time(&row, "told")?))
-        });
-        let told = told.transpose()?;
-        let effective = effective(&member, &assigned(&mut moment).await?);
+        let told = told(&mut moment, device).await?;
+        let refusal = refusal(&mut moment, device).await?;
+        let effective = effective(&member, &assigned(&mut moment, None).await?);
         let target = target(&effective, told.map(|(version, _)| version));
-        Ok(Some(DevicePolicy { effective, told, target }))
+        Ok(Some(DevicePolicy { effective, told, refusal, target }))
     }
 
     /// What a device is to be told; none if it is to be left as it is.
@@ -188,42 +207,5 @@ impl Store {
             .fetch_optional(&self.readers)
             .await?;
         Ok(row.map(|row| leaves(&row)).transpose()?)
-    }
-}
-
-/// Notes what a device holds whole by its own word: a version, or no policy of ours.
-#[derive(Debug)]
-pub(crate) struct NoteTold {
-    pub(crate) device: DeviceId,
-    pub(crate) told: Option<PolicyVersion>,
-    pub(crate) record: Record,
-}
-
-impl Change for NoteTold {
-    type Outcome = ();
-
-    async fn apply(&mut self, transaction: &mut Transaction<'_>) -> Result<(), sqlx::Error> {
-        match self.told {
-            None => {
-                sqlx::query("DELETE FROM device_policy WHERE device = ?")
-                    .bind(blob(self.device.0))
-                    .execute(&mut *transaction.connection)
-                    .await?;
-            }
-            Some(version) => {
-                sqlx::query(
-                    "INSERT INTO device_policy (device, policy, number, told) VALUES (?, ?, ?, ?)
-                     ON CONFLICT (device) DO UPDATE
-                     SET policy = excluded.policy, number = excluded.number, told = excluded.told",
-                )
-                .bind(blob(self.device.0))
-                .bind(blob(version.policy.0))
-                .bind(version.number)
-                .bind(ticks(self.record.time))
-                .execute(&mut *transaction.connection)
-                .await?;
-            }
-        }
-        transaction.audit(&self.record).await
     }
 }

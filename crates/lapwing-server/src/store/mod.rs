@@ -19,6 +19,7 @@ mod operator;
 mod passkey;
 mod password;
 mod policy;
+mod policy_said;
 mod read;
 mod rekey;
 mod row;
@@ -36,16 +37,18 @@ use sqlx::{
 
 pub(crate) use self::{
     action::{ActionRow, CancelAction, Contact, Contacted, RequestAction, RequestOutcome},
-    assignment::{GroupRow, NoteTold, WantedPolicy},
+    assignment::{DevicePolicy, GroupRow, WantedPolicy},
     bulk::{AskDevices, CreateBulk, EndBulk, SayToBulk},
-    bulk_read::{BulkDeviceRow, BulkRow},
+    bulk_read::{BulkDeviceRow, BulkPart, BulkRow},
     change::{Change, Transaction},
     device::{DeleteDevice, EnableDevice, JoinDevice, JoinOutcome, NewDevice},
     directory::{
         ChangeClient, CreateClient, CreateToken, DeleteClient, DeleteToken, Initialise, Note, SetPolicy,
     },
     fleet::{Ages, Coverage, FleetKey, FleetOrder, FleetQuery, FleetRow},
-    group::{AssignOutcome, AssignPolicy, CreateGroup, DeleteGroup, DeleteGroupOutcome, TagDevice},
+    group::{
+        AssignOutcome, AssignPolicy, ChangeGroup, CreateGroup, DeleteGroup, DeleteGroupOutcome, TagDevice,
+    },
     link::{CreateLink, FinishSetUp},
     managed::Among,
     operator::{ChangeOperator, CreateOperator, OperatorChange, OperatorOutcome, OperatorRow},
@@ -54,13 +57,14 @@ pub(crate) use self::{
     policy::{
         CreatePolicy, DeletePolicy, Edit, EditOutcome, EditPolicy, PolicyContent, PolicyRow, PolicyVersionRow,
     },
+    policy_said::{NoteRefused, NoteTold, Refusal},
     read::{AUDIT_STRETCH, AuditQuery, Window},
     rekey::Rekey,
     row::{ClientRow, CredentialRow, DeviceRow, HeldRow, MetaRow, PasswordRow, TokenRow},
     session::{
         EndSessions, OpenSession, PassSecondFactor, Proof, SessionRow, Sha256, SpendForm, TouchSession,
     },
-    trace::{TellTraces, Told, TraceRow},
+    trace::{TellTraces, Told, TraceRow, passed},
 };
 
 const BUSY_TIMEOUT: core::time::Duration = core::time::Duration::from_secs(10);
