@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use lapwing_core::{
-    csp::{Tree, supported, supported_value},
+    csp::{Tree, mean_the_same, supported, supported_value},
     policy::{HostRole, PolicyContext, Setting, Verdict, resolve},
 };
 use lapwing_proto::graph::misplaced;
@@ -74,6 +74,29 @@ pub(crate) fn check(typed: &BTreeMap<Setting, String>) -> Checked {
         findings.entry(setting).or_insert(Finding::Remark(text));
     }
     Checked { findings, tree }
+}
+
+/// A leaf that two trees do not have in common: what it was, and what it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct LeafChange<'a> {
+    pub(crate) setting: Setting,
+    pub(crate) before: Option<&'a str>,
+    pub(crate) after: Option<&'a str>,
+}
+
+/// What became of the leaves from one tree to the other.
+pub(crate) fn changes<'a>(before: &'a Tree, after: &'a Tree) -> Vec<LeafChange<'a>> {
+    let all = settings().map(|setting| LeafChange {
+        setting,
+        before: before.value(setting),
+        after: after.value(setting),
+    });
+    let differs = |change: &LeafChange<'_>| match (change.before, change.after) {
+        (None, None) => false,
+        (Some(before), Some(after)) => !mean_the_same(change.setting, before, after),
+        (Some(_), None) | (None, Some(_)) => true,
+    };
+    all.filter(differs).collect()
 }
 
 /// What a host would make of these leaves, where it is not what they say.
@@ -154,6 +177,20 @@ mod tests {
         for name in ["", "a\nb", &"a".repeat(NAME_CHARS_MAX + 1)] {
             assert_eq!(check_name(name), Err(NameError));
         }
+    }
+
+    #[test]
+    fn a_change_is_of_what_a_leaf_means() {
+        let tree = |values: &[(Setting, &str)]| {
+            Tree::holding(values.iter().map(|(setting, data)| (*setting, (*data).to_owned()))).unwrap()
+        };
+        let before = tree(&[(Setting::PasswordLength, "014"), (Setting::PasswordAgeDays, "7")]);
+        let after = tree(&[(Setting::PasswordLength, "14"), (Setting::BackupDirectory, "1")]);
+        let expected = [
+            LeafChange { setting: Setting::BackupDirectory, before: None, after: Some("1") },
+            LeafChange { setting: Setting::PasswordAgeDays, before: Some("7"), after: None },
+        ];
+        assert_eq!(changes(&before, &after), expected);
     }
 
     #[test]

@@ -37,7 +37,7 @@ use sqlx::{
 
 pub(crate) use self::{
     action::{ActionRow, CancelAction, Contact, Contacted, RequestAction, RequestOutcome},
-    assignment::{DevicePolicy, GroupRow, WantedPolicy},
+    assignment::{GroupRow, WantedPolicy},
     bulk::{AskDevices, CreateBulk, EndBulk, SayToBulk},
     bulk_read::{BulkDeviceRow, BulkPart, BulkRow},
     change::{Change, Transaction},
@@ -57,7 +57,7 @@ pub(crate) use self::{
     policy::{
         CreatePolicy, DeletePolicy, Edit, EditOutcome, EditPolicy, PolicyContent, PolicyRow, PolicyVersionRow,
     },
-    policy_said::{NoteRefused, NoteTold, Refusal},
+    policy_said::{NoteRefused, NoteTold},
     read::{AUDIT_STRETCH, AuditQuery, Window},
     rekey::Rekey,
     row::{ClientRow, CredentialRow, DeviceRow, HeldRow, MetaRow, PasswordRow, TokenRow},
