@@ -7,7 +7,7 @@ use axum::{
     http::{StatusCode, header},
     response::{IntoResponse as _, Response},
 };
-use lapwing_core::types::FileTime;
+use lapwing_core::{policy::Setting, types::FileTime};
 
 use super::assets;
 use crate::{
@@ -234,6 +234,27 @@ impl Display for RoleName {
 
 /// Our own words alone.
 impl HtmlSafe for RoleName {}
+
+/// A setting's name that may break between its words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct SettingName(pub(super) Setting);
+
+impl Display for SettingName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut after_small = false;
+        for letter in self.0.name().chars() {
+            if after_small && letter.is_uppercase() {
+                f.write_str("<wbr>")?;
+            }
+            after_small = letter.is_lowercase();
+            write!(f, "{letter}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Our own words alone.
+impl HtmlSafe for SettingName {}
 
 /// A page as an answer.
 pub(super) fn render(status: StatusCode, template: &impl Template) -> Result<Response, Fault> {

@@ -25,6 +25,8 @@ mod rekey;
 mod row;
 mod schema;
 mod session;
+#[cfg(test)]
+pub(crate) mod testing;
 mod trace;
 mod writer;
 

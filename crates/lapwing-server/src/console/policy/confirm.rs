@@ -216,7 +216,7 @@ pub(in super::super) async fn assign(visit: Visit) -> Result<Response, Fault> {
     }
     let held: BTreeSet<GroupId> =
         visit.app.store.groups_of(row.id).await?.into_iter().map(|group| group.id).collect();
-    let word = |is_member: bool| if is_member { "has it" } else { "no" }.to_owned();
+    let word = |is_member: bool| if is_member { "for it" } else { "not for it" }.to_owned();
     let groups = visit.app.store.groups().await?.into_iter();
     let changed = groups.filter(|group| held.contains(&group.id) != wanted.contains(&group.id));
     let changes = changed.map(|group| {
@@ -224,7 +224,7 @@ pub(in super::super) async fn assign(visit: Visit) -> Result<Response, Fault> {
         (format!("{} ({})", group.name, group.group), is(&held), is(&wanted))
     });
     let question = Question {
-        title: "Assign so?",
+        title: "Change whom it is for?",
         changes: changes.collect(),
         path: "/assign",
         button: "Assign".to_owned(),

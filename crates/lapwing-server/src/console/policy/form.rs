@@ -15,7 +15,7 @@ use lapwing_core::{
 use lapwing_proto::graph::{ConfigurationPolicy, write_settings};
 use serde::Serialize;
 
-use super::super::visit::Visit;
+use super::super::{page::SettingName, visit::Visit};
 use crate::{
     http::fault::Fault,
     policies,
@@ -63,10 +63,12 @@ impl Said {
 /// A field as it is shown.
 pub(super) struct Field {
     pub(super) name: &'static str,
+    pub(super) label: SettingName,
     pub(super) help: &'static str,
     /// What holds where nothing is set.
     pub(super) default: String,
-    pub(super) supported: String,
+    /// What a number may be.
+    pub(super) range: Option<String>,
     pub(super) depends_on: Option<String>,
     pub(super) input: Input,
     pub(super) value: String,
@@ -188,10 +190,8 @@ impl Typed {
 fn field(setting: Setting, value: String, said: Option<Said>) -> Field {
     let (default, mut input) = match setting.kind() {
         Kind::Integer { default, .. } => {
-            let choices: Vec<_> = choices(setting)
-                .into_iter()
-                .map(|(number, doc)| (number.to_string(), doc.trim_end_matches('.').to_owned()))
-                .collect();
+            let choices: Vec<_> =
+                choices(setting).into_iter().map(|(number, doc)| (number.to_string(), plain(doc))).collect();
             let input = if choices.is_empty() { Input::Number } else { Input::Choice(choices) };
             (default.map_or("none".to_owned(), |number| number.to_string()), input)
         }
@@ -210,14 +210,20 @@ fn field(setting: Setting, value: String, said: Option<Said>) -> Field {
     }
     Field {
         name: setting.name(),
+        label: SettingName(setting),
         help: setting.doc(),
         default,
-        supported: supported(setting),
-        depends_on: depends_on(setting).map(|text| text.replace('`', "")),
+        range: matches!(input, Input::Number).then(|| supported(setting)),
+        depends_on: depends_on(setting).map(plain),
         input,
         value,
         said,
     }
+}
+
+/// A line of the core's documentation as the console shows it.
+fn plain(text: &str) -> String {
+    text.trim_end_matches('.').replace('`', "")
 }
 
 /// What a script is told while somebody types.
@@ -235,7 +241,7 @@ pub(in super::super) async fn check(visit: Visit) -> Result<Response, Fault> {
 /// A value of a leaf, for people: with what a choice means.
 pub(super) fn in_words(setting: Setting, value: &str) -> String {
     let known = choices(setting).into_iter().find(|(number, _)| number.to_string() == value);
-    known.map_or_else(|| value.to_owned(), |(_, doc)| doc.trim_end_matches('.').to_owned())
+    known.map_or_else(|| value.to_owned(), |(_, doc)| plain(doc))
 }
 
 /// All leaves of a tree, for people.
