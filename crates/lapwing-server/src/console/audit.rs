@@ -107,7 +107,7 @@ async fn show(visit: &Visit, verification: Option<AuditVerification>) -> Result<
             "refused" => Some(false),
             _ => None,
         },
-        except: None,
+        except: &[],
         len_max: PAGE_LEN,
     };
     let entries = visit.app.store.search_audit(&query).await?;

@@ -10,6 +10,7 @@ mod chart;
 mod clients;
 mod cookie;
 mod device;
+mod device_policy;
 mod enrolment;
 mod fleet;
 mod flow;

@@ -2,7 +2,8 @@
 //! management". And how Windows devices come to it.
 
 pub(crate) mod enrolment;
-pub(crate) mod policy;
+mod policy;
+mod policy_report;
 mod provisioning;
 mod traces;
 
@@ -36,6 +37,7 @@ pub(crate) fn routes() -> Router<Arc<App>> {
     enrolment::routes()
         .route("/lapwing/v1/{tenant}/manage", post(manage))
         .route("/lapwing/v1/{tenant}/manage/traces", post(traces::tell))
+        .route("/lapwing/v1/{tenant}/manage/policy", post(policy_report::tell))
 }
 
 /// Windows adds `charset` and the like.

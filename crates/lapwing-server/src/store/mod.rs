@@ -19,6 +19,7 @@ mod operator;
 mod passkey;
 mod password;
 mod policy;
+mod policy_report;
 mod policy_said;
 mod read;
 mod rekey;
@@ -59,6 +60,7 @@ pub(crate) use self::{
     policy::{
         CreatePolicy, DeletePolicy, Edit, EditOutcome, EditPolicy, PolicyContent, PolicyRow, PolicyVersionRow,
     },
+    policy_report::TellPolicy,
     policy_said::{NoteRefused, NoteTold},
     read::{AUDIT_STRETCH, AuditQuery, Window},
     rekey::Rekey,

@@ -1,0 +1,89 @@
+//! A device's policy: what is for it, what it holds of that, and what is in effect on it by its own word.
+
+use askama::Template;
+use lapwing_core::types::{DeviceId, PolicyId};
+use lapwing_proto::policy_report::PolicySetting;
+
+use super::{
+    page::{Badge, Moment},
+    policy::PolicyNames,
+    visit::Visit,
+};
+use crate::{
+    http::fault::Fault,
+    rules::policy_assignment::{Effective, PolicyVersion, Target},
+};
+
+#[derive(Template)]
+#[template(path = "device_policy.html")]
+pub(super) struct DevicePolicyPart {
+    badge: Badge,
+    /// The policies that are for it.
+    policies: Vec<(PolicyId, String)>,
+    tags: Vec<String>,
+    told: Option<(String, Moment)>,
+    refused: Option<(String, u16, Moment)>,
+    report: Option<Report>,
+}
+
+/// What the device told of the policy in effect.
+struct Report {
+    told: Moment,
+    source: Option<String>,
+    settings: Vec<PolicySetting>,
+    remarks: Vec<String>,
+}
+
+impl DevicePolicyPart {
+    /// None for a device that is no more.
+    pub(super) async fn of(visit: &Visit, device: DeviceId) -> Result<Option<Self>, Fault> {
+        let (store, now) = (&visit.app.store, visit.context.at);
+        let Some(found) = store.device_policy(device).await? else { return Ok(None) };
+        let names = store.policies().await?.into_iter().map(|row| (row.id, row.content.name));
+        let names = PolicyNames(names.collect());
+        let told = found.told.map(|(version, _)| version);
+        let refused = found.refusal.map(|refusal| refusal.version);
+        let policies = match &found.effective {
+            Effective::None => Vec::new(),
+            Effective::One(version) => vec![version.policy],
+            Effective::Conflict(policies) => policies.clone(),
+        };
+        let in_words = |version: PolicyVersion| names.words(&Effective::One(version));
+        let report = store.policy_report(device).await?.map(|(at, report)| Report {
+            told: Moment { at, now },
+            source: report.source,
+            settings: report.settings,
+            remarks: report.remarks,
+        });
+        Ok(Some(Self {
+            badge: badge(&found.effective, found.target, told, refused),
+            policies: policies.into_iter().map(|id| (id, names.of(id))).collect(),
+            tags: store.tags(device).await?.unwrap_or_default().iter().map(ToString::to_string).collect(),
+            told: found.told.map(|(version, at)| (in_words(version), Moment { at, now })),
+            refused: found
+                .refusal
+                .map(|refusal| (in_words(refusal.version), refusal.status, Moment { at: refusal.at, now })),
+            report,
+        }))
+    }
+}
+
+fn badge(
+    effective: &Effective,
+    target: Target,
+    told: Option<PolicyVersion>,
+    refused: Option<PolicyVersion>,
+) -> Badge {
+    match (effective, target) {
+        (Effective::Conflict(_), _) => Badge::new("expiring", "◔", "In conflict: it keeps what it has"),
+        (_, Target::Untouched) => Badge::new("disabled", "–", "No policy is for it"),
+        (_, Target::Nothing) => Badge::new("missing", "○", "Its policy is to be removed"),
+        (_, Target::Version(version)) if told == Some(version) => {
+            Badge::new("current", "✓", "Has its policy")
+        }
+        (_, Target::Version(version)) if refused == Some(version) => {
+            Badge::new("overdue", "▲", "Refused its policy")
+        }
+        (_, Target::Version(_)) => Badge::new("missing", "○", "Not told yet"),
+    }
+}
