@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::policy::{
     COUNTED_MAX, Counted, DevicePolicyInfo, DeviceTags, PolicyConflict, PolicyDifference, PolicyDryRun,
-    PolicyRestore, PolicyStanding, PolicyTold, PolicyVersionInfo,
+    PolicyRefused, PolicyRestore, PolicyStanding, PolicyTold, PolicyVersionInfo,
 };
 pub use self::rotation::{
     DRY_RUN_NAMES_MAX, RotationCounts, RotationDevice, RotationDryRun, RotationInfo, RotationRequest,

@@ -13,8 +13,8 @@ for (const part of document.querySelectorAll("[data-live]")) {
     // A session that has ended, or a server that is away: what was shown last stays, with its time.
     if (answer === null || !answer.ok) return;
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
-    // Somebody is at it with the keyboard.
-    if (part.contains(document.activeElement)) return;
+    // Somebody is at it.
+    if (part.contains(document.activeElement) || part.querySelector("details[open] form, input:checked")) return;
     part.replaceChildren(...fresh.body.childNodes);
   };
   setInterval(refresh, Number(part.dataset.liveMs) || LIVE_MS);

@@ -113,6 +113,8 @@ pub struct DevicePolicyInfo {
     pub standing: PolicyStanding,
     /// The policy that it holds whole by its own word, if it holds one.
     pub told: Option<PolicyTold>,
+    /// The policy that it would not take, if it has taken none since.
+    pub refused: Option<PolicyRefused>,
 }
 
 /// The policy that a device holds.
@@ -125,6 +127,20 @@ pub struct PolicyTold {
     pub version: u32,
     /// Since when.
     pub since: String,
+}
+
+/// The policy that a device would not take.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PolicyRefused {
+    /// GUID.
+    pub policy: String,
+    /// Its version.
+    pub version: u32,
+    /// The status that it answered.
+    pub status: u16,
+    /// When.
+    pub at: String,
 }
 
 /// `GET` and `PUT devices/{id}/tags`.

@@ -6,8 +6,8 @@ use axum::{Json, body::Bytes, extract::Path};
 use lapwing_core::types::PolicyId;
 use lapwing_proto::{
     admin::{
-        Counted, DevicePolicyInfo, DeviceTags, PolicyConflict, PolicyDifference, PolicyDryRun, PolicyRestore,
-        PolicyStanding, PolicyTold, PolicyVersionInfo, Values,
+        Counted, DevicePolicyInfo, DeviceTags, PolicyConflict, PolicyDifference, PolicyDryRun, PolicyRefused,
+        PolicyRestore, PolicyStanding, PolicyTold, PolicyVersionInfo, Values,
     },
     graph::read_settings,
 };
@@ -147,7 +147,13 @@ pub(super) async fn device(
         version: version.number,
         since: since.to_string(),
     });
-    Ok(Json(DevicePolicyInfo { standing: standing(&found.effective), told }))
+    let refused = found.refusal.map(|refusal| PolicyRefused {
+        policy: refusal.version.policy.to_string(),
+        version: refusal.version.number,
+        status: refusal.status,
+        at: refusal.at.to_string(),
+    });
+    Ok(Json(DevicePolicyInfo { standing: standing(&found.effective), told, refused }))
 }
 
 pub(super) async fn tags(

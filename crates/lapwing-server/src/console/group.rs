@@ -294,7 +294,7 @@ pub(super) async fn change(visit: Visit) -> Result<Response, Fault> {
         typed,
         before: row.group.to_string(),
         after: group.to_string(),
-        effects: Effects::new(&found, &PolicyNames(names.collect())),
+        effects: Effects::new(found, &PolicyNames(names.collect())),
     })
 }
 

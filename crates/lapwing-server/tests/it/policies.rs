@@ -343,6 +343,32 @@ fn a_device_is_told_its_policy_whole_and_drift_is_put_right() {
 }
 
 #[test]
+fn a_policy_that_a_device_would_not_take_is_told_until_it_takes_it() {
+    let world = World::new();
+    let device = Device::join(&world.server, "web-01");
+    let (id, _) = world.policy(20, "name:web-*");
+    let standing = || world.ours("GET", &format!("devices/{}/policy", device.id), &Value::Null).json();
+    let mut session_of_a_forgetful_one = Session::unnamed(&world.server, &device);
+    let mut commands = vec![alert(1, AlertCode::CLIENT_INITIATED, None, Vec::new())];
+    for sent in 1..10 {
+        // It says that it has done it, and holds nothing.
+        commands =
+            perform(&mut Tree::default(), sent, &session_of_a_forgetful_one.exchange(commands).commands);
+        if commands.is_empty() {
+            break;
+        }
+    }
+    let refused = standing()["refused"].clone();
+    assert_eq!(
+        (&refused["policy"], &refused["version"], &refused["status"]),
+        (&json!(id), &json!(1), &json!(200))
+    );
+    assert_eq!(standing()["told"], Value::Null);
+    session(&world, &device, &mut Tree::default());
+    assert_eq!((&standing()["refused"], &standing()["told"]["version"]), (&Value::Null, &json!(1)));
+}
+
+#[test]
 fn a_change_of_policy_is_recorded_when_a_device_holds_it() {
     let world = World::new();
     let device = Device::join(&world.server, "web-01");

@@ -12,7 +12,7 @@ use super::{
         visit::{Visit, see_other},
     },
     find,
-    form::in_words,
+    form::{Typed, in_words},
     names,
 };
 use crate::{
@@ -21,7 +21,7 @@ use crate::{
     rules::{
         audit::Activity,
         policy_assignment::{Difference, Effective, PolicyVersion},
-        policy_form::changes,
+        policy_form::{LeafChange, changes},
     },
     store::{Edit, PolicyContent, PolicyRow},
 };
@@ -70,7 +70,8 @@ struct Touched {
 }
 
 impl Effects {
-    pub(in super::super) fn new(found: &[Difference], names: &PolicyNames) -> Self {
+    pub(in super::super) fn new(mut found: Vec<Difference>, names: &PolicyNames) -> Self {
+        found.sort_by_cached_key(|found| (found.display_name.to_lowercase(), found.device));
         let touched = |found: &Difference| Touched {
             id: found.device.to_string(),
             name: found.display_name.clone(),
@@ -107,26 +108,35 @@ fn shown(text: Option<String>) -> String {
 }
 
 impl Question {
-    fn leaves(before: &PolicyContent, after: &PolicyContent) -> Vec<(String, String, String)> {
-        let name =
-            (before.name != after.name).then(|| ("Name".to_owned(), before.name.clone(), after.name.clone()));
-        let leaf = |change: &crate::rules::policy_form::LeafChange<'_>| {
+    fn differences(
+        before: &PolicyContent,
+        after: &PolicyContent,
+    ) -> Result<Vec<(String, String, String)>, Fault> {
+        let texts = |content| Typed::from_content(content).map(|typed| [typed.name, typed.description]);
+        let [before_name, before_description] = texts(before)?;
+        let [after_name, after_description] = texts(after)?;
+        let texts = [
+            ("Name".to_owned(), before_name, after_name),
+            ("Description".to_owned(), before_description, after_description),
+        ];
+        let leaf = |change: &LeafChange<'_>| {
             let words = |value: Option<&str>| shown(value.map(|value| in_words(change.setting, value)));
             (change.setting.name().to_owned(), words(change.before), words(change.after))
         };
         let leaves = changes(&before.tree, &after.tree);
-        name.into_iter().chain(leaves.iter().map(leaf)).collect()
+        let texts = texts.into_iter().filter(|(_, before, after)| before != after);
+        Ok(texts.chain(leaves.iter().map(leaf)).collect())
     }
 
-    pub(super) fn edit(row: &PolicyRow, content: &PolicyContent) -> Self {
-        Self {
+    pub(super) fn edit(row: &PolicyRow, content: &PolicyContent) -> Result<Self, Fault> {
+        Ok(Self {
             title: "Save this version?",
-            changes: Self::leaves(&row.content, content),
+            changes: Self::differences(&row.content, content)?,
             path: "/edit",
             button: format!("Save version {}", row.version.saturating_add(1)),
             is_danger: false,
             may_go_back: true,
-        }
+        })
     }
 }
 
@@ -154,7 +164,7 @@ impl Confirm<'_> {
     pub(super) async fn show(self, visit: &Visit) -> Result<Response, Fault> {
         let Self { row, question, members, thought } = self;
         let found = policies::try_out(&visit.app, row, thought).await?;
-        let effects = Effects::new(&found, &names(visit).await?);
+        let effects = Effects::new(found, &names(visit).await?);
         visit.note(Activity::ReadLapsPolicy, &row.id.to_string()).await?;
         visit.page(&ConfirmPage {
             shell: visit.shell(question.title),
@@ -187,7 +197,7 @@ pub(in super::super) async fn restore(visit: Visit) -> Result<Response, Fault> {
     let earlier = earlier.ok_or_else(|| Fault::not_found("There is no such version."))?.content;
     let question = Question {
         title: "Return to this version?",
-        changes: Question::leaves(&row.content, &earlier),
+        changes: Question::differences(&row.content, &earlier)?,
         path: "/restore",
         button: format!("Return to version {version}"),
         is_danger: false,

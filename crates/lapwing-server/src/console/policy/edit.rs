@@ -86,7 +86,7 @@ pub(in super::super) async fn change(visit: Visit) -> Result<Response, Fault> {
     if version != row.version {
         return outdated(&visit, &row, &typed);
     }
-    if content == row.content {
+    if typed.is_as_in(&row.content, &content)? {
         let same = (StatusCode::OK, Some("This is what the policy says already: there is nothing to save."));
         return show(&visit, Some(current(&row, version)), &typed, same);
     }
@@ -95,7 +95,7 @@ pub(in super::super) async fn change(visit: Visit) -> Result<Response, Fault> {
         let members = [("version".to_owned(), version.to_string())].into_iter().chain(typed.members());
         return Confirm {
             row: &row,
-            question: Question::edit(&row, &content),
+            question: Question::edit(&row, &content)?,
             members: members.collect(),
             thought,
         }

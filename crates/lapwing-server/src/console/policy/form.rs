@@ -75,6 +75,12 @@ pub(super) struct Field {
     pub(super) said: Option<Said>,
 }
 
+impl Field {
+    pub(super) fn is_at_fault(&self) -> bool {
+        self.said.as_ref().is_some_and(|said| said.kind == SaidKind::Fault)
+    }
+}
+
 /// How a field is filled in.
 pub(super) enum Input {
     /// One of these; each with its value and its words.
@@ -163,6 +169,13 @@ impl Typed {
             ..base
         };
         policies::content(policy).map(Some)
+    }
+
+    /// Whether this says what a content says already, however either is written.
+    pub(super) fn is_as_in(&self, current: &PolicyContent, typed: &PolicyContent) -> Result<bool, Fault> {
+        let before = Self::from_content(current)?;
+        let is_named_so = (&before.name, &before.description) == (&self.name, &self.description);
+        Ok(is_named_so && policy_form::changes(&current.tree, &typed.tree).is_empty())
     }
 
     /// The form, and beside each field what is said of it.

@@ -9,7 +9,7 @@ use crate::{
     harness::{Answer, Request, Server},
 };
 
-const UNANSWERED: &str = "not confirmed by the device yet";
+const UNANSWERED: &str = "not confirmed yet";
 
 fn tell(server: &Server, device: &Device, what: &str, body: &Value) -> Answer {
     server.send(&Request {
