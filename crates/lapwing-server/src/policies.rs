@@ -7,7 +7,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use lapwing_core::{
     csp::Tree,
-    types::{GroupId, PolicyId},
+    types::{DeviceId, GroupId, PolicyId},
 };
 use lapwing_proto::{
     graph::{ConfigurationPolicy, read_settings},
@@ -20,17 +20,20 @@ use crate::{
     os,
     rules::{
         audit::Record,
-        policy_assignment::{Difference, Group, Policies, differences},
+        policy_assignment::{Difference, Group, GroupError, Policies, Tag, differences},
         policy_form::check_name,
     },
     store::{
         AssignOutcome, AssignPolicy, ChangeGroup, CreatePolicy, DeleteGroup, DeleteGroupOutcome,
-        DeletePolicy, Edit, EditOutcome, EditPolicy, PolicyContent, PolicyRow, StoreError,
+        DeletePolicy, Edit, EditOutcome, EditPolicy, PolicyContent, PolicyRow, StoreError, TagDevice,
     },
 };
 
 /// The most groups that one policy is for.
 pub(crate) const GROUPS_MAX: usize = 256;
+
+/// The most tags of one device.
+const TAGS_MAX: usize = 32;
 
 /// What a policy of the wire says, if it is one of LAPS.
 pub(crate) fn content(policy: ConfigurationPolicy) -> Result<PolicyContent, Fault> {
@@ -179,6 +182,30 @@ pub(crate) async fn delete_group(app: &App, id: GroupId, record: Record) -> Resu
             Err(Fault::new(Kind::Conflict, "A policy is for the group: take it from the group first."))
         }
     }
+}
+
+/// The tags that a device is to have.
+pub(crate) fn parse_tags<'a>(tags: impl Iterator<Item = &'a str>) -> Result<BTreeSet<Tag>, Fault> {
+    let parsed: Result<BTreeSet<Tag>, GroupError> = tags.map(str::parse).collect();
+    let tags = parsed.map_err(|error| Fault::bad_request(format!("{error}.")))?;
+    if tags.len() > TAGS_MAX {
+        return Err(Fault::bad_request(format!("A device has at most {TAGS_MAX} tags.")));
+    }
+    Ok(tags)
+}
+
+/// Gives a device these tags in place of those before; which policy is for it may change by that.
+pub(crate) async fn tag(
+    app: &Arc<App>,
+    device: DeviceId,
+    tags: BTreeSet<Tag>,
+    record: Record,
+) -> Result<(), Fault> {
+    if !app.store.change(TagDevice { device, tags, record }).await? {
+        return Err(Fault::not_found("The device does not exist."));
+    }
+    app.wake.wake(device);
+    Ok(())
 }
 
 /// A change of one policy or group that is only thought of.

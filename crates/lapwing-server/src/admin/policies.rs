@@ -1,7 +1,5 @@
 //! LAPS policies beside what Graph has: versions, dry runs, conflicts, and how a device stands to them.
 
-use std::collections::BTreeSet;
-
 use axum::{Json, body::Bytes, extract::Path};
 use lapwing_core::types::PolicyId;
 use lapwing_proto::{
@@ -20,13 +18,10 @@ use crate::{
     rules::{
         access::Act,
         audit::Activity,
-        policy_assignment::{Difference, Effective, GroupError, Member, PolicyVersion, Tag, effective},
+        policy_assignment::{Difference, Effective, Member, PolicyVersion, effective},
     },
-    store::{Edit, PolicyRow, PolicyVersionRow, TagDevice},
+    store::{Edit, PolicyRow, PolicyVersionRow},
 };
-
-/// The most tags of one device.
-const TAGS_MAX: usize = 32;
 
 fn standing(effective: &Effective) -> PolicyStanding {
     let (state, policies, version) = match effective {
@@ -176,16 +171,8 @@ pub(super) async fn tag(
 ) -> Result<Json<DeviceTags>, Fault> {
     let allowed = allowed(&call, &tenant, Act::WriteConfiguration, Activity::TagDevice, &id).await?;
     let DeviceTags { tags } = parse(&body)?;
-    let parsed: Result<BTreeSet<Tag>, GroupError> = tags.iter().map(|tag| tag.parse()).collect();
-    let tags = parsed.map_err(|error| Fault::bad_request(error.to_string()))?;
-    if tags.len() > TAGS_MAX {
-        return Err(Fault::bad_request(format!("A device has at most {TAGS_MAX} tags.")));
-    }
+    let tags = policies::parse_tags(tags.iter().map(String::as_str))?;
     let shown = tags.iter().map(ToString::to_string).collect();
-    let (device, record) = (parse_id(&id)?, allowed.record(&id));
-    if !call.app.store.change(TagDevice { device, tags, record }).await? {
-        return Err(not_found("device"));
-    }
-    call.app.wake.wake(device);
+    policies::tag(&call.app, parse_id(&id)?, tags, allowed.record(&id)).await?;
     Ok(Json(DeviceTags { tags: shown }))
 }

@@ -1,22 +1,31 @@
 //! A device's policy: what is for it, what it holds of that, and what is in effect on it by its own word.
 
 use askama::Template;
+use axum::response::Response;
 use lapwing_core::types::{DeviceId, PolicyId};
 use lapwing_proto::policy_report::PolicySetting;
 
 use super::{
-    page::{Badge, Moment},
+    page::{Badge, Moment, Shell},
     policy::PolicyNames,
-    visit::Visit,
+    visit::{Visit, see_other},
 };
 use crate::{
     http::fault::Fault,
-    rules::policy_assignment::{Effective, PolicyVersion, Target},
+    policies,
+    rules::{
+        access::Act,
+        audit::Activity,
+        policy_assignment::{Effective, PolicyVersion, Target},
+    },
 };
 
 #[derive(Template)]
 #[template(path = "device_policy.html")]
 pub(super) struct DevicePolicyPart {
+    shell: Shell,
+    device: DeviceId,
+    may_tag: bool,
     badge: Badge,
     /// The policies that are for it.
     policies: Vec<(PolicyId, String)>,
@@ -56,6 +65,9 @@ impl DevicePolicyPart {
             remarks: report.remarks,
         });
         Ok(Some(Self {
+            shell: visit.shell("Policy"),
+            device,
+            may_tag: visit.may(Act::WriteConfiguration),
             badge: badge(&found.effective, found.target, told, refused),
             policies: policies.into_iter().map(|id| (id, names.of(id))).collect(),
             tags: store.tags(device).await?.unwrap_or_default().iter().map(ToString::to_string).collect(),
@@ -66,6 +78,16 @@ impl DevicePolicyPart {
             report,
         }))
     }
+}
+
+/// Gives the device the tags that were typed, apart by spaces or commas.
+pub(super) async fn tag(visit: Visit) -> Result<Response, Fault> {
+    let device: DeviceId = visit.param("id")?;
+    let typed = visit.form.get("tags").unwrap_or_default();
+    let tags = policies::parse_tags(typed.split([' ', ',']).filter(|tag| !tag.is_empty()))?;
+    let record = visit.record(Activity::TagDevice, &device.to_string());
+    policies::tag(&visit.app, device, tags, record).await?;
+    Ok(see_other(&format!("/console/devices/{device}")))
 }
 
 fn badge(

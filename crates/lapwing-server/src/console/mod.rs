@@ -134,6 +134,7 @@ static ROUTES: &[Route] = routes! {
     GET "/console/rotations/{id}" May(Act::ReadManagedDevices), Plain, flow::page;
     GET "/console/rotations/{id}/way" May(Act::ReadManagedDevices), Live, flow::way;
     POST "/console/devices/{id}/enabled" May(Act::Administer), Plain, device::enable;
+    POST "/console/devices/{id}/tags" May(Act::WriteConfiguration), Plain, device_policy::tag;
     GET "/console/devices/{id}/reveal" May(Act::ReadManagedDevices), Plain, reveal::back;
     POST "/console/devices/{id}/reveal" May(Act::ReadPassword), Fresh, reveal::reveal;
     GET "/console/policies" May(Act::ReadConfiguration), Plain, policy::list;

@@ -29,9 +29,11 @@ impl BulkPart {
     pub(crate) const ALL: Self = Self { after: -1, standing: None, len_max: i64::MAX };
 }
 
-/// How a device of a bulk rotation stands, and [`STANDING`] says it, at the time that is bound.
-const STANDING: &str = "CASE WHEN a.state = 'pending' AND a.expires <= ? THEN 'expired'
-    ELSE coalesce(a.state, b.standing) END";
+/// How a device of a bulk rotation stands, at the time that is bound between the two.
+const STANDING: [&str; 2] = [
+    "CASE WHEN a.state = 'pending' AND a.expires <= ",
+    " THEN 'expired' ELSE coalesce(a.state, b.standing) END",
+];
 
 /// A bulk rotation and how it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -139,9 +141,10 @@ impl Store {
 
     async fn with_counts(&self, rows: Vec<SqliteRow>, now: FileTime) -> Result<Vec<BulkRow>, StoreError> {
         let mut rotations = rows.iter().map(bulk).collect::<Result<Vec<_>, _>>()?;
+        let standing = STANDING.join("?");
         for rotation in &mut rotations {
             let counts = sqlx::query(sqlx::AssertSqlSafe(format!(
-                "SELECT b.is_canary, count(*) AS devices, {STANDING} AS standing
+                "SELECT b.is_canary, count(*) AS devices, {standing} AS standing
                  FROM bulk_rotation_device b LEFT JOIN action a ON a.id = b.action
                  WHERE b.rotation = ? GROUP BY 1, 3"
             )))
@@ -174,8 +177,8 @@ impl Store {
         );
         sql.push_bind(blob(rotation.0)).push(" AND b.place > ").push_bind(part.after);
         if let Some(standing) = part.standing {
-            let (case, rest) = STANDING.split_once('?').unwrap_or((STANDING, ""));
-            sql.push(" AND ").push(case).push_bind(ticks(now)).push(rest).push(" IN (");
+            let [before, after] = STANDING;
+            sql.push(" AND ").push(before).push_bind(ticks(now)).push(after).push(" IN (");
             let mut words = sql.separated(", ");
             for word in standing.words() {
                 words.push_bind(*word);

@@ -348,12 +348,19 @@ fn a_policy_that_a_device_would_not_take_is_told_until_it_takes_it() {
     let device = Device::join(&world.server, "web-01");
     let (id, _) = world.policy(20, "name:web-*");
     let standing = || world.ours("GET", &format!("devices/{}/policy", device.id), &Value::Null).json();
-    let mut session_of_a_forgetful_one = Session::unnamed(&world.server, &device);
+    let mut unwilling = Session::unnamed(&world.server, &device);
     let mut commands = vec![alert(1, AlertCode::CLIENT_INITIATED, None, Vec::new())];
     for sent in 1..10 {
-        // It says that it has done it, and holds nothing.
-        commands =
-            perform(&mut Tree::default(), sent, &session_of_a_forgetful_one.exchange(commands).commands);
+        let mut asked = unwilling.exchange(commands).commands;
+        for command in &mut asked {
+            // What it understands is no number, so that it takes none of it.
+            if let Command::Group(group) = command
+                && let Some(Command::Operation(operation)) = group.commands.first_mut()
+            {
+                operation.items[0].data = Some("many".to_owned());
+            }
+        }
+        commands = perform(&mut Tree::default(), sent, &asked);
         if commands.is_empty() {
             break;
         }
@@ -361,7 +368,7 @@ fn a_policy_that_a_device_would_not_take_is_told_until_it_takes_it() {
     let refused = standing()["refused"].clone();
     assert_eq!(
         (&refused["policy"], &refused["version"], &refused["status"]),
-        (&json!(id), &json!(1), &json!(200))
+        (&json!(id), &json!(1), &json!(507))
     );
     assert_eq!(standing()["told"], Value::Null);
     session(&world, &device, &mut Tree::default());

@@ -145,6 +145,42 @@ async fn an_edit_is_shown_before_it_is_made_and_yields_to_one_that_came_first() 
 }
 
 #[tokio::test]
+async fn many_versions_are_shown_a_page_at_a_time_each_with_what_it_changed() {
+    let person = Person::new(0).await;
+    let policy = person.make("/console/policies", &[("name", "racks"), ("PasswordLength", "20")]).await;
+    for version in 1..22 {
+        let (version, length) = (version.to_string(), (version + 20).to_string());
+        let edit =
+            [("version", &*version), ("name", "racks"), ("PasswordLength", &length), ("confirmed", "true")];
+        assert_eq!(person.post(&format!("{policy}/edit"), &edit).await.location, policy);
+    }
+    let first = person.get(&policy).await.body;
+    assert!(first.contains("All of version 22<") && first.contains("All of version 3<"), "{first}");
+    assert!(!first.contains("All of version 2<") && first.contains("?before=3\""));
+    let second = person.get(&format!("{policy}?before=3")).await.body;
+    assert!(second.contains("All of version 2<") && second.contains("The first"), "{second}");
+    assert!(second.contains("<del>20</del>"), "the last of a page is compared with the first of the next");
+    assert!(first.contains("<del>21</del>"));
+}
+
+#[tokio::test]
+async fn a_tag_puts_a_device_into_its_group() {
+    let person = Person::new(2).await;
+    let group = person.group("tag", "rack-7").await;
+    person.assigned("racks", &group).await;
+    let page = format!("/console/devices/{}", device(1));
+    assert!(person.get(&page).await.body.contains("No policy is for it"));
+    let tags = format!("{page}/tags");
+    assert_eq!(person.post(&tags, &[("tags", "Rack-7, spare")]).await.location, page);
+    let shown = person.get(&page).await.body;
+    assert!(shown.contains("Not told yet") && shown.contains("value=\"rack-7 spare\""), "{shown}");
+    assert!(person.get(&group).await.body.contains("Devices in it now: 1"));
+    assert_eq!(person.post(&tags, &[("tags", "a b! c")]).await.status, StatusCode::BAD_REQUEST);
+    assert_eq!(person.post(&tags, &[("tags", "")]).await.location, page);
+    assert!(person.get(&page).await.body.contains("No policy is for it"));
+}
+
+#[tokio::test]
 async fn devices_stand_to_a_policy_as_they_said_themselves() {
     let person = Person::new(4).await;
     let group = person.group("name", "*").await;
