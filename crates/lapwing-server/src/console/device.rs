@@ -102,7 +102,7 @@ pub(super) async fn stored(visit: &Visit, device: DeviceId, held: &[HeldRow]) ->
     let newest = held.first().and_then(|newest| newest.version);
     let is_unanswered = match newest {
         Some(version) => !is_taken(visit, device, version).await?,
-        // Devices with Windows' form store what is in force already.
+        // One in Windows' form has no name by which the device could answer for it.
         None => false,
     };
     let stored = (0_usize..).zip(held).map(|(at, row)| Stored {
