@@ -4,7 +4,7 @@ mod page;
 mod start;
 
 use askama::Template;
-use axum::response::Response;
+use axum::{http::StatusCode, response::Response};
 use lapwing_core::types::BulkRotationId;
 
 pub(super) use self::{
@@ -12,7 +12,7 @@ pub(super) use self::{
     start::{begin, check, plan},
 };
 use super::{
-    page::{Badge, Grouped, Moment, Shell},
+    page::{Badge, Grouped, Moment, Shell, render},
     visit::Visit,
 };
 use crate::{
@@ -94,7 +94,6 @@ async fn show(visit: &Visit, form: start::Form, error: Option<&str>) -> Result<R
         form,
         error: error.map(str::to_owned),
     };
-    let status =
-        if error.is_some() { axum::http::StatusCode::BAD_REQUEST } else { axum::http::StatusCode::OK };
-    super::page::render(status, &page)
+    let status = if error.is_some() { StatusCode::BAD_REQUEST } else { StatusCode::OK };
+    render(status, &page)
 }

@@ -206,7 +206,7 @@ fn field(setting: Setting, value: String, said: Option<Said>) -> Field {
             let choices: Vec<_> =
                 choices(setting).into_iter().map(|(number, doc)| (number.to_string(), plain(doc))).collect();
             let input = if choices.is_empty() { Input::Number } else { Input::Choice(choices) };
-            (default.map_or("none".to_owned(), |number| number.to_string()), input)
+            (default.map_or("none".to_owned(), |number| in_words(setting, &number.to_string())), input)
         }
         Kind::Boolean { default } => {
             let choices = ["true", "false"].map(|word| (word.to_owned(), word.to_owned()));
