@@ -50,3 +50,14 @@ fn stores_are_measured_against_bare_rows_and_bare_requests() {
 fn a_large_tenant_is_measured_against_a_small_one() {
     runs("server-scale", 3);
 }
+
+#[test]
+fn clicks_are_measured_against_resets_and_empty_sessions() {
+    runs("clicks", 3);
+}
+
+/// Of 200 devices none is refused or lost: that is no matter of speed, and the command fails if it is not so.
+#[test]
+fn devices_that_wait_are_measured_against_an_echo_and_all_are_woken() {
+    runs("wake-ups", 4);
+}

@@ -3,22 +3,20 @@
 use std::{sync::Arc, time::Duration};
 
 use anyhow::{Context as _, Result, ensure};
-use hpke::{
-    Deserializable as _, OpModeS, Serializable as _, aead::AesGcm256, kdf::HkdfSha256, kem::X25519HkdfSha256,
-    single_shot_seal_with_rng,
-};
 use lapwing_client::{
     cloud::{self, Material, NewDevice, Session, Store, StoreOutcome},
     identity::Identity,
+    mdm::{self, Cause, Channel, Start},
     transport::Limits,
 };
-use lapwing_core::{
-    binding::SealBinding,
-    types::{AccountName, FileTime, Guid, PasswordVersion},
+use lapwing_core::types::{AccountName, Guid, PasswordVersion};
+use lapwing_proto::{
+    management::DeviceInfo,
+    register::{EnrolmentToken, ManagementService},
+    syncml::SessionId,
 };
-use lapwing_proto::register::{Condition, EnrolmentToken, SealedUpload};
 
-use crate::os;
+use crate::{os, seal::seal};
 
 /// A device that exists for the benchmark alone.
 pub(crate) struct Device {
@@ -26,6 +24,8 @@ pub(crate) struct Device {
     seal_key: [u8; 32],
     account: AccountName,
     held: Option<PasswordVersion>,
+    management: ManagementService,
+    sessions: u16,
 }
 
 impl Device {
@@ -34,9 +34,12 @@ impl Device {
         let token: EnrolmentToken = token.trim().parse()?;
         let new = NewDevice { display_name: "bench", os_version: "bench" };
         let enrolment = cloud::enrol(&token, new, None, Limits::default()).await?;
+        let management = enrolment.announcement.management.context("the server manages no devices")?;
         Ok(Self {
             identity: Arc::new(enrolment.identity),
             seal_key: enrolment.announcement.seal_key.public_key,
+            management,
+            sessions: 0,
             account: "lapadmin".parse()?,
             held: None,
         })
@@ -44,7 +47,7 @@ impl Device {
 
     /// A device token and one store over a fresh connection, sealed beforehand.
     pub(crate) async fn upload(&mut self) -> Result<Duration> {
-        let members = self.seal()?;
+        let members = seal(&self.identity.settings, &self.account, &self.seal_key, self.held)?;
         let version = members.version;
         let store = Store { account: &self.account, material: Material::Sealed(&members) };
         let begun = os::now();
@@ -56,29 +59,32 @@ impl Device {
         Ok(time)
     }
 
-    fn seal(&self) -> Result<SealedUpload> {
-        let version = PasswordVersion(Guid::random(&mut os::rng()));
-        let settings = &self.identity.settings;
-        let binding =
-            SealBinding { tenant: settings.tenant, device: settings.device, version, account: &self.account };
-        let key =
-            <X25519HkdfSha256 as hpke::Kem>::PublicKey::from_bytes(&self.seal_key).context("seal key")?;
-        let (encapsulated, ciphertext) =
-            single_shot_seal_with_rng::<AesGcm256, HkdfSha256, X25519HkdfSha256>(
-                &OpModeS::Base,
-                &key,
-                &binding.to_bytes(),
-                b"correct horse battery",
-                &[],
-                &mut os::rng(),
-            )
-            .context("sealing")?;
-        Ok(SealedUpload {
-            version,
-            condition: self.held.map_or(Condition::Absent, Condition::Holds),
-            in_force: self.held,
-            expiry: "2100-01-01T00:00:00Z".parse::<FileTime>()?,
-            sealed: [&encapsulated.to_bytes()[..], &ciphertext].concat(),
-        })
+    /// A session with the management server that brings nothing to do, over a fresh connection.
+    pub(crate) async fn empty_session(&mut self) -> Result<Duration> {
+        self.sessions = self.sessions.wrapping_add(1);
+        let endpoint = &self.management.endpoint;
+        let start = Start {
+            id: SessionId::number(self.sessions),
+            server: endpoint.parse()?,
+            device: DeviceInfo {
+                device: self.identity.settings.device,
+                manufacturer: "Lapwing".to_owned(),
+                model: "Linux".to_owned(),
+                language: "en-US".to_owned(),
+            },
+            cause: Cause::ClientInitiated,
+            reports: Vec::new(),
+        };
+        let begun = os::now();
+        let mut channel = Channel::new(&self.identity, endpoint.parse()?, Limits::default())?;
+        let (mut session, mut message) = mdm::Session::start(start);
+        loop {
+            let received = session.receive(channel.post(message).await?.expose_secret())?;
+            ensure!(received.work.is_empty(), "the server asks for {:?}", received.work);
+            match session.reply(&[]) {
+                Some(next) => message = next,
+                None => return Ok(begun.elapsed()),
+            }
+        }
     }
 }

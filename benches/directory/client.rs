@@ -68,7 +68,11 @@ impl Connection {
                 && self.buffer.len() >= end
             {
                 let body = self.buffer.get(start..end).unwrap_or_default();
-                ensure!(status == "200", "the server answered {status}: {}", String::from_utf8_lossy(body));
+                ensure!(
+                    matches!(status, "200" | "201"),
+                    "the server answered {status}: {}",
+                    String::from_utf8_lossy(body)
+                );
                 return Ok(body);
             }
         }

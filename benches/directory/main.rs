@@ -9,7 +9,11 @@ mod os;
 mod scale;
 mod server;
 mod store;
+mod wake;
+#[path = "../fleet/words.rs"]
+mod words;
 
+use core::time::Duration;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
@@ -17,6 +21,7 @@ use serde_json::json;
 
 const USAGE: &str = "usage: directory store PROGRAMS FOLDER ROUNDS STORES
        directory scale PROGRAMS FOLDER ROUNDS REQUESTS DEVICES
+       directory wake PROGRAMS FOLDER FLEET DEVICES HEARTBEAT-MS ROUNDS
 Started by `cargo xtask bench`.";
 
 fn main() -> Result<()> {
@@ -36,6 +41,18 @@ async fn run(words: &[&str]) -> Result<()> {
         ["scale", programs, folder, rounds, requests, devices] => {
             let (rounds, requests, devices) = (rounds.parse()?, requests.parse()?, devices.parse()?);
             json!(scale::run(Path::new(programs), &folder_of(folder)?, devices, rounds, requests).await?)
+        }
+        ["wake", programs, folder, fleet, devices, heartbeat, rounds] => {
+            let size = wake::Size {
+                devices: devices.parse()?,
+                heartbeat: Duration::from_millis(heartbeat.parse()?),
+                rounds: rounds.parse()?,
+            };
+            json!(wake::run(Path::new(programs), &folder_of(folder)?, Path::new(fleet), &size).await?)
+        }
+        ["echo", folder, url] => {
+            let tenant = lapwing_server::bench::Tenant::open(Path::new(folder), url).await?;
+            return tenant.serve_echo(|address| println!("{address}")).await;
         }
         ["token-check", folder, url] => return token_check(folder, url).await,
         // Cargo's own test and bench runners start every target without a name.

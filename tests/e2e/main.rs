@@ -4,6 +4,8 @@
 mod button;
 mod changes;
 mod crash;
+mod demo;
+mod domain;
 mod entra;
 mod fault;
 mod front;

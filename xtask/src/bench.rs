@@ -18,7 +18,7 @@ use self::{
 
 #[derive(Args)]
 #[command(after_help = "Examples:
-  cargo xtask bench                                  all of them: about half an hour
+  cargo xtask bench                                  all of them: about three quarters of an hour
   cargo xtask bench rotation server-store
   cargo xtask bench idle --minutes 1
   cargo xtask bench server-scale --devices 100000
@@ -38,6 +38,9 @@ pub(crate) struct Bench {
     /// How long `idle` watches
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
     minutes: u32,
+    /// How many devices wait in `wake-ups`
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=15_000))]
+    waiting: u32,
     /// How large the large tenant of `server-scale` is
     #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u32).range(1000..))]
     devices: u32,
@@ -53,6 +56,10 @@ enum Name {
     ServerStore,
     /// The server with a million devices against one with a thousand
     ServerScale,
+    /// An administrator's click against a local reset and an empty session
+    Clicks,
+    /// Devices that wait to be woken against a bare echo; then the server is killed, and then all are woken
+    WakeUps,
 }
 
 /// How much of each is done.
@@ -64,6 +71,8 @@ struct Size {
     scale_rounds: u32,
     scale_requests: u32,
     devices: u32,
+    clicks: u32,
+    waiting: directory::Waiting,
 }
 
 impl Size {
@@ -77,6 +86,8 @@ impl Size {
                 scale_rounds: 1,
                 scale_requests: 2,
                 devices: 2000,
+                clicks: 2,
+                waiting: directory::Waiting { devices: 200, heartbeat_ms: 1000, rounds: 2 },
             };
         }
         Self {
@@ -88,6 +99,8 @@ impl Size {
             scale_rounds: 7,
             scale_requests: 300,
             devices: bench.devices,
+            clicks: 500,
+            waiting: directory::Waiting { devices: bench.waiting, heartbeat_ms: 50_000, rounds: 4 },
         }
     }
 }
@@ -114,6 +127,8 @@ pub(crate) fn run(bench: &Bench) -> Result<()> {
             Name::ServerScale => {
                 directory::scale(&programs, size.devices, size.scale_rounds, size.scale_requests)?
             }
+            Name::Clicks => host::clicks(&programs, size.clicks)?,
+            Name::WakeUps => directory::wake_ups(&programs, &size.waiting)?,
         };
         report.add(title, rows);
     }

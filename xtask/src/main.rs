@@ -2,6 +2,7 @@
 
 mod bench;
 mod demo;
+mod fuzz;
 mod gate;
 mod hand;
 mod rounds;
@@ -51,6 +52,10 @@ enum Task {
     ///
     /// Builds the simulator and passes everything on to it: `cargo xtask sim --help`.
     Sim(sim::Sim),
+    /// Feed decoders with inputs that libFuzzer makes up
+    ///
+    /// Needs a C++ compiler, for libFuzzer, and installs it if there is none.
+    Fuzz(fuzz::Fuzz),
     /// Kill the programs, cut the cable and fail the power at random while a host rotates, then check what must be true
     ///
     /// Sets everything up by itself: a private Debian host and a server for each round. `cargo xtask test` runs one round.
@@ -69,6 +74,7 @@ fn main() -> ExitCode {
         Task::Demo(demo) => demo::run(&demo),
         Task::Bench(bench) => bench::run(&bench),
         Task::Sim(sim) => sim::run(&sim),
+        Task::Fuzz(fuzz) => fuzz::run(&fuzz),
         Task::Soak(soak) => rounds::run(&soak),
         Task::Tidy => tidy::run(),
         Task::Lab(command) => hand::run(command),

@@ -113,6 +113,10 @@ const NEEDS: [Need; 19] = [
     },
 ];
 
+/// What fuzzing needs beside.
+const FUZZING_NEEDS: [Need; 1] =
+    [Need { package: "g++", why: "compiles libFuzzer", sign: Sign::Program("g++") }];
+
 impl Need {
     fn is_met(&self) -> bool {
         match self.sign {
@@ -128,33 +132,42 @@ impl Need {
 /// Installs the missing packages and fills the cache with what no package may put into this machine, the root directory
 /// of the lab's hosts above all. All of it is kept, so the next run is over at once.
 pub(crate) fn run() -> Result<()> {
-    install(&missing())?;
+    install(&NEEDS)?;
     pam_module::prepare()?;
     python::prepare()?;
-    let image = lab::Image::prepare()?;
-    println!("The lab's hosts boot from {}", image.root().display());
+    for kind in [lab::Kind::Host, lab::Kind::Member, lab::Kind::Controller] {
+        lab::Image::prepare(kind)?;
+    }
+    lab::domain::prepare()?;
+    println!("The lab's hosts boot from {}", lab::cache()?.display());
     Ok(())
 }
 
-fn missing() -> Vec<&'static Need> {
-    NEEDS.iter().filter(|need| !need.is_met()).collect()
+/// Installs what `cargo xtask fuzz` needs and is missing.
+pub(crate) fn for_fuzzing() -> Result<()> {
+    install(&FUZZING_NEEDS)
 }
 
-fn install(needs: &[&Need]) -> Result<()> {
-    if needs.is_empty() {
+fn missing(needs: &[Need]) -> Vec<&Need> {
+    needs.iter().filter(|need| !need.is_met()).collect()
+}
+
+fn install(needs: &[Need]) -> Result<()> {
+    let missing_now = missing(needs);
+    if missing_now.is_empty() {
         return Ok(());
     }
     println!("Missing on this machine:");
-    for need in needs {
+    for need in &missing_now {
         println!("    {:24}{}", need.package, need.why);
     }
-    let packages: Vec<_> = needs.iter().map(|need| need.package).collect();
+    let packages: Vec<_> = missing_now.iter().map(|need| need.package).collect();
     if !rustix::process::geteuid().is_root() {
         bail!("only root can install them\nnext: sudo apt-get install {}", packages.join(" "));
     }
     sys::run(apt_get().arg("update"))?;
     sys::run(apt_get().args(["install", "--yes", "--no-install-recommends"]).args(&packages))?;
-    if let Some(need) = missing().first() {
+    if let Some(need) = missing(needs).first() {
         bail!("{} was installed and is still not found\nnext: look for another one on PATH", need.package);
     }
     Ok(())

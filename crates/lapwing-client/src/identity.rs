@@ -3,6 +3,7 @@
 //! | file | mode | holds |
 //! |---|---|---|
 //! | `/etc/lapwing/agent.toml` | 0644 | server, tenant, device id, group of local administrators, proxy |
+//! | `/etc/lapwing/proxy-credentials` | 0640 | user and password for the proxy, if it asks for them; nothing here writes it |
 //! | `/var/lib/lapwing/device.key` | 0600 | the device's private key, PKCS#8 in PEM |
 //! | `/var/lib/lapwing/device.crt` | 0600 | its certificate |
 //! | `/var/lib/lapwing/authority.crt` | 0600 | the one authority that the server's certificate must lead to, if pinned |
@@ -14,6 +15,7 @@
 
 pub mod files;
 mod key;
+mod proxy;
 
 use core::str::Utf8Error;
 use std::{
@@ -25,8 +27,8 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use lapwing_core::types::{DeviceId, GuidError, TenantId};
 
 use crate::transport::{
-    CertificateDer, ClientCertificate, Dialer, HttpsUrl, Limits, PrivateKeyDer, Proxy, ProxyError,
-    TransportError, Trust, UrlError,
+    CertificateDer, ClientCertificate, Dialer, HttpsUrl, Limits, PrivateKeyDer, Proxy, ProxyCredentialsError,
+    ProxyError, TransportError, Trust, UrlError,
 };
 
 pub use self::{
@@ -70,6 +72,12 @@ pub enum IdentityError {
     #[error("this host is not enrolled: there is no {}", path.display())]
     NotEnrolled {
         /// Where it would be.
+        path: PathBuf,
+    },
+    /// A file holds a secret, and others may read or change it.
+    #[error("{} holds a secret, and others than root and its group may read or write it", path.display())]
+    Exposed {
+        /// The file.
         path: PathBuf,
     },
     /// A file cannot be read.
@@ -128,6 +136,9 @@ pub enum SettingsError {
     /// The proxy is none.
     #[error(transparent)]
     Proxy(#[from] ProxyError),
+    /// What the proxy is to be told is no user and password.
+    #[error(transparent)]
+    ProxyCredentials(#[from] ProxyCredentialsError),
 }
 
 impl IdentityError {
@@ -140,6 +151,7 @@ impl IdentityError {
             Self::Unwritable { .. } => {
                 "run this as root, and check that the file system is not read-only or full"
             }
+            Self::Exposed { .. } => "run `chown root:lapwing` and `chmod 640` on it",
             Self::Settings { .. } => "correct the line, or run `lapwing enrol` again",
             Self::Damaged { .. } => "run `lapwing enrol` again with a new enrolment token",
         }
@@ -229,6 +241,7 @@ struct SettingsFile {
     device: String,
     admin_group: Option<String>,
     proxy: Option<String>,
+    no_proxy: Option<Vec<String>>,
 }
 
 /// The members that an enrolment writes, and leaving removes.
@@ -242,7 +255,9 @@ impl AgentSettings {
     pub fn load(root: &Root) -> Result<Self, IdentityError> {
         let path = root.agent_settings();
         match files::read_if_there(&path)?.map(|bytes| Self::parse(&bytes)) {
-            Some(Ok(Some(settings))) => Ok(settings),
+            Some(Ok(Some(settings))) => {
+                Ok(Self { proxy: proxy::with_credentials(root, settings.proxy)?, ..settings })
+            }
             Some(Err(source)) => Err(IdentityError::Settings { path, source }),
             Some(Ok(None)) | None => Err(IdentityError::NotEnrolled { path }),
         }
@@ -256,14 +271,16 @@ impl AgentSettings {
         #[derive(serde::Deserialize)]
         struct ProxyAlone {
             proxy: Option<String>,
+            no_proxy: Option<Vec<String>>,
         }
         let path = root.agent_settings();
         let parse = |bytes: Vec<u8>| -> Result<_, SettingsError> {
             let file: ProxyAlone = toml::from_str(str::from_utf8(&bytes)?).map_err(Box::new)?;
-            Ok(file.proxy.map(|proxy| proxy.parse()).transpose()?)
+            Ok(proxy::parse(file.proxy, file.no_proxy)?)
         };
         let Some(bytes) = files::read_if_there(&path)? else { return Ok(None) };
-        parse(bytes).map_err(|source| IdentityError::Settings { path, source })
+        let proxy = parse(bytes).map_err(|source| IdentityError::Settings { path, source })?;
+        proxy::with_credentials(root, proxy)
     }
 
     /// None if it holds none of the enrolment's members.
@@ -279,7 +296,7 @@ impl AgentSettings {
             tenant: file.tenant.parse()?,
             device: file.device.parse()?,
             admin_group: file.admin_group,
-            proxy: file.proxy.map(|proxy| proxy.parse()).transpose()?,
+            proxy: proxy::parse(file.proxy, file.no_proxy)?,
         }))
     }
 

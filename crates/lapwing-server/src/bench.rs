@@ -11,10 +11,17 @@ use hpke::{
 };
 use lapwing_core::{
     binding::SealBinding,
-    types::{AccountName, DeviceId, FileTime, Guid, PasswordVersion},
+    types::{AccountName, DeviceId, FileTime, Guid, PasswordVersion, TenantId},
 };
-use lapwing_proto::register::{Condition, LapwingUpload, SealedUpload};
-use tokio::net::TcpListener;
+use lapwing_proto::{
+    register::{Condition, LapwingUpload, SealedUpload},
+    wake::PROTOCOL,
+};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpListener, TcpStream},
+};
+use tokio_rustls::TlsAcceptor;
 
 pub use crate::store::bench::BATCH as FILL_BATCH;
 use crate::{
@@ -27,8 +34,10 @@ use crate::{
         serve::{Door, Server},
         tls::{self, Identity},
     },
-    keys::operator_password::Hasher,
-    os, setup,
+    keys::{authority::DeviceNames, operator_password::Hasher},
+    os,
+    register::join::sha256,
+    setup,
     store::bench::{Generated, device_id, version_of},
     token::{bearer, nonce::Nonces},
     wake::Lines,
@@ -61,11 +70,17 @@ fn unlimited(limits: Limits) -> Limits {
 }
 
 /// Fills a fresh tenant with `count` devices, each with one sealed password in force and one audit entry: the rows that
-/// joining and storing would have left, written straight into the store. The server must not run.
+/// joining and storing would have left, written straight into the store. Their key is the one whose public half is
+/// `public_key` (SubjectPublicKeyInfo, DER), if they are to have one. The server must not run.
 ///
 /// # Errors
 /// If the data folder cannot be used.
-pub async fn fill(folder: &Path, count: u32, mut progress: impl FnMut(u32)) -> anyhow::Result<()> {
+pub async fn fill(
+    folder: &Path,
+    count: u32,
+    public_key: Option<&[u8]>,
+    mut progress: impl FnMut(u32),
+) -> anyhow::Result<()> {
     let data = Data::new(folder);
     let _lock = data.lock()?;
     let Opened { meta, keys, store, writer, .. } = data.open().await?;
@@ -81,6 +96,7 @@ pub async fn fill(folder: &Path, count: u32, mut progress: impl FnMut(u32)) -> a
                 tenant: meta.tenant,
                 keys: Arc::clone(&keys),
                 account: account.clone(),
+                key_sha256: public_key.map(sha256),
                 numbers,
                 now: os::now(),
             })
@@ -102,8 +118,10 @@ pub struct Tenant {
 /// A generated device.
 #[derive(Debug, Clone)]
 pub struct Device {
-    id: DeviceId,
-    held: PasswordVersion,
+    /// Its id.
+    pub id: DeviceId,
+    /// The version of the password that it holds.
+    pub held: PasswordVersion,
     /// The path that it stores at.
     pub path: String,
     /// Its access token.
@@ -159,6 +177,33 @@ impl Tenant {
         })
     }
 
+    /// The certificate, in DER, that joining would have given the generated device of that number for `public_key`
+    /// (SubjectPublicKeyInfo, DER).
+    ///
+    /// # Errors
+    /// If the key is none.
+    pub fn certificate(&self, number: u32, public_key: &[u8]) -> anyhow::Result<Vec<u8>> {
+        let names = DeviceNames {
+            tenant: self.tenant(),
+            device: device_id(number),
+            joined_by: Guid::from_bytes([1; 16]),
+        };
+        let authority = &self.app.keys.authority;
+        Ok(authority.issue_device(&names, public_key, os::now(), &mut os::rng())?.to_vec())
+    }
+
+    /// The tenant's id.
+    #[must_use]
+    pub fn tenant(&self) -> TenantId {
+        self.app.meta.tenant
+    }
+
+    /// The public key that devices seal passwords for: X25519.
+    #[must_use]
+    pub fn seal_key(&self) -> [u8; 32] {
+        self.app.keys.seal.public().public_key
+    }
+
     /// The path at which an administrator reads the device's passwords.
     #[must_use]
     pub fn credentials_path(&self, number: u32) -> String {
@@ -206,6 +251,25 @@ impl Tenant {
         Ok(LapwingUpload { account: &self.account, members: &members }.to_json())
     }
 
+    /// Agrees to every wake-up connection, of devices with a certificate, and echoes what it hears: no request is read,
+    /// no device looked up, nobody woken.
+    ///
+    /// # Errors
+    /// If it cannot listen; after that it serves for ever.
+    pub async fn serve_echo(&self, bound: impl FnOnce(SocketAddr)) -> anyhow::Result<()> {
+        os::allow_descriptors()?;
+        let listener = TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0)).await?;
+        let keys = &self.app.keys;
+        let hosts = BTreeSet::from([self.app.origin.host.clone()]);
+        let identity = Identity::new(keys.authority.issue_tls(&hosts, os::now(), &mut os::rng())?)?;
+        let tls = TlsAcceptor::from(Arc::new(tls::for_devices(Arc::new(identity), &keys.authority)?));
+        bound(listener.local_addr()?);
+        loop {
+            let (stream, _) = listener.accept().await?;
+            tokio::spawn(echo(stream, tls.clone()));
+        }
+    }
+
     /// Serves, at the store's own path, a handler that checks the device's token and does nothing else.
     ///
     /// # Errors
@@ -233,6 +297,30 @@ impl Tenant {
         ];
         server.run(doors, std::future::pending()).await;
         Ok(())
+    }
+}
+
+/// The least that a wake-up connection needs.
+async fn echo(stream: TcpStream, tls: TlsAcceptor) -> std::io::Result<()> {
+    stream.set_nodelay(true)?;
+    let mut stream = tls.accept(stream).await?;
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(stream.read_u8().await?);
+    }
+    drop(head);
+    let agreed =
+        format!("HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: {PROTOCOL}\r\n\r\n");
+    stream.write_all(agreed.as_bytes()).await?;
+    stream.flush().await?;
+    let mut heard = [0; 16];
+    loop {
+        let len = stream.read(&mut heard).await?;
+        if len == 0 {
+            return Ok(());
+        }
+        stream.write_all(heard.get(..len).unwrap_or_default()).await?;
+        stream.flush().await?;
     }
 }
 

@@ -17,6 +17,7 @@ mod client_secret;
 mod config;
 mod console;
 mod data;
+mod due;
 mod failpoint;
 mod graph;
 mod http;

@@ -11,6 +11,7 @@ mod directory;
 mod disk;
 mod event;
 mod faults;
+pub mod fuzz;
 mod inject;
 mod manage;
 mod network;

@@ -1,17 +1,18 @@
 //! Benchmarks of the agent, on a booted host with a server beside it.
 
-use std::time::Duration;
+use std::{fs, time::Duration};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
+use serde_json::Value;
 use xtask::{
     lab::{Host, Lab},
     os,
-    scene::{ACCOUNT, Scene},
+    scene::{ACCOUNT, DEVICE, Scene},
 };
 
 use super::{
     Row,
-    programs::{Programs, series, take},
+    programs::{Programs, Series, series, take},
     report::{Bound, Measured},
 };
 
@@ -59,6 +60,70 @@ pub(super) fn rotation(programs: &Programs, rounds: u32) -> Result<Vec<Row>> {
     )])
 }
 
+/// Clicks of an administrator, and what they are made of.
+pub(super) fn clicks(programs: &Programs, clicks: u32) -> Result<Vec<Row>> {
+    /// Of one host, beside as many local resets but one: no host changes its password more than a hundred times a day.
+    const CLICKS_EACH: u32 = 50;
+    let mut all = Series::new();
+    let mut left = clicks;
+    while left > 0 {
+        let some = left.min(CLICKS_EACH);
+        left -= some;
+        for (name, times) in click(programs, some)? {
+            all.entry(name).or_default().extend(times);
+        }
+        eprintln!("  {left} clicks are left");
+    }
+    let (resets, sessions) = (take(&mut all, "reset")?, take(&mut all, "session")?);
+    let sums = resets.iter().zip(&sessions).map(|(reset, session)| reset + session).collect();
+    let changed = take(&mut all, "click")?;
+    let slow = Measured::percentile_99("the slowest hundredth of clicks", "ms", changed.clone());
+    let constant = |what: &str, value| Measured::of(what, "ms", vec![value]);
+    let click = || Measured::of("a click, to the account file read back", "ms", changed.clone());
+    Ok(vec![
+        Row::new(click(), constant("half a second", 500.0), Bound::AtMost(1.0), Vec::new()),
+        Row::new(slow, constant("one and a half", 1500.0), Bound::AtMost(1.0), Vec::new()),
+        Row::new(
+            click(),
+            Measured::of("a local reset, and an empty session", "ms", sums),
+            Bound::AtMost(1.5),
+            vec![
+                Measured::of("a local reset", "ms", resets),
+                Measured::of("an empty session", "ms", sessions),
+                Measured::of("a click, to `done` at the server", "ms", take(&mut all, "click_done")?),
+            ],
+        ),
+    ])
+}
+
+/// Some clicks on a host of their own.
+fn click(programs: &Programs, clicks: u32) -> Result<Series> {
+    let mut scene = settled(programs)?;
+    // A device stores less often than a benchmark.
+    scene.kill_server()?;
+    let settings = scene.data().join("server.toml");
+    let text = fs::read_to_string(&settings)?;
+    ensure!(text.contains("\ndevice_burst = "), "server.toml tells no limits");
+    fs::write(&settings, text.replace("\ndevice_burst = ", "\ndevice_burst = 100"))?;
+    scene.start_server(None)?;
+    wait_until_connected(&scene.host)?;
+    scene.host.copy_in(&programs.device, DEVICE_PROGRAM, 0o755)?;
+    let token = scene.administrator(&["server", "enrolment-token", "create", "--uses", "1"])?;
+    let profile = fs::read_to_string(scene.data().join("admin.toml"))?;
+    let mut command = scene.host.command(DEVICE_PROGRAM);
+    let (clicks, resets) = (clicks.to_string(), clicks.saturating_sub(1).max(1).to_string());
+    command.args(["clicks", DEVICE, ACCOUNT, &clicks, &resets]);
+    series(&mut command, format!("{}\n{profile}", token.trim()).as_bytes())
+}
+
+/// Waits until the device can be woken.
+fn wait_until_connected(host: &Host) -> Result<()> {
+    host.wait_until("the device is connected", Duration::from_secs(90), |host| {
+        let status: Value = serde_json::from_str(&host.run(&["lapwing", "status", "--json"])?)?;
+        Ok(status["wake_up"]["state"] == "connected")
+    })
+}
+
 /// What the kernel says of it.
 struct Usage {
     /// How often one of its threads went to sleep by itself, and so how often one woke up.
@@ -66,10 +131,17 @@ struct Usage {
     resident_kib: u64,
 }
 
-/// The agent left alone.
+/// From one heartbeat of the wake-up connection to the next, in seconds. docs/protocol.md, "Wake-up".
+const HEARTBEAT_SECONDS: u64 = 50;
+/// What a heartbeat wakes the agent for: to say it, to hear it answered, and twice because the runtime's timer wheel hands
+/// a timer of this length down to a finer ring.
+const WAKE_UPS_PER_HEARTBEAT: u64 = 4;
+
+/// The agent left alone, with its wake-up connection open.
 pub(super) fn idle(programs: &Programs, seconds: u64) -> Result<Vec<Row>> {
     let scene = settled(programs)?;
     let host = &scene.host;
+    wait_until_connected(host)?;
     // What one deadline costs: the cycle that it starts. The threads of a cycle end within seconds after it.
     let settle = Duration::from_secs(15.min(seconds));
     rest(host, settle)?;
@@ -86,14 +158,21 @@ pub(super) fn idle(programs: &Programs, seconds: u64) -> Result<Vec<Row>> {
     let after = usage(host)?;
     // Two are hours apart, so there is at most one.
     let deadlines = u64::from(scene.status()?.last_cycle != cycle_before);
+    // One more than fit, for nobody knows when the first came.
+    let heartbeats = seconds / HEARTBEAT_SECONDS + 1;
     let number = |count: u64| vec![f64::from(u32::try_from(count).unwrap_or(u32::MAX))];
     Ok(vec![
         Row::new(
             Measured::of("wake-ups at rest", "", number(after.wake_ups.saturating_sub(before.wake_ups))),
-            Measured::of("those of the deadlines that came", "", number(per_deadline * deadlines)),
+            Measured::of(
+                "those of the deadlines that came",
+                "",
+                number(per_deadline * deadlines + WAKE_UPS_PER_HEARTBEAT * heartbeats),
+            ),
             Bound::AtMost(1.0),
             vec![
-                Measured::of("deadlines that came", "", number(deadlines)),
+                Measured::of("heartbeats at most", "", number(heartbeats)),
+                Measured::of("cycles that came", "", number(deadlines)),
                 Measured::of("wake-ups of one cycle", "", number(per_deadline)),
             ],
         ),

@@ -21,6 +21,8 @@ pub(super) struct Programs {
     pub(super) device: PathBuf,
     /// Measures the server.
     pub(super) directory: PathBuf,
+    /// Devices by the thousand.
+    pub(super) fleet: PathBuf,
     /// For databases, on the disk that this machine builds on.
     pub(super) folder: PathBuf,
 }
@@ -46,7 +48,7 @@ impl Programs {
     pub(super) fn build(smoke: bool) -> Result<Self> {
         let folder = sys::workspace().join("target/bench");
         let mut build = sys::rust("cargo");
-        build.args(["build", "--bench", "device", "--bench", "directory"]);
+        build.args(["build", "--bench", "device", "--bench", "directory", "--bench", "fleet"]);
         if smoke {
             // With the features of the test runner's own build: it runs programs from the same place meanwhile.
             build.args(["--workspace", "--all-features"]);
@@ -56,10 +58,17 @@ impl Programs {
         }
         eprintln!("▸ {}", sys::shown(&build));
         let messages = sys::text(build.args(["--quiet", "--message-format=json-render-diagnostics"]))?;
-        let (device, directory) = (executable(&messages, "device")?, executable(&messages, "directory")?);
+        let [device, directory, fleet] =
+            ["device", "directory", "fleet"].map(|name| executable(&messages, name));
         // Last, because the others leave their packages' programs in the same place, with the benchmarks' features.
         let shipped = if smoke { scene::build(Build::WithFailPoints)? } else { shipped()? };
-        Ok(Self { shipped, device, directory, folder: folder.join("data") })
+        Ok(Self {
+            shipped,
+            device: device?,
+            directory: directory?,
+            fleet: fleet?,
+            folder: folder.join("data"),
+        })
     }
 }
 

@@ -9,6 +9,7 @@
 //! INVARIANT: a password is sent at most once per call of [`Session::store`], and in clear only over a connection that has
 //! just answered another request.
 
+mod backoff;
 mod discovery;
 mod enrol;
 mod store;
@@ -33,6 +34,7 @@ use crate::{
 };
 
 pub use self::{
+    backoff::Backoff,
     discovery::Directory,
     enrol::{EnrolError, Enrolment, NewDevice, enrol},
     store::{Material, Store, StoreOutcome, Unanswered},

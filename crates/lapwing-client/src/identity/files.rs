@@ -43,6 +43,12 @@ impl Root {
         self.path("/etc/lapwing/agent.toml")
     }
 
+    /// `/etc/lapwing/proxy-credentials`: user and password for the proxy.
+    #[must_use]
+    pub fn proxy_credentials(&self) -> PathBuf {
+        self.path("/etc/lapwing/proxy-credentials")
+    }
+
     /// `/etc/lapwing/managed.toml`.
     #[must_use]
     pub fn managed(&self) -> PathBuf {
@@ -90,6 +96,10 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, IdentityError> {
     File::open(path)
         .and_then(read_whole)
         .map_err(|source| IdentityError::Unreadable { path: path.to_owned(), source })
+}
+
+pub(super) fn read_secret_of(file: File) -> io::Result<SecretBytes> {
+    read_whole(file).map(SecretBytes::new)
 }
 
 pub(super) fn read_secret(path: &Path) -> Result<SecretBytes, IdentityError> {

@@ -74,7 +74,11 @@ impl DeviceKey {
         Ok(Self { pair, pkcs8 })
     }
 
-    pub(super) fn from_pem(pem: &SecretBytes) -> Result<Self, KeyError> {
+    /// Reads PKCS#8 in PEM.
+    ///
+    /// # Errors
+    /// [`KeyError::Pem`] or [`KeyError::NotRsa`] if it is something else.
+    pub fn from_pem(pem: &SecretBytes) -> Result<Self, KeyError> {
         match PrivateKeyDer::from_pem_slice(pem.expose_secret()) {
             Ok(PrivateKeyDer::Pkcs8(key)) => {
                 Self::from_pkcs8(SecretBytes::new(key.secret_pkcs8_der().to_vec()))
@@ -83,7 +87,9 @@ impl DeviceKey {
         }
     }
 
-    pub(super) fn to_pem(&self) -> SecretBytes {
+    /// The key as PKCS#8 in PEM.
+    #[must_use]
+    pub fn to_pem(&self) -> SecretBytes {
         let encoded = Zeroizing::new(STANDARD.encode(self.expose_pkcs8()));
         SecretBytes::new(to_pem("PRIVATE KEY", &encoded).into_bytes())
     }
@@ -145,8 +151,11 @@ impl DeviceKey {
         }
     }
 
-    /// The public half as a certificate carries it: SubjectPublicKeyInfo in DER.
-    pub(crate) fn public_key_info(&self) -> Result<Vec<u8>, KeyError> {
+    /// The public half as a certificate carries it: SubjectPublicKeyInfo in DER. RFC 5280 section 4.1.2.7.
+    ///
+    /// # Errors
+    /// [`KeyError::Library`] if the library refuses.
+    pub fn public_key_info(&self) -> Result<Vec<u8>, KeyError> {
         Ok(self.for_requests()?.subject_public_key_info())
     }
 }

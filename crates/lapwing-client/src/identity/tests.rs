@@ -98,6 +98,31 @@ fn a_proxy_is_known_before_and_after_enrolment_and_stays() {
 }
 
 #[test]
+fn the_proxys_password_is_read_from_a_file_that_others_cannot_read() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let (_folder, root) = root();
+    std::fs::create_dir_all(root.path("/etc/lapwing")).unwrap();
+    let settings = "proxy = \"http://proxy:3128\"\nno_proxy = [\"laps.example\"]\n";
+    std::fs::write(root.agent_settings(), settings).unwrap();
+    let without = AgentSettings::load_proxy(&root).unwrap().unwrap();
+    let path = root.proxy_credentials();
+    std::fs::write(&path, "user:needle\n").unwrap();
+    for (mode, exposed) in [(0o644, true), (0o604, true), (0o660, true), (0o640, false), (0o600, false)] {
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+        let read = AgentSettings::load_proxy(&root);
+        let is_exposed = matches!(read, Err(IdentityError::Exposed { .. }));
+        assert_eq!((is_exposed, read.is_ok()), (exposed, !exposed), "{mode:o}");
+    }
+    let with = AgentSettings::load_proxy(&root).unwrap().unwrap();
+    assert_ne!(with, without);
+    identity(true).save(&root).unwrap();
+    assert_eq!(AgentSettings::load(&root).unwrap().proxy, Some(with));
+    std::fs::write(&path, "needle").unwrap();
+    let error = AgentSettings::load_proxy(&root).unwrap_err();
+    assert!(!format!("{error:?} {error}").contains("needle"), "{error:?}");
+}
+
+#[test]
 fn damage_is_told_apart_from_absence() {
     let (_folder, root) = root();
     assert!(matches!(Identity::load(&root), Err(IdentityError::NotEnrolled { .. })));

@@ -20,6 +20,8 @@ fn info(row: &ActionRow) -> ActionInfo {
         state: state.to_owned(),
         requested: action.requested.to_string(),
         requested_by: row.requested_by.clone(),
+        not_before: (action.not_before > action.requested).then(|| action.not_before.to_string()),
+        reason: row.reason.clone(),
         expires: action.expires.to_string(),
         since: action.since.to_string(),
         hresult: hresult.map(|code| code.to_string()),

@@ -4,8 +4,9 @@ use axum::{Json, body::Bytes, extract::Path};
 use lapwing_core::types::PolicyId;
 use lapwing_proto::{
     admin::{
-        Counted, DevicePolicyInfo, DeviceTags, PolicyConflict, PolicyDifference, PolicyDryRun, PolicyRefused,
-        PolicyRestore, PolicyStanding, PolicyTold, PolicyVersionInfo, Values,
+        COUNTED_MAX, Counted, DevicePolicyInfo, DeviceTags, PolicyConflict, PolicyCounts, PolicyDevice,
+        PolicyDevices, PolicyDifference, PolicyDryRun, PolicyRefused, PolicyRestore, PolicyStanding,
+        PolicyTold, PolicyVersionInfo, Values,
     },
     graph::read_settings,
 };
@@ -19,8 +20,9 @@ use crate::{
         access::Act,
         audit::Activity,
         policy_assignment::{Difference, Effective, Member, PolicyVersion, effective},
+        policy_standing::Standing,
     },
-    store::{Edit, PolicyRow, PolicyVersionRow},
+    store::{Edit, PolicyRow, PolicyVersionRow, StandingRow},
 };
 
 fn standing(effective: &Effective) -> PolicyStanding {
@@ -127,6 +129,43 @@ pub(super) async fn conflicts(
     Ok(Json(Counted::new(members.into_iter().filter_map(conflict).collect())))
 }
 
+/// How every device stands to a policy that it concerns.
+pub(super) async fn devices(
+    call: Call,
+    Path((tenant, id)): Path<(String, String)>,
+) -> Result<Json<PolicyDevices>, Fault> {
+    let allowed = allowed(&call, &tenant, Act::ReadConfiguration, Activity::ReadLapsPolicy, &id).await?;
+    let row = match policy(&call, parse_id(&id)?).await {
+        Ok(row) => row,
+        Err(fault) => return Err(allowed.refuse(&id, fault).await),
+    };
+    let rows = call.app.store.policy_standings(row.id).await?;
+    allowed.note(&id).await?;
+    let count = |standing| rows.iter().filter(|row| row.standing == standing).count();
+    let counts = PolicyCounts {
+        has: count(Standing::Has),
+        pending: count(Standing::Pending),
+        conflict: count(Standing::Conflict),
+        refused: count(Standing::Refused),
+        leaving: count(Standing::Leaving),
+    };
+    let value = rows.iter().take(COUNTED_MAX).map(policy_device).collect();
+    Ok(Json(PolicyDevices { version: row.version, counts, value }))
+}
+
+fn policy_device(row: &StandingRow) -> PolicyDevice {
+    let refused = row.trouble.refused.filter(|_| row.standing == Standing::Refused);
+    PolicyDevice {
+        device_id: row.device.to_string(),
+        display_name: row.display_name.clone(),
+        state: row.standing.as_str().to_owned(),
+        version: row.told.map(|(number, _)| number),
+        since: row.told.map(|(_, since)| since.to_string()),
+        status: refused.map(|refused| refused.status),
+        drifted: row.trouble.drifted.map(|at| at.to_string()),
+    }
+}
+
 /// How a device stands to the policies.
 pub(super) async fn device(
     call: Call,
@@ -136,19 +175,21 @@ pub(super) async fn device(
     let Some(found) = call.app.store.device_policy(parse_id(&id)?).await? else {
         return Err(allowed.refuse(&id, not_found("device")).await);
     };
+    let trouble = call.app.store.policy_trouble(parse_id(&id)?).await?;
     allowed.note(&id).await?;
     let told = found.told.map(|(version, since)| PolicyTold {
         policy: version.policy.to_string(),
         version: version.number,
         since: since.to_string(),
     });
-    let refused = found.refusal.map(|refusal| PolicyRefused {
-        policy: refusal.version.policy.to_string(),
-        version: refusal.version.number,
-        status: refusal.status,
-        at: refusal.at.to_string(),
+    let refused = trouble.refused.map(|refused| PolicyRefused {
+        policy: refused.version.policy.to_string(),
+        version: refused.version.number,
+        status: refused.status,
+        at: refused.at.to_string(),
     });
-    Ok(Json(DevicePolicyInfo { standing: standing(&found.effective), told, refused }))
+    let drifted = trouble.drifted.map(|at| at.to_string());
+    Ok(Json(DevicePolicyInfo { standing: standing(&found.effective), told, refused, drifted }))
 }
 
 pub(super) async fn tags(

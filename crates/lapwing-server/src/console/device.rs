@@ -33,6 +33,8 @@ struct Page {
     last_contact: Option<Moment>,
     rotations: Rotations,
     policy: Option<DevicePolicyPart>,
+    /// How many hours after a reveal the device rotates.
+    hours_after_reveal: Option<u16>,
     passwords: Option<Vec<Stored>>,
     entries: Option<Vec<super::audit::Row>>,
     may_reveal: bool,
@@ -80,6 +82,7 @@ pub(super) async fn page(visit: Visit) -> Result<Response, Fault> {
         last_contact: device.last_contact.map(|at| Moment { at, now }),
         rotations: Rotations::of(&visit, device.id).await?,
         policy,
+        hours_after_reveal: hours_after_reveal(&visit, &device).await?,
         may_reveal: visit.may(Act::ReadPassword) && !held.is_empty(),
         may_rotate: visit.may(Act::Rotate) && is_there && device.enabled,
         may_administer: visit.may(Act::Administer) && is_there,
@@ -129,6 +132,14 @@ async fn is_taken(visit: &Visit, device: DeviceId, version: PasswordVersion) -> 
     }
     let actions = visit.app.store.actions(device, visit.context.at).await?;
     Ok(actions.iter().any(|row| row.action.state == ActionState::Done { version: Some(version) }))
+}
+
+/// None also where the server asks for nothing: of a device that is kept out.
+async fn hours_after_reveal(visit: &Visit, device: &DeviceRow) -> Result<Option<u16>, Fault> {
+    if device.is_deleted || !device.enabled {
+        return Ok(None);
+    }
+    Ok(visit.app.store.hours_after_reveal(device.id).await?)
 }
 
 async fn entries(visit: &Visit, device: DeviceId) -> Result<Vec<super::audit::Row>, Fault> {

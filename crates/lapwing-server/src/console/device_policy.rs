@@ -32,6 +32,8 @@ pub(super) struct DevicePolicyPart {
     tags: Vec<String>,
     told: Option<(String, Moment)>,
     refused: Option<(String, u16, Moment)>,
+    /// When it last held something else than it had said.
+    drifted: Option<Moment>,
     report: Option<Report>,
 }
 
@@ -51,7 +53,8 @@ impl DevicePolicyPart {
         let names = store.policies().await?.into_iter().map(|row| (row.id, row.content.name));
         let names = PolicyNames(names.collect());
         let told = found.told.map(|(version, _)| version);
-        let refused = found.refusal.map(|refusal| refusal.version);
+        let trouble = store.policy_trouble(device).await?;
+        let refused = trouble.refused.map(|refused| refused.version);
         let policies = match &found.effective {
             Effective::None => Vec::new(),
             Effective::One(version) => vec![version.policy],
@@ -72,9 +75,10 @@ impl DevicePolicyPart {
             policies: policies.into_iter().map(|id| (id, names.of(id))).collect(),
             tags: store.tags(device).await?.unwrap_or_default().iter().map(ToString::to_string).collect(),
             told: found.told.map(|(version, at)| (in_words(version), Moment { at, now })),
-            refused: found
-                .refusal
-                .map(|refusal| (in_words(refusal.version), refusal.status, Moment { at: refusal.at, now })),
+            refused: trouble
+                .refused
+                .map(|refused| (in_words(refused.version), refused.status, Moment { at: refused.at, now })),
+            drifted: trouble.drifted.map(|at| Moment { at, now }),
             report,
         }))
     }
@@ -100,11 +104,11 @@ fn badge(
         (Effective::Conflict(_), _) => Badge::new("expiring", "◔", "In conflict: it keeps what it has"),
         (_, Target::Untouched) => Badge::new("disabled", "–", "No policy is for it"),
         (_, Target::Nothing) => Badge::new("missing", "○", "Its policy is to be removed"),
-        (_, Target::Version(version)) if told == Some(version) => {
-            Badge::new("current", "✓", "Has its policy")
-        }
         (_, Target::Version(version)) if refused == Some(version) => {
             Badge::new("overdue", "▲", "Refused its policy")
+        }
+        (_, Target::Version(version)) if told == Some(version) => {
+            Badge::new("current", "✓", "Has its policy")
         }
         (_, Target::Version(_)) => Badge::new("missing", "○", "Not told yet"),
     }

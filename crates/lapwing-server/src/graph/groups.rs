@@ -1,13 +1,16 @@
 //! `groups`: devices that policies can be for, by tag or name.
 
+use std::collections::BTreeSet;
+
 use axum::{body::Bytes, extract::Path, http::StatusCode, response::Response};
-use lapwing_core::types::GroupId;
+use lapwing_core::types::{DeviceId, GroupId};
 use lapwing_proto::{
-    graph::{Entity, Group},
+    graph::{Device, Entity, Group},
     json,
 };
+use serde::Serialize;
 
-use super::{body, filter::Fields, metadata, page::Query};
+use super::{body, devices, filter::Fields, metadata, page::Query};
 use crate::{
     call::Call,
     http::fault::Fault,
@@ -18,7 +21,7 @@ use crate::{
         policy_assignment::{self, GroupError},
         policy_form::check_name,
     },
-    store::{CreateGroup, GroupRow},
+    store::{CreateGroup, GroupRow, Window},
 };
 
 impl Fields for GroupRow {
@@ -47,6 +50,17 @@ fn group(row: &GroupRow) -> Group {
     }
 }
 
+const DEVICE: &str = "#microsoft.graph.device";
+
+/// A member of a group, which may be of other types elsewhere.
+#[derive(Serialize)]
+struct Member {
+    #[serde(rename = "@odata.type")]
+    kind: &'static str,
+    #[serde(flatten)]
+    device: Device,
+}
+
 fn unknown() -> Fault {
     Fault::not_found("The group does not exist.")
 }
@@ -65,6 +79,22 @@ pub(super) async fn get(call: Call, Path(id): Path<String>) -> Result<Response, 
     let Some(row) = found else { return Err(allowed.refuse(&id, unknown()).await) };
     allowed.note(&id).await?;
     answer(&call, &row)
+}
+
+/// The devices of a group, which are those that its rule is for at this moment.
+pub(super) async fn members(call: Call, Path(id): Path<String>) -> Result<Response, Fault> {
+    let allowed = call.authorise(Act::ReadConfiguration, Activity::ReadLapsPolicy, &id).await?;
+    let wanted: Option<GroupId> = id.parse().ok();
+    let found = call.app.store.groups().await?.into_iter().find(|row| Some(row.id) == wanted);
+    let Some(row) = found else { return Err(allowed.refuse(&id, unknown()).await) };
+    let members = call.app.store.members().await?;
+    let inside: BTreeSet<DeviceId> =
+        members.iter().filter(|member| row.group.contains(member)).map(|member| member.device).collect();
+    let mut rows = call.app.store.devices(Window::ALL).await?;
+    rows.retain(|device| inside.contains(&device.id));
+    let page = Query::parse(call.uri.query()).page(rows)?;
+    allowed.note(&id).await?;
+    super::list(&call, "directoryObjects", &page, |row| Member { kind: DEVICE, device: devices::device(row) })
 }
 
 fn answer(call: &Call, row: &GroupRow) -> Result<Response, Fault> {

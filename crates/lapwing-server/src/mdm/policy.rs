@@ -11,7 +11,7 @@ use crate::{
         policy_delivery::deliver,
         session::Heard,
     },
-    store::{NoteRefused, NoteTold, WantedPolicy},
+    store::{NoteDrift, NoteRefused, NoteTold, WantedPolicy},
 };
 
 /// Takes note of what a device says of its policy, and finds what to send it of that.
@@ -40,18 +40,19 @@ async fn note(
         record(context.at, Actor::Device(device), Activity::DeliverLapsPolicy, &device.to_string());
     record.detail = wanted.version.map_or("no policy".to_owned(), |version| version.to_string());
     if heard.policy.holds(&wanted.tree) {
-        if wanted.version != wanted.told {
+        let is_news =
+            wanted.version != wanted.told || app.store.policy_trouble(device).await?.refused.is_some();
+        if is_news {
             app.store.change(NoteTold { device, told: wanted.version, record }).await?;
         }
-    } else if let Some(code) = heard.policy.atomic {
+    } else if let Some(status) = heard.policy.atomic {
         record.refusal =
-            Some(format!("{}: the device answered {code} and holds something else", record.detail));
-        match wanted.version {
-            Some(version) => {
-                app.store.change(NoteRefused { device, version, status: code.0, record }).await?;
-            }
-            None => app.note(record).await?,
-        }
+            Some(format!("{}: the device answered {status} and holds something else", record.detail));
+        app.store.change(NoteRefused { device, version: wanted.version, status, record }).await?;
+    } else if wanted.version.is_some() && wanted.version == wanted.told && heard.policy.differs(&wanted.tree)
+    {
+        record.detail += ": the device holds something else than it had said, which is put right";
+        app.store.change(NoteDrift { device, record }).await?;
     }
     Ok(())
 }

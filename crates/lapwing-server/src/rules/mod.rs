@@ -14,5 +14,6 @@ pub(crate) mod policy_delivery;
 pub(crate) mod policy_form;
 pub(crate) mod policy_standing;
 pub(crate) mod rate;
+pub(crate) mod reveal;
 pub(crate) mod session;
 pub(crate) mod sign_in;

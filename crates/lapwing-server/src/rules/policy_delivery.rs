@@ -64,7 +64,8 @@ impl Heard {
         self.leaves.is_empty() && self.atomic.is_none()
     }
 
-    fn differs(&self, wanted: &Tree) -> bool {
+    /// Whether what it says of them is something else.
+    pub(crate) fn differs(&self, wanted: &Tree) -> bool {
         self.leaves.iter().any(|(setting, held)| match (held, wanted.value(*setting)) {
             (None, None) => false,
             (Some(held), Some(wanted)) => !mean_the_same(*setting, held, wanted),

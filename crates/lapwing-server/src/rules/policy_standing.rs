@@ -1,32 +1,67 @@
-//! How devices stand to the policies that are for them, and how many stand so.
+//! How a device stands to one LAPS policy: what is for it, against what it holds by its own word.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use lapwing_core::types::{DeviceId, PolicyId};
 
 use super::policy_assignment::{Effective, Member, Policies, PolicyVersion, effective};
 
-/// How a device stands to a policy that is, or was, for it.
+/// How a device stands to a policy. Whoever needs to be looked at comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Standing {
-    /// It holds the newest version whole, by its own word.
-    Has,
-    /// It has not been told yet.
-    Pending,
-    /// It was told, and answered that it would not.
+    /// It has answered that it does not take the newest version.
     Refused,
-    /// Another policy is for it too, and so neither is sent.
+    /// Several policies are for it, of which this is one: it keeps what it has.
     Conflict,
-    /// It still holds the policy, which is no longer for it.
+    /// The newest version is for it, and it has not said yet that it holds it.
+    Pending,
+    /// It holds a version that is no longer for it.
     Leaving,
+    /// It holds the newest version whole.
+    Has,
 }
 
 impl Standing {
+    /// In the order in which counts are shown.
     pub(crate) const ALL: [Self; 5] =
         [Self::Has, Self::Pending, Self::Refused, Self::Conflict, Self::Leaving];
+
+    /// Its name in messages.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Refused => "refused",
+            Self::Conflict => "conflict",
+            Self::Pending => "pending",
+            Self::Leaving => "leaving",
+            Self::Has => "has",
+        }
+    }
 }
 
-/// What devices have said of policies.
+/// How a device stands to `policy`, by what is for it, the last version that it was told whole, and the one that it has
+/// refused and not taken since; none if the policy does not concern it.
+pub(crate) fn standing(
+    policy: PolicyId,
+    effective: &Effective,
+    told: Option<PolicyVersion>,
+    refused: Option<PolicyVersion>,
+) -> Option<Standing> {
+    match effective {
+        Effective::One(version) if version.policy == policy => Some(if refused == Some(*version) {
+            Standing::Refused
+        } else if told == Some(*version) {
+            Standing::Has
+        } else {
+            Standing::Pending
+        }),
+        Effective::Conflict(policies) if policies.contains(&policy) => Some(Standing::Conflict),
+        Effective::None | Effective::One(_) | Effective::Conflict(_) => {
+            told.filter(|told| told.policy == policy).map(|_| Standing::Leaving)
+        }
+    }
+}
+
+/// What a device has said of policies.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Said {
     /// The last version that it holds whole.
@@ -53,25 +88,7 @@ impl Tally {
     }
 }
 
-/// How a device stands to each policy that is or was for it.
-pub(crate) fn standings(effective: &Effective, said: Said) -> Vec<(PolicyId, Standing)> {
-    match effective {
-        Effective::None => said.told.map(|told| (told.policy, Standing::Leaving)).into_iter().collect(),
-        Effective::One(version) => {
-            let standing = match *version {
-                version if said.told == Some(version) => Standing::Has,
-                version if said.refused == Some(version) => Standing::Refused,
-                _ => Standing::Pending,
-            };
-            vec![(version.policy, standing)]
-        }
-        Effective::Conflict(policies) => {
-            policies.iter().map(|policy| (*policy, Standing::Conflict)).collect()
-        }
-    }
-}
-
-/// Counts the devices of each policy.
+/// Counts the devices of each policy that concerns any.
 pub(crate) fn tallies(
     members: &[Member],
     policies: &Policies,
@@ -79,9 +96,18 @@ pub(crate) fn tallies(
 ) -> BTreeMap<PolicyId, Tally> {
     let mut tallies = BTreeMap::<PolicyId, Tally>::new();
     for member in members {
-        let said = said.get(&member.device).copied().unwrap_or_default();
-        for (policy, standing) in standings(&effective(member, policies), said) {
-            tallies.entry(policy).or_default().add(standing);
+        let Said { told, refused } = said.get(&member.device).copied().unwrap_or_default();
+        let effective = effective(member, policies);
+        let mut concerned: BTreeSet<PolicyId> = told.map(|told| told.policy).into_iter().collect();
+        match &effective {
+            Effective::None => {}
+            Effective::One(version) => drop(concerned.insert(version.policy)),
+            Effective::Conflict(policies) => concerned.extend(policies),
+        }
+        for policy in concerned {
+            if let Some(standing) = standing(policy, &effective, told, refused) {
+                tallies.entry(policy).or_default().add(standing);
+            }
         }
     }
     tallies
@@ -94,37 +120,39 @@ mod tests {
     use super::*;
     use crate::rules::policy_assignment::Assigned;
 
-    fn policy(number: u8) -> PolicyId {
-        PolicyId(Guid::from_bytes([number; 16]))
+    const fn id(n: u8) -> PolicyId {
+        PolicyId(Guid::from_bytes([n; 16]))
     }
 
-    fn version(number: u32) -> PolicyVersion {
-        PolicyVersion { policy: policy(1), number }
+    const fn version(policy: u8, number: u32) -> PolicyVersion {
+        PolicyVersion { policy: id(policy), number }
     }
 
     #[test]
-    fn what_a_device_said_of_an_older_version_leaves_the_newest_pending() {
-        let for_it = Effective::One(version(2));
-        for (told, refused, expected) in [
-            (None, None, Standing::Pending),
-            (Some(1), None, Standing::Pending),
-            (Some(2), None, Standing::Has),
-            (Some(1), Some(2), Standing::Refused),
-            (Some(1), Some(1), Standing::Pending),
+    fn what_is_for_a_device_and_what_it_says_decide() {
+        let one = Effective::One(version(1, 2));
+        let conflict = Effective::Conflict(vec![id(1), id(3)]);
+        for (effective, told, refused, expected) in [
+            (&one, None, None, Some(Standing::Pending)),
+            (&one, Some(version(1, 1)), None, Some(Standing::Pending)),
+            (&one, Some(version(1, 2)), None, Some(Standing::Has)),
+            // It held the version, was changed there, and does not take it again.
+            (&one, Some(version(1, 2)), Some(version(1, 2)), Some(Standing::Refused)),
+            (&one, Some(version(1, 1)), Some(version(1, 2)), Some(Standing::Refused)),
+            (&one, None, Some(version(1, 1)), Some(Standing::Pending)),
+            (&conflict, Some(version(1, 2)), None, Some(Standing::Conflict)),
+            (&Effective::None, Some(version(1, 2)), None, Some(Standing::Leaving)),
+            (&Effective::One(version(3, 1)), Some(version(1, 2)), None, Some(Standing::Leaving)),
+            (&Effective::Conflict(vec![id(2), id(3)]), Some(version(1, 2)), None, Some(Standing::Leaving)),
+            (&Effective::None, None, Some(version(1, 2)), None),
+            (&Effective::One(version(3, 1)), Some(version(3, 1)), None, None),
         ] {
-            let said = Said { told: told.map(version), refused: refused.map(version) };
-            assert_eq!(standings(&for_it, said), [(policy(1), expected)]);
+            assert_eq!(
+                standing(id(1), effective, told, refused),
+                expected,
+                "{effective:?} {told:?} {refused:?}"
+            );
         }
-    }
-
-    #[test]
-    fn a_conflict_is_one_of_every_policy_and_what_is_for_nobody_leaves() {
-        let said = Said { told: Some(version(1)), refused: None };
-        let both = Effective::Conflict(vec![policy(1), policy(2)]);
-        let expected = [(policy(1), Standing::Conflict), (policy(2), Standing::Conflict)];
-        assert_eq!(standings(&both, said), expected);
-        assert_eq!(standings(&Effective::None, said), [(policy(1), Standing::Leaving)]);
-        assert_eq!(standings(&Effective::None, Said::default()), []);
     }
 
     #[test]
@@ -132,14 +160,18 @@ mod tests {
         let member = |number: u8, name: &str| Member {
             device: DeviceId(Guid::from_bytes([number; 16])),
             display_name: name.to_owned(),
-            tags: std::collections::BTreeSet::new(),
+            tags: BTreeSet::new(),
         };
         let members = [member(1, "web-01"), member(2, "web-02"), member(3, "db-01")];
         let assigned =
             Assigned { version: 2, sets_anything: true, groups: vec!["name:web-*".parse().unwrap()] };
-        let said = BTreeMap::from([(members[0].device, Said { told: Some(version(2)), refused: None })]);
-        let tallies = tallies(&members, &Policies::from([(policy(1), assigned)]), &said);
-        let counts: Vec<u64> = tallies[&policy(1)].counts().map(|(_, count)| count).collect();
-        assert_eq!((tallies.len(), counts), (1, vec![1, 1, 0, 0, 0]));
+        let said = |told| Said { told: Some(told), refused: None };
+        let said = BTreeMap::from([
+            (members[0].device, said(version(1, 2))),
+            (members[1].device, said(version(9, 1))),
+        ]);
+        let tallies = tallies(&members, &Policies::from([(id(1), assigned)]), &said);
+        let counts = |policy| tallies[&id(policy)].counts().map(|(_, count)| count).collect::<Vec<_>>();
+        assert_eq!((tallies.len(), counts(1), counts(9)), (2, vec![1, 1, 0, 0, 0], vec![0, 0, 0, 0, 1]));
     }
 }

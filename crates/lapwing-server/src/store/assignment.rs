@@ -9,13 +9,16 @@ use lapwing_core::{
 use sqlx::{Row as _, SqliteConnection, sqlite::SqliteRow};
 
 use super::{
-    Store, StoreError,
+    Change, Store, StoreError, Transaction,
     policy::leaves,
-    policy_said::{Refusal, refusal, told},
-    row::{blob, damaged, guid, time},
+    row::{blob, damaged, guid, ticks, time},
+    standing::forget_refused,
 };
-use crate::rules::policy_assignment::{
-    Assigned, Effective, Group, Member, Policies, PolicyVersion, Tag, Target, effective, target,
+use crate::rules::{
+    audit::Record,
+    policy_assignment::{
+        Assigned, Effective, Group, Member, Policies, PolicyVersion, Tag, Target, effective, target,
+    },
 };
 
 /// A group.
@@ -34,8 +37,6 @@ pub(crate) struct DevicePolicy {
     pub(crate) effective: Effective,
     /// The last policy that it holds whole by its own word, and since when.
     pub(crate) told: Option<(PolicyVersion, FileTime)>,
-    /// The last that it would not take, if it has taken none since.
-    pub(crate) refusal: Option<Refusal>,
     /// What it is to hold.
     pub(crate) target: Target,
 }
@@ -62,7 +63,7 @@ fn group(row: &SqliteRow) -> Result<GroupRow, sqlx::Error> {
 }
 
 /// Rows of devices with one tag each, or none, those of one device side by side.
-fn members(rows: &[SqliteRow]) -> Result<Vec<Member>, sqlx::Error> {
+pub(super) fn members(rows: &[SqliteRow]) -> Result<Vec<Member>, sqlx::Error> {
     let mut members: Vec<Member> = Vec::new();
     for row in rows {
         let device = DeviceId(guid(row, "id")?);
@@ -79,11 +80,11 @@ fn members(rows: &[SqliteRow]) -> Result<Vec<Member>, sqlx::Error> {
     Ok(members)
 }
 
-const MEMBERS: &str = "SELECT d.id, d.display_name, t.tag FROM device d
+pub(super) const MEMBERS: &str = "SELECT d.id, d.display_name, t.tag FROM device d
     LEFT JOIN device_tag t ON t.device = d.id WHERE d.deleted IS NULL";
 
 /// All policies with their groups; one group may have another rule instead of its own.
-async fn assigned(
+pub(super) async fn assigned(
     connection: &mut SqliteConnection,
     instead: Option<(GroupId, &Group)>,
 ) -> Result<Policies, sqlx::Error> {
@@ -111,6 +112,29 @@ async fn assigned(
         policies.entry(PolicyId(guid(row, "id")?)).or_insert(assigned).groups.extend(group);
     }
     Ok(policies)
+}
+
+/// How a device stands to the policies, in a transaction; none if there is no such device.
+pub(super) async fn device_policy(
+    connection: &mut SqliteConnection,
+    device: DeviceId,
+) -> Result<Option<DevicePolicy>, sqlx::Error> {
+    let query = sqlx::AssertSqlSafe(format!("{MEMBERS} AND d.id = ?"));
+    let rows = sqlx::query(query).bind(blob(device.0)).fetch_all(&mut *connection).await?;
+    let Some(member) = members(&rows)?.pop() else { return Ok(None) };
+    let row = sqlx::query("SELECT policy, number, told FROM device_policy WHERE device = ?")
+        .bind(blob(device.0))
+        .fetch_optional(&mut *connection)
+        .await?;
+    let told = row.map(|row| {
+        let version =
+            PolicyVersion { policy: PolicyId(guid(&row, "policy")?), number: row.try_get("number")? };
+        Ok::<_, sqlx::Error>((version, time(&row, "told")?))
+    });
+    let told = told.transpose()?;
+    let effective = effective(&member, &assigned(connection, None).await?);
+    let target = target(&effective, told.map(|(version, _)| version));
+    Ok(Some(DevicePolicy { effective, told, target }))
 }
 
 impl Store {
@@ -172,15 +196,7 @@ impl Store {
     /// How a device stands to the policies; none if there is no such device.
     pub(crate) async fn device_policy(&self, device: DeviceId) -> Result<Option<DevicePolicy>, StoreError> {
         // One look at the database, so that policies and devices are those of one moment.
-        let mut moment = self.readers.begin().await?;
-        let query = sqlx::AssertSqlSafe(format!("{MEMBERS} AND d.id = ?"));
-        let rows = sqlx::query(query).bind(blob(device.0)).fetch_all(&mut *moment).await?;
-        let Some(member) = members(&rows)?.pop() else { return Ok(None) };
-        let told = told(&mut moment, device).await?;
-        let refusal = refusal(&mut moment, device).await?;
-        let effective = effective(&member, &assigned(&mut moment, None).await?);
-        let target = target(&effective, told.map(|(version, _)| version));
-        Ok(Some(DevicePolicy { effective, told, refusal, target }))
+        Ok(device_policy(&mut *self.readers.begin().await?, device).await?)
     }
 
     /// What a device is to be told; none if it is to be left as it is.
@@ -207,5 +223,43 @@ impl Store {
             .fetch_optional(&self.readers)
             .await?;
         Ok(row.map(|row| leaves(&row)).transpose()?)
+    }
+}
+
+/// Notes what a device holds whole by its own word: a version, or no policy of ours.
+#[derive(Debug)]
+pub(crate) struct NoteTold {
+    pub(crate) device: DeviceId,
+    pub(crate) told: Option<PolicyVersion>,
+    pub(crate) record: Record,
+}
+
+impl Change for NoteTold {
+    type Outcome = ();
+
+    async fn apply(&mut self, transaction: &mut Transaction<'_>) -> Result<(), sqlx::Error> {
+        match self.told {
+            None => {
+                sqlx::query("DELETE FROM device_policy WHERE device = ?")
+                    .bind(blob(self.device.0))
+                    .execute(&mut *transaction.connection)
+                    .await?;
+            }
+            Some(version) => {
+                sqlx::query(
+                    "INSERT INTO device_policy (device, policy, number, told) VALUES (?, ?, ?, ?)
+                     ON CONFLICT (device) DO UPDATE
+                     SET policy = excluded.policy, number = excluded.number, told = excluded.told",
+                )
+                .bind(blob(self.device.0))
+                .bind(blob(version.policy.0))
+                .bind(version.number)
+                .bind(ticks(self.record.time))
+                .execute(&mut *transaction.connection)
+                .await?;
+            }
+        }
+        forget_refused(transaction, self.device).await?;
+        transaction.audit(&self.record).await
     }
 }

@@ -29,6 +29,8 @@ pub(crate) struct Generated {
     pub(crate) tenant: TenantId,
     pub(crate) keys: Arc<Keyring>,
     pub(crate) account: AccountName,
+    /// Of the key that all of them have; none if each has one that nobody knows.
+    pub(crate) key_sha256: Option<[u8; 32]>,
     pub(crate) numbers: Range<u32>,
     pub(crate) now: FileTime,
 }
@@ -75,7 +77,10 @@ impl Generated {
         .bind(blob(device_id(number).0))
         .bind(blob(guid(b"object", number)))
         .bind(format!("host-{number:07}"))
-        .bind(digest(&SHA256, &number.to_be_bytes()).as_ref().to_vec())
+        .bind(self.key_sha256.map_or_else(
+            || digest(&SHA256, &number.to_be_bytes()).as_ref().to_vec(),
+            |key_sha256| key_sha256.to_vec(),
+        ))
         .bind(ticks(self.now))
         .bind(blob(version_of(number).0))
         .execute(&mut *transaction.connection)

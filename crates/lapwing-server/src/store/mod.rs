@@ -20,12 +20,13 @@ mod passkey;
 mod password;
 mod policy;
 mod policy_report;
-mod policy_said;
 mod read;
 mod rekey;
+mod reveal;
 mod row;
 mod schema;
 mod session;
+mod standing;
 #[cfg(test)]
 pub(crate) mod testing;
 mod trace;
@@ -40,7 +41,7 @@ use sqlx::{
 
 pub(crate) use self::{
     action::{ActionRow, CancelAction, Contact, Contacted, RequestAction, RequestOutcome},
-    assignment::{GroupRow, WantedPolicy},
+    assignment::{GroupRow, NoteTold, WantedPolicy},
     bulk::{AskDevices, CreateBulk, EndBulk, SayToBulk},
     bulk_read::{BulkDeviceRow, BulkPart, BulkRow},
     change::{Change, Transaction},
@@ -61,13 +62,14 @@ pub(crate) use self::{
         CreatePolicy, DeletePolicy, Edit, EditOutcome, EditPolicy, PolicyContent, PolicyRow, PolicyVersionRow,
     },
     policy_report::TellPolicy,
-    policy_said::{NoteRefused, NoteTold},
     read::{AUDIT_STRETCH, AuditQuery, Window},
     rekey::Rekey,
+    reveal::{Due, Reveal, RevealOnce},
     row::{ClientRow, CredentialRow, DeviceRow, HeldRow, MetaRow, PasswordRow, TokenRow},
     session::{
         EndSessions, OpenSession, PassSecondFactor, Proof, SessionRow, Sha256, SpendForm, TouchSession,
     },
+    standing::{NoteDrift, NoteRefused, StandingRow},
     trace::{TellTraces, Told, TraceRow, passed},
 };
 

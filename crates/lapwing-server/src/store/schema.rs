@@ -15,6 +15,8 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0004.sql"),
     include_str!("migrations/0005.sql"),
     include_str!("migrations/0006.sql"),
+    include_str!("migrations/0030.sql"),
+    include_str!("migrations/0031.sql"),
     include_str!("migrations/0020.sql"),
     include_str!("migrations/0021.sql"),
 ];

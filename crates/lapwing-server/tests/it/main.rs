@@ -16,6 +16,7 @@ mod manage;
 mod openapi;
 mod policies;
 mod python;
+mod reveal;
 mod sdk;
 mod secrets;
 mod wake;

@@ -99,6 +99,7 @@ impl Seeds {
         self.graph_example("POST", "$batch", |_| String::new(), batch);
         self.graph_example("POST", "groups", |_| String::new(), group);
         self.graph_example("GET", "groups/{id}", Self::group, Value::Null);
+        self.graph_example("GET", "groups/{id}/members", Self::group, Value::Null);
         self.graph_example("DELETE", "groups/{id}", Self::group, Value::Null);
         self.graph_example("GET", "devices/{id}", |_| object.clone(), Value::Null);
         self.graph_example("PUT", "policies/deviceRegistrationPolicy", |_| String::new(), switch);
@@ -158,6 +159,7 @@ impl Seeds {
         self.ours_example("PUT", "devices/{id}/tags", json!({ "id": id }), json!({ "tags": ["web"] }));
         self.ours_example("GET", "devices/{id}/policy", json!({ "id": id }), Value::Null);
         for (method, path, body) in [
+            ("GET", "policies/{id}/devices", Value::Null),
             ("GET", "policies/{id}/versions", Value::Null),
             ("POST", "policies/{id}/restore", json!({ "version": 1 })),
             ("POST", "policies/{id}/dryRun", json!({ "delete": true })),

@@ -175,7 +175,7 @@ pub(in super::super) async fn begin(visit: Visit) -> Result<Response, Fault> {
         return ask(&visit, form, &plan, Some(error));
     }
     // The same form sent twice must not begin two.
-    if !visit.spend(None).await? {
+    if !visit.spend().await? {
         return Ok(see_other("/console/bulk"));
     }
     let id = plan.begin(&visit.app, record).await?;

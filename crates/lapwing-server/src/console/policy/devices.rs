@@ -9,14 +9,14 @@ use super::{
         page::{Badge, Grouped, Shell},
         visit::Visit,
     },
-    badge, find, key, names,
+    badge, find, names,
 };
 use crate::{
     http::fault::Fault,
     rules::{
         audit::Activity,
         policy_assignment::{Effective, Member, effective},
-        policy_standing::{Standing, standings},
+        policy_standing::{Standing, standing},
     },
 };
 
@@ -71,19 +71,19 @@ struct ListPage {
 pub(in super::super) async fn list(visit: Visit) -> Result<Response, Fault> {
     let row = find(&visit).await?;
     let wanted = visit.query.get("standing").unwrap_or_default();
-    let wanted = Standing::ALL.into_iter().find(|standing| key(*standing) == wanted);
+    let wanted = Standing::ALL.into_iter().find(|standing| standing.as_str() == wanted);
     let wanted = wanted.ok_or_else(|| Fault::bad_request("Devices do not stand so to a policy."))?;
     let store = &visit.app.store;
     let (assigned, members, said) =
         (store.assigned().await?, store.members().await?, store.policies_said().await?);
     let stands_so = |member: &Member| {
         let said = said.get(&member.device).copied().unwrap_or_default();
-        standings(&effective(member, &assigned), said).contains(&(row.id, wanted))
+        standing(row.id, &effective(member, &assigned), said.told, said.refused) == Some(wanted)
     };
     let found = members.into_iter().filter(stands_so).map(|member| (member.device, member.display_name));
     visit.note(Activity::ReadLapsPolicy, &row.id.to_string()).await?;
     let Stretch { total, rows, is_first, next } = Stretch::of(&visit, found.collect())?;
-    let first = format!("/console/policies/{}/devices?standing={}", row.id, key(wanted));
+    let first = format!("/console/policies/{}/devices?standing={}", row.id, wanted.as_str());
     visit.page(&ListPage {
         shell: visit.shell("Devices of a policy"),
         id: row.id,

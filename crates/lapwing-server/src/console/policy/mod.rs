@@ -74,22 +74,11 @@ pub(super) const fn badge(standing: Standing) -> Badge {
     }
 }
 
-/// What names a standing in an address.
-const fn key(standing: Standing) -> &'static str {
-    match standing {
-        Standing::Has => "has",
-        Standing::Pending => "pending",
-        Standing::Refused => "refused",
-        Standing::Conflict => "conflict",
-        Standing::Leaving => "leaving",
-    }
-}
-
 /// Devices that have a policy, wait for it or would not take it are always counted, the others where there are any.
 fn counts(tally: &Tally) -> Vec<Count> {
     let always = [Standing::Has, Standing::Pending, Standing::Refused];
     let shown = tally.counts().filter(|(standing, count)| *count > 0 || always.contains(standing));
-    shown.map(|(standing, count)| Count { badge: badge(standing), key: key(standing), count }).collect()
+    shown.map(|(standing, count)| Count { badge: badge(standing), key: standing.as_str(), count }).collect()
 }
 
 pub(super) async fn list(visit: Visit) -> Result<Response, Fault> {

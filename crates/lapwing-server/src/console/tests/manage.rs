@@ -191,7 +191,12 @@ async fn devices_stand_to_a_policy_as_they_said_themselves() {
     let record = || record(person.world.now, Actor::Server, Activity::DeliverLapsPolicy, "");
     store.change(NoteTold { device: device(0), told: Some(version), record: record() }).await.unwrap();
     for number in [1, 2] {
-        let refused = NoteRefused { device: device(number), version, status: 507, record: record() };
+        let refused = NoteRefused {
+            device: device(number),
+            version: Some(version),
+            status: lapwing_proto::syncml::StatusCode(507),
+            record: record(),
+        };
         store.change(refused).await.unwrap();
     }
     // It has taken it since.

@@ -3,21 +3,18 @@
 //!
 //! What wakes this program for it is one heartbeat in 50 seconds and its answer; while there is none, the next attempt.
 
-mod backoff;
-
 use core::{convert::Infallible, time::Duration};
 use std::{io, path::Path};
 
 use lapwing_client::{
     CallError,
-    cloud::{self, Pulse, WakeUps, WakeUpsEnded},
+    cloud::{self, Backoff, Pulse, WakeUps, WakeUpsEnded},
     identity::{Identity, IdentityError, Root},
     transport::{HttpsUrl, Limits},
 };
 use lapwing_core::types::WallTime;
 use tokio::sync::{Notify, mpsc, watch};
 
-use self::backoff::Backoff;
 use crate::{exec::chain, os, policy_source::WatchedFile, run::News};
 
 /// How long a server has to say that it is still there, after the host's network has changed.

@@ -12,14 +12,15 @@ const FAILURES_FREE: u32 = 4;
 
 /// Counts what failed since the last success.
 #[derive(Debug, Default)]
-pub(super) struct Backoff {
+pub struct Backoff {
     failures: u32,
     doublings: u32,
 }
 
 impl Backoff {
     /// The wait after the server was not reached or the connection was lost; `draw` is any number, drawn anew each time.
-    pub(super) fn after_failure(&mut self, draw: u64) -> Duration {
+    #[must_use]
+    pub fn after_failure(&mut self, draw: u64) -> Duration {
         self.failures = self.failures.saturating_add(1);
         if self.failures > FAILURES_FREE {
             self.doublings = self.doublings.saturating_add(1);
@@ -28,7 +29,8 @@ impl Backoff {
     }
 
     /// The wait after the server said no.
-    pub(super) fn after_refusal(&mut self, draw: u64) -> Duration {
+    #[must_use]
+    pub fn after_refusal(&mut self, draw: u64) -> Duration {
         self.doublings = self.doublings.saturating_add(1);
         self.wait(draw)
     }
@@ -51,7 +53,7 @@ mod tests {
         let last = |draw| {
             let mut backoff = Backoff::default();
             for _ in 1..count {
-                after(&mut backoff, 0);
+                let _ = after(&mut backoff, 0);
             }
             after(&mut backoff, draw)
         };
