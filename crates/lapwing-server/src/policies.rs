@@ -10,7 +10,7 @@ use lapwing_core::{
     types::{DeviceId, GroupId, PolicyId},
 };
 use lapwing_proto::{
-    graph::{ConfigurationPolicy, ROTATE_AFTER_REVEAL_HOURS_MAX, read_settings},
+    graph::{ConfigurationPolicy, read_settings},
     json,
 };
 
@@ -21,7 +21,7 @@ use crate::{
     rules::{
         audit::Record,
         policy_assignment::{Difference, Group, GroupError, Policies, Tag, differences},
-        policy_form::check_name,
+        policy_form::{check_name, check_reveal_hours},
     },
     store::{
         AssignOutcome, AssignPolicy, ChangeGroup, CreatePolicy, DeleteGroup, DeleteGroupOutcome,
@@ -41,17 +41,8 @@ pub(crate) fn content(policy: ConfigurationPolicy) -> Result<PolicyContent, Faul
     let settings = policy.settings.unwrap_or_default();
     let tree = read_settings(&settings)
         .map_err(|error| Fault::bad_request(format!("{error}; {}", error.next_step())))?;
-    // Zero says what nothing says.
-    let hours = policy.rotate_after_reveal_hours.filter(|hours| *hours > 0);
-    if hours.is_some_and(|hours| hours > ROTATE_AFTER_REVEAL_HOURS_MAX) {
-        return Err(Fault::bad_request(format!(
-            "`rotateAfterRevealHours` must be 0 to {ROTATE_AFTER_REVEAL_HOURS_MAX}."
-        )));
-    }
-    // A policy that sets nothing is for nobody, and this would be without effect unseen.
-    if hours.is_some() && tree.values().next().is_none() {
-        return Err(Fault::bad_request("`rotateAfterRevealHours` needs at least one setting beside it."));
-    }
+    let hours = check_reveal_hours(policy.rotate_after_reveal_hours.unwrap_or_default(), &tree)
+        .map_err(|error| Fault::bad_request(format!("`rotateAfterRevealHours` {error}.")))?;
     let name = policy.name.clone();
     let document = ConfigurationPolicy {
         id: None,

@@ -7,7 +7,7 @@ use lapwing_core::{
     csp::{Tree, mean_the_same, supported, supported_value},
     policy::{HostRole, PolicyContext, Setting, Verdict, resolve},
 };
-use lapwing_proto::graph::misplaced;
+use lapwing_proto::graph::{ROTATE_AFTER_REVEAL_HOURS_MAX, misplaced};
 
 /// The longest name of a policy or group, in characters. Graph: `deviceManagementConfigurationPolicy` name, `group`
 /// displayName.
@@ -22,6 +22,27 @@ pub(crate) struct NameError;
 pub(crate) fn check_name(name: &str) -> Result<(), NameError> {
     let is_named = (1..=NAME_CHARS_MAX).contains(&name.chars().count());
     if is_named && !name.contains(|c: char| c.is_control()) { Ok(()) } else { Err(NameError) }
+}
+
+/// Why no policy may say so many hours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum RevealHoursError {
+    #[error("must be 0 to {ROTATE_AFTER_REVEAL_HOURS_MAX}")]
+    Range,
+    /// A policy that sets nothing is for nobody, and this would be without effect unseen.
+    #[error("needs at least one setting beside it")]
+    Alone,
+}
+
+/// After how many hours a password that was shown is rotated, if at all, in a policy that sets these leaves. Zero says what
+/// nothing says.
+pub(crate) fn check_reveal_hours(hours: u16, tree: &Tree) -> Result<Option<u16>, RevealHoursError> {
+    match hours {
+        0 => Ok(None),
+        _ if hours > ROTATE_AFTER_REVEAL_HOURS_MAX => Err(RevealHoursError::Range),
+        _ if tree.values().next().is_none() => Err(RevealHoursError::Alone),
+        _ => Ok(Some(hours)),
+    }
 }
 
 /// What is wrong with a setting, or to be known of it.
@@ -191,6 +212,16 @@ mod tests {
             LeafChange { setting: Setting::PasswordAgeDays, before: Some("7"), after: None },
         ];
         assert_eq!(changes(&before, &after), expected);
+    }
+
+    #[test]
+    fn hours_after_a_reveal_have_a_bound_and_stand_beside_a_setting() {
+        let some = checked(&[(Setting::PasswordLength, "20")]).tree;
+        let most = ROTATE_AFTER_REVEAL_HOURS_MAX;
+        assert_eq!(check_reveal_hours(0, &Tree::default()), Ok(None));
+        assert_eq!(check_reveal_hours(most, &some), Ok(Some(most)));
+        assert_eq!(check_reveal_hours(most + 1, &some), Err(RevealHoursError::Range));
+        assert_eq!(check_reveal_hours(1, &Tree::default()), Err(RevealHoursError::Alone));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use super::{
         visit::{Visit, see_other},
     },
     find,
-    form::{Typed, in_words},
+    form::{HOURS_LABEL, Typed, in_words},
     names,
 };
 use crate::{
@@ -112,12 +112,14 @@ impl Question {
         before: &PolicyContent,
         after: &PolicyContent,
     ) -> Result<Vec<(String, String, String)>, Fault> {
-        let texts = |content| Typed::from_content(content).map(|typed| [typed.name, typed.description]);
-        let [before_name, before_description] = texts(before)?;
-        let [after_name, after_description] = texts(after)?;
+        let texts =
+            |content| Typed::from_content(content).map(|typed| [typed.name, typed.description, typed.hours]);
+        let [before_name, before_description, before_hours] = texts(before)?;
+        let [after_name, after_description, after_hours] = texts(after)?;
         let texts = [
             ("Name".to_owned(), before_name, after_name),
             ("Description".to_owned(), before_description, after_description),
+            (HOURS_LABEL.to_owned(), before_hours, after_hours),
         ];
         let leaf = |change: &LeafChange<'_>| {
             let words = |value: Option<&str>| shown(value.map(|value| in_words(change.setting, value)));

@@ -19,15 +19,22 @@ use super::super::{page::SettingName, visit::Visit};
 use crate::{
     http::fault::Fault,
     policies,
-    rules::policy_form::{self, Checked, Finding, check_name},
+    rules::policy_form::{self, Checked, Finding, RevealHoursError, check_name, check_reveal_hours},
     store::{PolicyContent, PolicyRow},
 };
+
+/// The name of the one field that is no setting of the CSP: the server alone acts by it.
+const HOURS: &str = "rotateAfterRevealHours";
+/// What people read in its place.
+pub(super) const HOURS_LABEL: &str = "Hours from a reveal to a rotation";
 
 /// What was typed, as it was typed.
 #[derive(Debug, Clone)]
 pub(super) struct Typed {
     pub(super) name: String,
     pub(super) description: String,
+    /// `rotateAfterRevealHours`; nothing for never.
+    pub(super) hours: String,
     pub(super) values: BTreeMap<Setting, String>,
 }
 
@@ -94,6 +101,8 @@ pub(super) struct Fields {
     pub(super) name: String,
     pub(super) name_said: Option<Said>,
     pub(super) description: String,
+    pub(super) hours: String,
+    pub(super) hours_said: Option<Said>,
     pub(super) settings: Vec<Field>,
 }
 
@@ -103,6 +112,7 @@ impl Typed {
         Self {
             name: text("name").trim().to_owned(),
             description: text("description").replace("\r\n", "\n"),
+            hours: text(HOURS).trim().to_owned(),
             values: policy_form::settings().map(|setting| (setting, text(setting.name()))).collect(),
         }
     }
@@ -110,22 +120,29 @@ impl Typed {
     /// As it would have been typed for this content.
     pub(super) fn from_content(content: &PolicyContent) -> Result<Self, Fault> {
         let values = content.tree.values().map(|(setting, data)| (setting, data.to_owned()));
+        let document = policies::document(content)?;
         Ok(Self {
             name: content.name.clone(),
-            description: policies::document(content)?.description.unwrap_or_default(),
+            description: document.description.unwrap_or_default(),
+            hours: document.rotate_after_reveal_hours.map(|hours| hours.to_string()).unwrap_or_default(),
             values: values.collect(),
         })
     }
 
     /// Before anything is typed.
     pub(super) const fn nothing() -> Self {
-        Self { name: String::new(), description: String::new(), values: BTreeMap::new() }
+        Self {
+            name: String::new(),
+            description: String::new(),
+            hours: String::new(),
+            values: BTreeMap::new(),
+        }
     }
 
     /// Its members, to be sent once more.
     pub(super) fn members(&self) -> Vec<(String, String)> {
-        let texts =
-            [("name".to_owned(), self.name.clone()), ("description".to_owned(), self.description.clone())];
+        let texts = [("name", &self.name), ("description", &self.description), (HOURS, &self.hours)];
+        let texts = texts.map(|(name, text)| (name.to_owned(), text.clone()));
         let values = self.values.iter().map(|(setting, text)| (setting.name().to_owned(), text.clone()));
         texts.into_iter().chain(values.filter(|(_, text)| !text.is_empty())).collect()
     }
@@ -144,6 +161,9 @@ impl Typed {
                 (setting.name(), said)
             })
             .collect();
+        if let Err(error) = self.hours(&checked.tree) {
+            said.insert(HOURS, Said::fault(error));
+        }
         if let Err(error) = check_name(&self.name) {
             said.insert("name", Said::fault(error));
         }
@@ -165,6 +185,7 @@ impl Typed {
         let policy = ConfigurationPolicy {
             name: self.name.clone(),
             description: Some(self.description.clone()),
+            rotate_after_reveal_hours: self.hours(&checked.tree).unwrap_or_default(),
             settings: Some(settings),
             ..base
         };
@@ -174,7 +195,9 @@ impl Typed {
     /// Whether this says what a content says already, however either is written.
     pub(super) fn is_as_in(&self, current: &PolicyContent, typed: &PolicyContent) -> Result<bool, Fault> {
         let before = Self::from_content(current)?;
-        let is_named_so = (&before.name, &before.description) == (&self.name, &self.description);
+        let is_named_so = before.name == self.name
+            && before.description == self.description
+            && before.hours(&current.tree) == self.hours(&typed.tree);
         Ok(is_named_so && policy_form::changes(&current.tree, &typed.tree).is_empty())
     }
 
@@ -186,12 +209,21 @@ impl Typed {
             name_said: said.remove("name").filter(|_| !self.is_untouched()),
             name: self.name.clone(),
             description: self.description.clone(),
+            hours_said: said.remove(HOURS),
+            hours: self.hours.clone(),
             settings: policy_form::settings()
                 .map(|setting| {
                     let value = self.values.get(&setting).cloned().unwrap_or_default();
                     field(setting, value, said.remove(setting.name()))
                 })
                 .collect(),
+        }
+    }
+
+    fn hours(&self, tree: &Tree) -> Result<Option<u16>, RevealHoursError> {
+        match self.hours.as_str() {
+            "" => Ok(None),
+            text => check_reveal_hours(text.parse().map_err(|_| RevealHoursError::Range)?, tree),
         }
     }
 

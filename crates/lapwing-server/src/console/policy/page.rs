@@ -12,7 +12,7 @@ use super::{
         visit::Visit,
     },
     Count, counts, find,
-    form::{in_words, leaves},
+    form::{HOURS_LABEL, Typed, in_words, leaves},
 };
 use crate::{
     http::fault::Fault,
@@ -23,7 +23,7 @@ use crate::{
         policy_form::{LeafChange, changes},
         policy_standing::tallies,
     },
-    store::{GroupRow, PolicyRow, PolicyVersionRow},
+    store::{GroupRow, PolicyContent, PolicyRow, PolicyVersionRow},
 };
 
 /// How many versions one page shows.
@@ -84,20 +84,46 @@ fn shown(change: &LeafChange<'_>) -> (&'static str, String, String) {
     (change.setting.name(), words(change.before), words(change.after))
 }
 
-fn version(row: &PolicyVersionRow, before: Option<&PolicyVersionRow>, visit: &Visit, newest: u32) -> Version {
-    let changed = before.map(|before| changes(&before.content.tree, &row.content.tree));
-    Version {
+/// What a content sets, for people.
+fn settings(content: &PolicyContent) -> Result<Vec<(&'static str, String)>, Fault> {
+    let hours = Typed::from_content(content)?.hours;
+    let hours = (!hours.is_empty()).then_some((HOURS_LABEL, hours));
+    Ok(leaves(&content.tree).into_iter().chain(hours).collect())
+}
+
+/// What a content changes of the one before.
+fn changed(
+    before: &PolicyContent,
+    after: &PolicyContent,
+) -> Result<Vec<(&'static str, String, String)>, Fault> {
+    let hours = |content| {
+        let hours = Typed::from_content(content)?.hours;
+        Ok::<_, Fault>(if hours.is_empty() { "not set".to_owned() } else { hours })
+    };
+    let (was, is) = (hours(before)?, hours(after)?);
+    let hours = (was != is).then_some((HOURS_LABEL, was, is));
+    Ok(changes(&before.tree, &after.tree).iter().map(shown).chain(hours).collect())
+}
+
+fn version(
+    row: &PolicyVersionRow,
+    before: Option<&PolicyVersionRow>,
+    visit: &Visit,
+    newest: u32,
+) -> Result<Version, Fault> {
+    let changes = before.map(|before| changed(&before.content, &row.content)).transpose()?;
+    Ok(Version {
         number: row.number,
         created: Moment { at: row.created, now: visit.context.at },
         actor: row.actor.clone(),
         restores: row.restores,
         is_newest: row.number == newest,
-        changes: changed.unwrap_or_default().iter().map(shown).collect(),
+        changes: changes.unwrap_or_default(),
         renamed: before
             .filter(|before| before.content.name != row.content.name)
             .map(|_| row.content.name.clone()),
-        settings: leaves(&row.content.tree),
-    }
+        settings: settings(&row.content)?,
+    })
 }
 
 async fn standings_of(visit: &Visit, row: &PolicyRow) -> Result<Standings, Fault> {
@@ -140,8 +166,8 @@ pub(in super::super) async fn page(visit: Visit) -> Result<Response, Fault> {
     versions.retain(|version| before.is_none_or(|before| version.number < before));
     visit.note(Activity::ReadLapsPolicy, &row.id.to_string()).await?;
     let shown = (0..versions.len().min(VERSIONS_LEN)).filter_map(|at| versions.get(at).zip(Some(at)));
-    let shown: Vec<Version> =
-        shown.map(|(found, at)| version(found, versions.get(at + 1), &visit, row.version)).collect();
+    let shown = shown.map(|(found, at)| version(found, versions.get(at + 1), &visit, row.version));
+    let shown = shown.collect::<Result<Vec<Version>, Fault>>()?;
     let first = format!("/console/policies/{}", row.id);
     let next = shown.last().filter(|_| versions.len() > VERSIONS_LEN);
     visit.page(&Page {
@@ -152,7 +178,7 @@ pub(in super::super) async fn page(visit: Visit) -> Result<Response, Fault> {
         version: row.version,
         created: Moment { at: row.created, now },
         changed: Moment { at: row.changed, now },
-        settings: leaves(&row.content.tree),
+        settings: settings(&row.content)?,
         standings: standings_of(&visit, &row).await?,
         groups: choices(store.groups().await?, &held),
         is_first: before.is_none(),

@@ -119,6 +119,10 @@ async fn an_edit_is_shown_before_it_is_made_and_yields_to_one_that_came_first() 
     let shown = person.post(&edit, &typed).await;
     assert!(shown.body.contains("Devices that this touches: 3") && shown.body.contains("racks, version 2"));
     assert_eq!(person.recorded(Activity::ChangeLapsPolicy).await, 0, "only shown");
+    let hours = [&typed[..], &[("rotateAfterRevealHours", "many")]].concat();
+    assert!(person.post(&edit, &hours).await.body.contains("value=\"many\""));
+    let hours = [&typed[..], &[("rotateAfterRevealHours", "8")]].concat();
+    assert!(person.post(&edit, &hours).await.body.contains("Hours from a reveal to a rotation"));
     let back = person.post(&edit, &[&typed[..], &[("confirmed", "true"), ("step", "back")]].concat()).await;
     assert!(back.body.contains("value=\"24\""));
     assert_eq!(person.recorded(Activity::ChangeLapsPolicy).await, 0, "only gone back");
@@ -131,7 +135,12 @@ async fn an_edit_is_shown_before_it_is_made_and_yields_to_one_that_came_first() 
     assert!(late.body.contains("value=\"30\"") && late.body.contains("name=\"version\" value=\"2\""));
     let same = person.post(&edit, &[("version", "2"), ("name", "racks"), ("PasswordLength", "24")]).await;
     assert!(same.body.contains("nothing to save"));
-    let restore = [("version", "1"), ("expected", "2")];
+    let hours =
+        [("version", "2"), ("name", "racks"), ("PasswordLength", "24"), ("rotateAfterRevealHours", "8")];
+    let hours = [&hours[..], &[("confirmed", "true")]].concat();
+    assert_eq!(person.post(&edit, &hours).await.location, policy);
+    assert!(person.get(&policy).await.body.contains("<del>not set</del>"));
+    let restore = [("version", "1"), ("expected", "3")];
     let shown = person.post(&format!("{policy}/restore"), &restore).await;
     assert!(shown.body.contains("Return to version 1"), "{}", shown.body);
     let confirmed = [&restore[..], &[("confirmed", "true")]].concat();
@@ -140,7 +149,7 @@ async fn an_edit_is_shown_before_it_is_made_and_yields_to_one_that_came_first() 
     assert_eq!(again.status, StatusCode::CONFLICT, "the same form sent twice returns once");
     let page = person.get(&policy).await.body;
     assert!(page.contains("As version 1") && page.contains("<del>20</del>"), "{page}");
-    let unknown = person.post(&format!("{policy}/restore"), &[("version", "9"), ("expected", "3")]).await;
+    let unknown = person.post(&format!("{policy}/restore"), &[("version", "9"), ("expected", "4")]).await;
     assert_eq!(unknown.status, StatusCode::NOT_FOUND);
 }
 
