@@ -25,6 +25,7 @@ mod keys;
 mod mdm;
 mod openapi;
 mod os;
+mod policies;
 mod register;
 mod rules;
 mod run;

@@ -6,7 +6,7 @@ mod devices;
 pub(crate) mod enrol;
 mod policies;
 mod rotations;
-pub(crate) mod traces;
+mod traces;
 
 use std::sync::Arc;
 

@@ -1,7 +1,5 @@
 //! LAPS policies beside what Graph has: versions, dry runs, conflicts, and how a device stands to them.
 
-use std::collections::BTreeSet;
-
 use axum::{Json, body::Bytes, extract::Path};
 use lapwing_core::types::PolicyId;
 use lapwing_proto::{
@@ -16,22 +14,16 @@ use lapwing_proto::{
 use super::{allowed, not_found, parse, parse_id};
 use crate::{
     call::Call,
-    graph::configuration_policies as wire,
     http::fault::Fault,
-    mdm::policy::Before,
+    policies::{self, Thought},
     rules::{
         access::Act,
         audit::Activity,
-        policy_assignment::{
-            Difference, Effective, GroupError, Member, Policies, PolicyVersion, Tag, differences, effective,
-        },
+        policy_assignment::{Difference, Effective, Member, PolicyVersion, effective},
         policy_standing::Standing,
     },
-    store::{Edit, EditPolicy, PolicyRow, PolicyVersionRow, StandingRow, TagDevice},
+    store::{Edit, PolicyRow, PolicyVersionRow, StandingRow},
 };
-
-/// The most tags of one device.
-const TAGS_MAX: usize = 32;
 
 fn standing(effective: &Effective) -> PolicyStanding {
     let (state, policies, version) = match effective {
@@ -72,7 +64,7 @@ pub(super) async fn versions(
             version: row.number,
             created: row.created.to_string(),
             restores: row.restores,
-            policy: wire::document(&row.content)?,
+            policy: policies::document(&row.content)?,
             actor: row.actor,
         })
     };
@@ -88,12 +80,8 @@ pub(super) async fn restore(
     let allowed = allowed(&call, &tenant, Act::WriteConfiguration, Activity::ChangeLapsPolicy, &id).await?;
     let PolicyRestore { version } = parse(&body)?;
     let row = policy(&call, parse_id(&id)?).await?;
-    let mut record = allowed.record(&id);
-    record.detail = format!("content of version {version}; ");
-    let before = Before::look(&call.app).await?;
-    let change = EditPolicy { id: row.id, expected: row.version, edit: Edit::Restore(version), record };
-    let version = wire::edited(call.app.store.change(change).await?)?;
-    before.call(&call.app).await;
+    let (edit, record) = (Edit::Restore(version), allowed.record(&id));
+    let version = policies::edit(&call.app, (row.id, row.version), edit, record).await?;
     Ok(Json(PolicyRestore { version }))
 }
 
@@ -106,46 +94,19 @@ pub(super) async fn dry_run(
     let allowed = allowed(&call, &tenant, Act::ReadConfiguration, Activity::ReadLapsPolicy, &id).await?;
     let request: PolicyDryRun = parse(&body)?;
     let row = policy(&call, parse_id(&id)?).await?;
-    let before = call.app.store.assigned().await?;
-    let mut after = before.clone();
-    apply(&call, &row, request, &mut after).await?;
-    let members = call.app.store.members().await?;
+    let found = policies::try_out(&call.app, &row, thought(request)?).await?;
     allowed.note(&id).await?;
-    let found = differences(&before, &after, &members);
     Ok(Json(Counted::new(found.iter().map(difference).collect())))
 }
 
-/// Makes the change to what is only thought.
-async fn apply(
-    call: &Call,
-    row: &PolicyRow,
-    request: PolicyDryRun,
-    policies: &mut Policies,
-) -> Result<(), Fault> {
-    if request.delete {
-        policies.remove(&row.id);
-        return Ok(());
-    }
-    // Deleted between two looks at the database: nothing is assigned any more.
-    let Some(assigned) = policies.get_mut(&row.id) else { return Err(not_found("policy")) };
-    if let Some(settings) = request.settings {
-        let tree = read_settings(&settings)
-            .map_err(|error| Fault::bad_request(format!("{error}; {}", error.next_step())))?;
-        if tree != row.content.tree {
-            assigned.version = assigned.version.saturating_add(1);
-        }
-        assigned.sets_anything = tree.values().next().is_some();
-    }
-    if let Some(wanted) = request.groups {
-        let known = call.app.store.groups().await?;
-        let find = |id: &String| {
-            let id = id.parse().ok();
-            let found = known.iter().find(|row| Some(row.id) == id).map(|row| row.group.clone());
-            found.ok_or_else(|| Fault::bad_request("A group does not exist."))
-        };
-        assigned.groups = wanted.iter().map(find).collect::<Result<_, _>>()?;
-    }
-    Ok(())
+fn thought(request: PolicyDryRun) -> Result<Thought, Fault> {
+    let tree = request.settings.map(|settings| {
+        read_settings(&settings)
+            .map_err(|error| Fault::bad_request(format!("{error}; {}", error.next_step())))
+    });
+    let parse = |id: &String| id.parse().map_err(|_| Fault::bad_request("A group does not exist."));
+    let groups = request.groups.map(|groups| groups.iter().map(parse).collect::<Result<_, _>>());
+    Ok(Thought { tree: tree.transpose()?, groups: groups.transpose()?, delete: request.delete })
 }
 
 /// Every device that several policies are for.
@@ -251,16 +212,8 @@ pub(super) async fn tag(
 ) -> Result<Json<DeviceTags>, Fault> {
     let allowed = allowed(&call, &tenant, Act::WriteConfiguration, Activity::TagDevice, &id).await?;
     let DeviceTags { tags } = parse(&body)?;
-    let parsed: Result<BTreeSet<Tag>, GroupError> = tags.iter().map(|tag| tag.parse()).collect();
-    let tags = parsed.map_err(|error| Fault::bad_request(error.to_string()))?;
-    if tags.len() > TAGS_MAX {
-        return Err(Fault::bad_request(format!("A device has at most {TAGS_MAX} tags.")));
-    }
+    let tags = policies::parse_tags(tags.iter().map(String::as_str))?;
     let shown = tags.iter().map(ToString::to_string).collect();
-    let (device, record) = (parse_id(&id)?, allowed.record(&id));
-    if !call.app.store.change(TagDevice { device, tags, record }).await? {
-        return Err(not_found("device"));
-    }
-    call.app.wake.wake(device);
+    policies::tag(&call.app, parse_id(&id)?, tags, allowed.record(&id)).await?;
     Ok(Json(DeviceTags { tags: shown }))
 }

@@ -13,18 +13,16 @@ use serde::Serialize;
 use super::{body, devices, filter::Fields, metadata, page::Query};
 use crate::{
     call::Call,
-    http::fault::{Fault, Kind},
-    os,
+    http::fault::Fault,
+    os, policies,
     rules::{
         access::Act,
         audit::Activity,
         policy_assignment::{self, GroupError},
+        policy_form::check_name,
     },
-    store::{CreateGroup, DeleteGroup, DeleteGroupOutcome, GroupRow, Window},
+    store::{CreateGroup, GroupRow, Window},
 };
-
-/// The longest name, in characters. Graph: `group`, displayName.
-const NAME_CHARS_MAX: usize = 256;
 
 impl Fields for GroupRow {
     const NAMES: &'static [&'static str] = &["id", "displayname", "membershiprule", "createddatetime"];
@@ -117,10 +115,8 @@ pub(super) async fn create(call: Call, request: Bytes) -> Result<(StatusCode, Re
 
 fn parse(request: &[u8]) -> Result<(String, policy_assignment::Group), Fault> {
     let group: Group = json::parse(request).map_err(|error| Fault::bad_request(error.to_string()))?;
-    let named = (1..=NAME_CHARS_MAX).contains(&group.display_name.chars().count());
-    if !named || group.display_name.contains(|c: char| c.is_control()) {
-        return Err(Fault::bad_request(format!("`displayName` must have 1 to {NAME_CHARS_MAX} characters.")));
-    }
+    check_name(&group.display_name)
+        .map_err(|error| Fault::bad_request(format!("`displayName`: {error}.")))?;
     let rule =
         group.membership_rule.parse().map_err(|error: GroupError| Fault::bad_request(error.to_string()));
     Ok((group.display_name, rule?))
@@ -129,11 +125,6 @@ fn parse(request: &[u8]) -> Result<(String, policy_assignment::Group), Fault> {
 pub(super) async fn delete(call: Call, Path(id): Path<String>) -> Result<StatusCode, Fault> {
     let allowed = call.authorise(Act::WriteConfiguration, Activity::DeleteGroup, &id).await?;
     let Ok(group) = id.parse() else { return Err(allowed.refuse(&id, unknown()).await) };
-    match call.app.store.change(DeleteGroup { id: group, record: allowed.record(&id) }).await? {
-        DeleteGroupOutcome::Deleted => Ok(StatusCode::NO_CONTENT),
-        DeleteGroupOutcome::Unknown => Err(unknown()),
-        DeleteGroupOutcome::InUse => {
-            Err(Fault::new(Kind::Conflict, "A policy is for the group: take it from the group first."))
-        }
-    }
+    policies::delete_group(&call.app, group, allowed.record(&id)).await?;
+    Ok(StatusCode::NO_CONTENT)
 }

@@ -3,7 +3,8 @@
 
 mod certificate;
 pub(crate) mod enrolment;
-pub(crate) mod policy;
+mod policy;
+mod policy_report;
 mod provisioning;
 mod push;
 mod traces;
@@ -40,6 +41,7 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/lapwing/v1/{tenant}/manage", post(manage))
         .route("/lapwing/v1/{tenant}/manage/certificate", post(certificate::renew))
         .route("/lapwing/v1/{tenant}/manage/traces", post(traces::tell))
+        .route("/lapwing/v1/{tenant}/manage/policy", post(policy_report::tell))
 }
 
 /// Windows adds `charset` and the like.

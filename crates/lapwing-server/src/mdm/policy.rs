@@ -1,6 +1,4 @@
-//! LAPS policies on their way to devices: what a message of a device is answered, and whom a change calls.
-
-use std::sync::Arc;
+//! LAPS policies on their way to devices: what a message of a device is answered.
 
 use lapwing_core::types::DeviceId;
 use lapwing_proto::syncml::Command;
@@ -10,11 +8,10 @@ use crate::{
     http::{fault::Fault, request::Context},
     rules::{
         audit::{Activity, Actor},
-        policy_assignment::{Policies, differences},
         policy_delivery::deliver,
         session::Heard,
     },
-    store::{NoteDrift, NoteRefused, NoteTold, StoreError, WantedPolicy},
+    store::{NoteDrift, NoteRefused, NoteTold, WantedPolicy},
 };
 
 /// Takes note of what a device says of its policy, and finds what to send it of that.
@@ -58,28 +55,4 @@ async fn note(
         app.store.change(NoteDrift { device, record }).await?;
     }
     Ok(())
-}
-
-/// The policies before a change, by which the devices are found that it touches.
-pub(crate) struct Before(Policies);
-
-impl Before {
-    pub(crate) async fn look(app: &App) -> Result<Self, Fault> {
-        Ok(Self(app.store.assigned().await?))
-    }
-
-    /// Calls the devices that the change since then touches. It is made already: what goes wrong here costs them time
-    /// alone, until they call by themselves.
-    pub(crate) async fn call(self, app: &Arc<App>) {
-        if let Err(error) = self.find_and_call(app).await {
-            tracing::warn!(%error, "Could not call the devices that a change of policies touches");
-        }
-    }
-
-    async fn find_and_call(self, app: &Arc<App>) -> Result<(), StoreError> {
-        let (after, members) = (app.store.assigned().await?, app.store.members().await?);
-        let touched = differences(&self.0, &after, &members).into_iter().map(|found| found.device);
-        app.wake.wake_many(touched.collect());
-        Ok(())
-    }
 }

@@ -81,6 +81,7 @@ pub(super) static OTHERS: &[Operation] = operations! {
     POST "/lapwing/v1/{tenant}/manage" Certificate SyncMl => Other(200, "SyncMl"), None, [415], "Answers one message of a device's management session";
     POST "/lapwing/v1/{tenant}/manage/certificate" Certificate Json("Renewal") => Object, None, [], "Renews a device's certificate";
     POST "/lapwing/v1/{tenant}/manage/traces" Certificate Json("TraceUpload") => Nothing, None, [], "Tells what became of rotations";
+    POST "/lapwing/v1/{tenant}/manage/policy" Certificate Json("PolicyReport") => Nothing, None, [], "Tells which policy is in effect on a device, and where each value comes from";
     GET "/lapwing/v1/{tenant}/wake" Certificate Empty => Other(101, "Text"), None, [], "Opens the connection over which a device is woken";
     POST "/lapwing/v1/{tenant}/enrolmentTokens" Client Json("EnrolmentTokenRequest") => Other(201, "EnrolmentTokenCreated"), None, [], "Makes an enrolment token";
     GET "/lapwing/v1/{tenant}/enrolmentTokens" Client Empty => Of("Values"), None, [], "Lists enrolment tokens";

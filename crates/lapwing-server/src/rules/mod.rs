@@ -1,6 +1,7 @@
 //! What the directory decides: pure functions, without I/O, clock or chance.
 
 pub(crate) mod access;
+pub(crate) mod action;
 pub(crate) mod audit;
 pub(crate) mod bulk;
 pub(crate) mod certificate;
@@ -12,6 +13,7 @@ pub(crate) mod operator;
 pub(crate) mod package;
 pub(crate) mod policy_assignment;
 pub(crate) mod policy_delivery;
+pub(crate) mod policy_form;
 pub(crate) mod policy_standing;
 pub(crate) mod push;
 pub(crate) mod rate;

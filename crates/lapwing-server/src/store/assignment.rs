@@ -1,6 +1,6 @@
 //! Whom policies are for, and what each device was told of that.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use lapwing_core::{
     csp::Tree,
@@ -83,9 +83,13 @@ pub(super) fn members(rows: &[SqliteRow]) -> Result<Vec<Member>, sqlx::Error> {
 pub(super) const MEMBERS: &str = "SELECT d.id, d.display_name, t.tag FROM device d
     LEFT JOIN device_tag t ON t.device = d.id WHERE d.deleted IS NULL";
 
-pub(super) async fn assigned(connection: &mut SqliteConnection) -> Result<Policies, sqlx::Error> {
+/// All policies with their groups; one group may have another rule instead of its own.
+pub(super) async fn assigned(
+    connection: &mut SqliteConnection,
+    instead: Option<(GroupId, &Group)>,
+) -> Result<Policies, sqlx::Error> {
     let rows = sqlx::query(
-        "SELECT p.id, p.version, v.leaves, g.rule FROM policy p
+        "SELECT p.id, p.version, v.leaves, g.rule, g.id AS group_id FROM policy p
          JOIN policy_version v ON v.policy = p.id AND v.number = p.version
          LEFT JOIN assignment a ON a.policy = p.id LEFT JOIN device_group g ON g.id = a.device_group
          WHERE p.deleted IS NULL",
@@ -95,7 +99,11 @@ pub(super) async fn assigned(connection: &mut SqliteConnection) -> Result<Polici
     let mut policies = Policies::new();
     for row in &rows {
         let rule: Option<&str> = row.try_get("rule")?;
-        let group = rule.map(|rule| rule.parse().map_err(|_| damaged("rule"))).transpose()?;
+        let group = match (rule, instead) {
+            (None, _) => None,
+            (Some(_), Some((id, group))) if guid(row, "group_id")? == id.0 => Some(group.clone()),
+            (Some(rule), _) => Some(rule.parse().map_err(|_| damaged("rule"))?),
+        };
         let assigned = Assigned {
             version: row.try_get("version")?,
             sets_anything: leaves(row)?.values().next().is_some(),
@@ -124,7 +132,7 @@ pub(super) async fn device_policy(
         Ok::<_, sqlx::Error>((version, time(&row, "told")?))
     });
     let told = told.transpose()?;
-    let effective = effective(&member, &assigned(connection).await?);
+    let effective = effective(&member, &assigned(connection, None).await?);
     let target = target(&effective, told.map(|(version, _)| version));
     Ok(Some(DevicePolicy { effective, told, target }))
 }
@@ -150,7 +158,26 @@ impl Store {
 
     /// All policies, as far as it matters whom they are for.
     pub(crate) async fn assigned(&self) -> Result<Policies, StoreError> {
-        Ok(assigned(&mut *self.readers.acquire().await?).await?)
+        Ok(assigned(&mut *self.readers.acquire().await?, None).await?)
+    }
+
+    /// The same, as if this group had this rule.
+    pub(crate) async fn assigned_if(&self, id: GroupId, group: &Group) -> Result<Policies, StoreError> {
+        Ok(assigned(&mut *self.readers.acquire().await?, Some((id, group))).await?)
+    }
+
+    /// For each policy the groups that it is for, by id.
+    pub(crate) async fn groups_of_all(&self) -> Result<BTreeMap<PolicyId, Vec<GroupRow>>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT g.*, a.policy FROM device_group g JOIN assignment a ON a.device_group = g.id ORDER BY g.id",
+        )
+        .fetch_all(&self.readers)
+        .await?;
+        let mut groups = BTreeMap::<PolicyId, Vec<GroupRow>>::new();
+        for row in &rows {
+            groups.entry(PolicyId(guid(row, "policy")?)).or_default().push(group(row)?);
+        }
+        Ok(groups)
     }
 
     /// All devices that were not deleted, as groups see them, by id.

@@ -21,6 +21,7 @@ mod operator;
 mod passkey;
 mod password;
 mod policy;
+mod policy_report;
 mod read;
 mod rekey;
 mod reveal;
@@ -28,6 +29,8 @@ mod row;
 mod schema;
 mod session;
 mod standing;
+#[cfg(test)]
+pub(crate) mod testing;
 mod trace;
 mod writer;
 
@@ -42,7 +45,7 @@ pub(crate) use self::{
     action::{ActionRow, CancelAction, Contact, Contacted, RequestAction, RequestOutcome},
     assignment::{GroupRow, NoteTold, WantedPolicy},
     bulk::{AskDevices, CreateBulk, EndBulk, SayToBulk},
-    bulk_read::{BulkDeviceRow, BulkRow},
+    bulk_read::{BulkDeviceRow, BulkPart, BulkRow},
     certificate::{OfferKey, OfferOutcome, ReplaceDeviceKey},
     change::{Change, Transaction},
     channel::SetChannel,
@@ -51,7 +54,9 @@ pub(crate) use self::{
         ChangeClient, CreateClient, CreateToken, DeleteClient, DeleteToken, Initialise, Note, SetPolicy,
     },
     fleet::{Ages, Coverage, FleetKey, FleetOrder, FleetQuery, FleetRow},
-    group::{AssignOutcome, AssignPolicy, CreateGroup, DeleteGroup, DeleteGroupOutcome, TagDevice},
+    group::{
+        AssignOutcome, AssignPolicy, ChangeGroup, CreateGroup, DeleteGroup, DeleteGroupOutcome, TagDevice,
+    },
     link::{CreateLink, FinishSetUp},
     managed::Among,
     operator::{ChangeOperator, CreateOperator, OperatorChange, OperatorOutcome, OperatorRow},
@@ -60,6 +65,7 @@ pub(crate) use self::{
     policy::{
         CreatePolicy, DeletePolicy, Edit, EditOutcome, EditPolicy, PolicyContent, PolicyRow, PolicyVersionRow,
     },
+    policy_report::TellPolicy,
     read::{AUDIT_STRETCH, AuditQuery, Window},
     rekey::Rekey,
     reveal::{Due, Reveal, RevealOnce},
@@ -68,7 +74,7 @@ pub(crate) use self::{
         EndSessions, OpenSession, PassSecondFactor, Proof, SessionRow, Sha256, SpendForm, TouchSession,
     },
     standing::{NoteDrift, NoteRefused, StandingRow},
-    trace::{TellTraces, Told, TraceRow},
+    trace::{TellTraces, Told, TraceRow, passed},
 };
 
 const BUSY_TIMEOUT: core::time::Duration = core::time::Duration::from_secs(10);

@@ -14,7 +14,7 @@ use super::{
 use crate::rules::{
     audit::Record,
     policy_assignment::{PolicyVersion, effective},
-    policy_standing::{Standing, standing},
+    policy_standing::{Said, Standing, standing},
 };
 
 /// A version that a device did not take.
@@ -65,11 +65,29 @@ impl Store {
         Ok(row.map(|row| trouble(&row)).transpose()?.unwrap_or_default())
     }
 
+    /// What every device that said anything of its policy has said.
+    pub(crate) async fn policies_said(&self) -> Result<BTreeMap<DeviceId, Said>, StoreError> {
+        let mut said = BTreeMap::<DeviceId, Said>::new();
+        let mut moment = self.readers.begin().await?;
+        let rows = sqlx::query("SELECT device, policy, number FROM device_policy").fetch_all(&mut *moment);
+        for row in &rows.await? {
+            let version =
+                PolicyVersion { policy: PolicyId(guid(row, "policy")?), number: row.try_get("number")? };
+            said.entry(DeviceId(guid(row, "device")?)).or_default().told = Some(version);
+        }
+        let rows = sqlx::query("SELECT * FROM device_policy_trouble").fetch_all(&mut *moment).await?;
+        for row in &rows {
+            let refused = trouble(row)?.refused.map(|refused| refused.version);
+            said.entry(DeviceId(guid(row, "device")?)).or_default().refused = refused;
+        }
+        Ok(said)
+    }
+
     /// Every device that a policy concerns, whoever needs to be looked at first, then by name.
     pub(crate) async fn policy_standings(&self, policy: PolicyId) -> Result<Vec<StandingRow>, StoreError> {
         // One look at the database, so that policies and devices are those of one moment.
         let mut moment = self.readers.begin().await?;
-        let policies = assigned(&mut moment).await?;
+        let policies = assigned(&mut moment, None).await?;
         let rows = sqlx::query("SELECT * FROM device_policy").fetch_all(&mut *moment).await?;
         let mut told = BTreeMap::new();
         for row in &rows {

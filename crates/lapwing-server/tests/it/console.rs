@@ -1,5 +1,6 @@
 //! The console as a browser without scripts uses it.
 
+mod device;
 mod visitor;
 
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair};

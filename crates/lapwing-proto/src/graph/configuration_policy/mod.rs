@@ -20,7 +20,7 @@ pub use self::{
     assignment::{AssignmentTarget, PolicyAssignment, PolicyAssignments},
     error::CatalogError,
     read::read_settings,
-    write::write_settings,
+    write::{misplaced, write_settings},
 };
 
 /// The most hours between the showing of a password and its rotation: a week.

@@ -1,3 +1,3 @@
--- Where a Windows device is woken: the channel URI that it has told.
+-- Why many devices were asked to rotate, in the words of who asked.
 
-ALTER TABLE device ADD COLUMN push_channel TEXT;
+ALTER TABLE bulk_rotation ADD COLUMN reason TEXT NOT NULL DEFAULT '';
