@@ -48,6 +48,17 @@ def press(page, given):
     return device, seconds
 
 
+def policy(page, device):
+    """Where each value comes from, as the host told it after a session."""
+    begun = time.monotonic()
+    page.goto(device)
+    while page.get_by_role("heading", name="In effect on the device").count() == 0:
+        assert time.monotonic() - begun < END_MS / 1000, "the host has not told its policy"
+        page.reload()
+    row = page.get_by_role("row", name="BackupDirectory")
+    assert "policy.toml" in row.inner_text(), row.inner_text()
+
+
 def reveal(page, device):
     page.goto(device)
     page.get_by_label("Reason").fill("the button was pressed")
@@ -67,6 +78,7 @@ def main():
         device, seconds = press(page, given)
         if given["pictures"]:
             page.screenshot(path=f"{given['pictures']}/button.png", full_page=True)
+        policy(page, device)
         password = reveal(page, device)
         browser.close()
     print(json.dumps({"password": password, "seconds": seconds}))

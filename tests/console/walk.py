@@ -20,6 +20,7 @@ from playwright.sync_api import sync_playwright
 
 # The interpreter is started apart from its surroundings, this folder among them.
 sys.path.insert(0, str(Path(__file__).parent))
+import manage  # noqa: E402
 from visitor import BROWSER, PASSWORD, totp, trust  # noqa: E402
 
 WIDTHS = [360, 1280]
@@ -279,6 +280,18 @@ def keyboard(walk):
     assert page.evaluate("document.activeElement.id") == "main"
 
 
+def codes(secret):
+    """Each code of the authenticator once; the next one is there in half a minute."""
+    used = []
+
+    def code():
+        step = max([int(time.time()) // 30, *(last + 1 for last in used)])
+        used.append(step)
+        return totp(secret, step)
+
+    return code
+
+
 def main():
     given = json.load(sys.stdin)
     seen = 0
@@ -296,6 +309,7 @@ def main():
         sign_in(second, secret, step)
         seen += second.seen
         cookies = second.end()
+        code = codes(secret)
         for scripts in [True, False]:
             for width in WIDTHS:
                 for scheme in SCHEMES:
@@ -306,6 +320,8 @@ def main():
                         once(walk)
                         keyboard(walk)
                         enrol_windows(walk, given)
+                    manage.policies(walk)
+                    manage.bulk(walk, code)
                     rotate(walk, given)
                     seen += walk.seen
                     walk.end()

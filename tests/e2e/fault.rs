@@ -2,7 +2,7 @@
 //! over by itself soon after its cause is gone.
 
 mod account;
-mod clock;
+pub(crate) mod clock;
 mod directory;
 mod disk;
 mod neighbours;

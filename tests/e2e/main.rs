@@ -2,13 +2,17 @@
 #![expect(clippy::unwrap_used, reason = "that is how a test fails")]
 
 mod button;
+mod certificate;
 mod changes;
 mod crash;
+mod demo;
+mod domain;
 mod entra;
 mod fault;
 mod front;
 mod late;
 mod life;
+mod policy;
 mod secrets;
 mod soak;
 mod support;

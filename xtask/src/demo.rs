@@ -29,6 +29,9 @@ pub(crate) struct Demo {
     /// End what an earlier demo left
     #[arg(long)]
     stop: bool,
+    /// With the programs as the test runner has built them, so that other tests keep theirs
+    #[arg(long, hide = true, requires = "check")]
+    as_tested: bool,
 }
 
 pub(crate) fn run(demo: &Demo) -> Result<()> {
@@ -37,7 +40,8 @@ pub(crate) fn run(demo: &Demo) -> Result<()> {
     }
     crate::setup::run()?;
     let steps = Steps::begin();
-    let programs = steps.run("the programs are built", || scene::build(Build::Plain))?;
+    let build = if demo.as_tested { Build::WithFailPoints } else { Build::Plain };
+    let programs = steps.run("the programs are built", || scene::build(build))?;
     let shown = Steps::begin();
     let scene = if demo.button {
         press(&shown, demo.check, &programs)?
@@ -57,8 +61,8 @@ pub(crate) fn run(demo: &Demo) -> Result<()> {
 /// A host that has joined and set its first password.
 fn settle(steps: &Steps, check: bool, programs: &Path) -> Result<Scene> {
     let scene = steps.run("a Debian host has booted, and a lapwing-server runs beside it", || {
-        // A demo that was left running gives way to this one.
-        if lab::status()?.iter().any(|report| report.lab == LAB) {
+        // A demo that was left running gives way to one that is to be left running in its place.
+        if !check && lab::status()?.iter().any(|report| report.lab == LAB) {
             lab::down(LAB)?;
         }
         let lab = if check { Lab::new()? } else { Lab::kept(LAB)? };

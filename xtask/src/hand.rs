@@ -2,7 +2,8 @@
 
 use anyhow::Result;
 use clap::Subcommand;
-use xtask::lab::{self, OUTSIDE};
+use xtask::lab::domain::{ADMIN_PASSWORD, CONTROLLER, DOMAIN, Domain};
+use xtask::lab::{self, Host, OUTSIDE};
 use xtask::steps::Steps;
 
 /// The only host of a lab made by hand.
@@ -11,10 +12,20 @@ const HOST: &str = "device";
 #[derive(Subcommand)]
 pub(crate) enum Lab {
     /// Boot a host that stays until `down`, and say how to reach it
+    #[command(after_help = "Examples:
+  cargo xtask lab up
+  cargo xtask lab up --domain               beside it an Active Directory domain that it has joined
+  cargo xtask lab enter --host dc1 -- samba-tool user list")]
     Up {
         /// The lab's name
         #[arg(default_value = "hand")]
         lab: String,
+        /// Start an Active Directory domain of Samba's, and join the host to it
+        #[arg(long)]
+        domain: bool,
+        /// Give that domain a second controller
+        #[arg(long, requires = "domain")]
+        second: bool,
     },
     /// Open a root shell in a host, or run one command there
     #[command(after_help = "Examples:
@@ -44,7 +55,8 @@ pub(crate) enum Lab {
 
 pub(crate) fn run(command: Lab) -> Result<()> {
     match command {
-        Lab::Up { lab } => up(&lab),
+        Lab::Up { lab, domain: false, .. } => up(&lab),
+        Lab::Up { lab, domain: true, second } => up_with_domain(&lab, second),
         Lab::Enter { lab, host, command } if command.is_empty() => {
             lab::enter(&lab, &host, &["bash".to_owned(), "--login".to_owned()])
         }
@@ -57,6 +69,26 @@ pub(crate) fn run(command: Lab) -> Result<()> {
 fn up(name: &str) -> Result<()> {
     let lab = lab::Lab::kept(name)?;
     let host = Steps::begin().run(&format!("{HOST} is up"), || lab.boot(HOST))?;
+    say_how_to_reach(name, &host);
+    Ok(())
+}
+
+fn up_with_domain(name: &str, second: bool) -> Result<()> {
+    let (lab, steps) = (lab::Lab::kept(name)?, Steps::begin());
+    let domain = steps.run(&format!("{DOMAIN} is up"), || Domain::start(&lab))?;
+    if second {
+        steps.run("its second controller is up", || domain.add_controller(&lab))?;
+    }
+    let host = steps.run(&format!("{HOST} is up"), || domain.boot_member(&lab, HOST))?;
+    steps.run(&format!("{HOST} has joined"), || domain.join(&host))?;
+    say_how_to_reach(name, &host);
+    println!(
+        "controller  cargo xtask lab enter --lab {name} --host {CONTROLLER}    (administrator's password: {ADMIN_PASSWORD})"
+    );
+    Ok(())
+}
+
+fn say_how_to_reach(name: &str, host: &Host) {
     let address = host.address();
     println!(
         "
@@ -65,7 +97,6 @@ outside     ip netns exec lapwing.{name} bash    (this side is {OUTSIDE}, the ho
 cut cable   ip -n lapwing.{name} link set {HOST} down
 away        cargo xtask lab down {name}"
     );
-    Ok(())
 }
 
 fn status() -> Result<()> {

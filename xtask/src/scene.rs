@@ -110,6 +110,8 @@ pub struct Scene {
     /// The server's data and the administrator's profile.
     data: PathBuf,
     server: Option<Child>,
+    /// What gives the administrator's programs another clock.
+    clock: Vec<(&'static str, &'static str)>,
 }
 
 /// A password as the administrator reads it.
@@ -162,7 +164,8 @@ impl Scene {
     pub fn set(lab: Lab, programs: &Path) -> Result<Self> {
         let data = lab.folder().join(".server");
         let host = lab.boot(DEVICE)?;
-        let mut scene = Self { lab, host, programs: programs.to_owned(), data, server: None };
+        let mut scene =
+            Self { lab, host, programs: programs.to_owned(), data, server: None, clock: Vec::new() };
         scene.set_up_server()?;
         scene.start_server(None)?;
         Ok(scene)
@@ -235,6 +238,16 @@ impl Scene {
         }
         self.server = Some(server);
         Ok(())
+    }
+
+    /// Starts the server anew with another clock, which the administrator's programs then have too.
+    ///
+    /// # Errors
+    /// When it ends instead.
+    pub fn move_clock(&mut self, environment: &[(&'static str, &'static str)]) -> Result<()> {
+        self.kill_server()?;
+        self.clock = environment.to_vec();
+        self.start_server_with(PORT, environment)
     }
 
     /// Where the server's log is.
@@ -344,6 +357,7 @@ impl Scene {
     pub fn administrator(&self, arguments: &[&str]) -> Result<String> {
         let mut command = self.outside("lapwing")?;
         command.args(arguments).arg("--profile").arg(self.data.join("admin.toml"));
+        command.envs(self.clock.iter().copied());
         sys::text(&mut command)
     }
 

@@ -135,8 +135,11 @@ pub(crate) fn run() -> Result<()> {
     install(&NEEDS)?;
     pam_module::prepare()?;
     python::prepare()?;
-    let image = lab::Image::prepare()?;
-    println!("The lab's hosts boot from {}", image.root().display());
+    for kind in [lab::Kind::Host, lab::Kind::Member, lab::Kind::Controller] {
+        lab::Image::prepare(kind)?;
+    }
+    lab::domain::prepare()?;
+    println!("The lab's hosts boot from {}", lab::cache()?.display());
     Ok(())
 }
 

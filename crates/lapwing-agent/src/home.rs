@@ -16,18 +16,20 @@ use lapwing_core::{
     agent::{Acceptance, ActionStatus, Machine, Trace},
     csp::{Performed, Reply, Status},
     event::Hresult,
+    local::agent,
     management::Because,
     types::{ActionId, BootTime},
 };
 use lapwing_proto::{
     management::{ActionReport, DeviceInfo},
+    policy_report::{self, PolicyReport, PolicySetting},
     register::ManagementService,
     syncml::SessionId,
     trace::{TraceInfo, TraceUpload},
 };
 use tokio::sync::{mpsc, oneshot};
 
-use crate::{csp::CspStore, os};
+use crate::{csp::CspStore, exec::memory, os, policy_source::PolicySources, renewal::Renewal};
 
 /// The most actions that one session tells of; the rest follows in the next.
 const REPORTS_MAX: usize = 64;
@@ -78,6 +80,8 @@ pub(crate) enum Asked {
     Confirm(ActionId, ActionStatus),
     /// The server has these traces.
     TracesTold(Vec<Trace>),
+    /// This host has another certificate: what the server refused because of the old one may go well now.
+    Renewed,
     /// The session is over.
     Ended {
         /// Whether it came to its end, or there is no server to call.
@@ -89,7 +93,14 @@ pub(crate) enum Asked {
 
 /// Opens sessions for ever, one after another, as they are asked for.
 pub(crate) async fn visit(root: Root, mut visits: mpsc::Receiver<Visit>, loop_: mpsc::Sender<Asked>) {
-    let mut caller = Caller { csp: CspStore::new(&root), root, loop_, known: None };
+    let mut caller = Caller {
+        csp: CspStore::new(&root),
+        root,
+        loop_,
+        known: None,
+        renewal: Renewal::default(),
+        told_policy: None,
+    };
     while let Some(visit) = visits.recv().await {
         let is_complete = match caller.call(&visit).await {
             Ok(()) => true,
@@ -97,6 +108,7 @@ pub(crate) async fn visit(root: Root, mut visits: mpsc::Receiver<Visit>, loop_: 
                 // It may have moved.
                 caller.known = None;
                 tracing::warn!(error = format!("{error:#}"), "A session with the management server failed");
+                caller.renewal.hear(&caller.root, &error);
                 false
             }
         };
@@ -113,6 +125,9 @@ struct Caller {
     loop_: mpsc::Sender<Asked>,
     /// Where the server is managed from, as its discovery answer said, and whose answer that was.
     known: Option<(String, ManagementService)>,
+    renewal: Renewal,
+    /// The policy in effect that the server was told last.
+    told_policy: Option<PolicyReport>,
 }
 
 impl Caller {
@@ -122,6 +137,11 @@ impl Caller {
         let Ok(identity) = Identity::load(&self.root) else { return Ok(()) };
         let identity = Arc::new(identity);
         let Some(service) = self.service(&identity).await? else { return Ok(()) };
+        let before = identity.certificate.clone();
+        let identity = self.renewal.renew(&self.root, identity, &service).await;
+        if identity.certificate != before {
+            self.loop_.send(Asked::Renewed).await?;
+        }
         let start = Start {
             id: SessionId::number(os::session_number()),
             server: service.endpoint.parse().context("the server's address is none")?,
@@ -147,7 +167,7 @@ impl Caller {
                 self.loop_.send(Asked::Confirm(id, status)).await?;
             }
             if received.is_over {
-                return self.tell_traces(channel, &visit.traces).await;
+                return self.tell(channel, &visit.traces).await;
             }
             let mut done = Vec::with_capacity(received.work.len());
             for work in received.work {
@@ -155,13 +175,35 @@ impl Caller {
             }
             match session.reply(&done) {
                 Some(next) => message = next,
-                None => return self.tell_traces(channel, &visit.traces).await,
+                None => return self.tell(channel, &visit.traces).await,
             }
         }
     }
 
-    /// Sends what became of rotations, after the session, which matters more.
-    async fn tell_traces(&self, mut channel: Channel, traces: &[Trace]) -> anyhow::Result<()> {
+    /// Tells what is for people alone, after the session, which matters more.
+    async fn tell(&mut self, mut channel: Channel, traces: &[Trace]) -> anyhow::Result<()> {
+        self.tell_traces(&mut channel, traces).await?;
+        self.tell_policy(&mut channel).await;
+        Ok(())
+    }
+
+    /// Sends which policy is in effect now, with what the session may have set of it, unless the server knows.
+    async fn tell_policy(&mut self, channel: &mut Channel) {
+        let age_days_min = memory::load(&self.root).age_days_min;
+        let mut report = wire(PolicySources::new(self.root.clone()).explain(age_days_min));
+        policy_report::shorten(&mut report);
+        if self.told_policy.as_ref() == Some(&report) {
+            return;
+        }
+        match channel.tell_policy(&report).await {
+            Ok(()) => self.told_policy = Some(report),
+            // The next session tells it: nothing waits for it.
+            Err(error) => tracing::warn!(%error, "The server did not take the policy in effect"),
+        }
+    }
+
+    /// Sends what became of rotations.
+    async fn tell_traces(&self, channel: &mut Channel, traces: &[Trace]) -> anyhow::Result<()> {
         if traces.is_empty() {
             return Ok(());
         }
@@ -174,13 +216,16 @@ impl Caller {
 
     /// Where to call, discovered once.
     async fn service(&mut self, identity: &Identity) -> anyhow::Result<Option<ManagementService>> {
-        let place = format!("{} {}", identity.settings.server, identity.settings.tenant);
+        let settings = &identity.settings;
+        let place = format!("{} {} {}", settings.server, settings.tenant, settings.device);
         if let Some((whose, service)) = &self.known
             && *whose == place
         {
             return Ok(Some(service.clone()));
         }
         let service = cloud::management(identity, Limits::default()).await?;
+        // Another server, or the same that may have lost it, knows nothing of it.
+        self.told_policy = None;
         self.known = service.clone().map(|service| (place, service));
         Ok(service)
     }
@@ -210,6 +255,21 @@ impl Caller {
         let (reply, answer) = oneshot::channel();
         self.loop_.send(question(reply)).await?;
         Ok(answer.await?)
+    }
+}
+
+/// The policy in effect as the server takes it: what `lapwing get-policy` shows here.
+fn wire(report: agent::PolicyReport) -> PolicyReport {
+    let setting = |agent::PolicySetting { name, value, origin, remarks }| PolicySetting {
+        name,
+        value,
+        origin,
+        remarks,
+    };
+    PolicyReport {
+        source: report.source,
+        settings: report.settings.into_iter().map(setting).collect(),
+        remarks: report.remarks,
     }
 }
 

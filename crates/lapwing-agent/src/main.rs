@@ -16,6 +16,7 @@ mod log;
 mod network;
 mod os;
 mod policy_source;
+mod renewal;
 mod rpc;
 mod run;
 mod sleep;

@@ -174,6 +174,10 @@ fn hear(news: News, lock: &mut Option<Lock>, wake: &wake::Handle, contact: &mut 
             contact.want(now, Because::WakeUp);
             return None;
         }
+        News::CertificateRefused => {
+            contact.want(now, Because::Schedule);
+            return None;
+        }
     })
 }
 
@@ -254,6 +258,8 @@ impl Waiting {
             }
             Asked::Confirm(id, status) => Some(Input::Confirmed(id, status)),
             Asked::TracesTold(traces) => Some(Input::TracesTold(traces)),
+            // As a network that is back, it brings an attempt forward that is waiting anyway.
+            Asked::Renewed => Some(Input::NetworkChanged),
             Asked::Ended { is_complete, told } => {
                 let now = os::now().boot;
                 contact.ended(now, is_complete);
@@ -302,6 +308,8 @@ pub(crate) enum News {
     Woke,
     /// The directory asks this host to call home.
     CalledHome,
+    /// The directory takes this host's certificate for its renewal alone, which calling home begins with.
+    CertificateRefused,
 }
 
 /// What a status call is answered with.

@@ -8,7 +8,7 @@ use std::{io, path::Path};
 
 use lapwing_client::{
     CallError,
-    cloud::{self, Backoff, Pulse, WakeUps, WakeUpsEnded},
+    cloud::{self, Backoff, CertificateRefused, Pulse, WakeUps, WakeUpsEnded},
     identity::{Identity, IdentityError, Root},
     transport::{HttpsUrl, Limits},
 };
@@ -133,6 +133,12 @@ impl Keeper {
                 (endpoint, backoff) = (None, Backoff::default());
                 continue;
             };
+            if let Failure::Call(CallError::Refused(refusal)) = &failure
+                && CertificateRefused::of(refusal) == Some(CertificateRefused::RenewalRequired)
+            {
+                // Nobody listens any more once this program is ending.
+                drop(self.news.send(News::CertificateRefused).await);
+            }
             let wait = self.judge(failure, &mut endpoint, &mut backoff);
             tokio::select! {
                 () = sleep(wait) => {}

@@ -15,6 +15,15 @@ pub(crate) fn request_id() -> Guid {
     Guid::random(&mut rng())
 }
 
+/// The proxy that the environment names, and the hosts that are reached without it, as other programs read them.
+pub(crate) fn proxy() -> Option<(String, String)> {
+    let value = |names: [&str; 2]| {
+        names.into_iter().find_map(|name| std::env::var(name).ok()).filter(|value| !value.is_empty())
+    };
+    let proxy = value(["https_proxy", "HTTPS_PROXY"])?;
+    Some((proxy, value(["no_proxy", "NO_PROXY"]).unwrap_or_default()))
+}
+
 /// Where the caller's own configuration is: `$XDG_CONFIG_HOME`, else `~/.config`.
 pub(crate) fn config_home() -> Option<PathBuf> {
     let folder = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());

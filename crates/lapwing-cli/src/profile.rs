@@ -9,7 +9,7 @@ use std::{
 
 use lapwing_client::{
     graph::{Administrator, Profile},
-    transport::Limits,
+    transport::{Limits, Proxy, ProxyError},
 };
 use lapwing_proto::admin::Credentials;
 use zeroize::Zeroizing;
@@ -41,6 +41,9 @@ enum ReadError {
     Exposed(PathBuf),
     #[error("the profile {path} belongs to somebody else", path = .0.display())]
     Foreign(PathBuf),
+    // Not repeated: it may hold a password.
+    #[error("the environment names a proxy that cannot be used")]
+    Proxy(#[source] ProxyError),
     #[error("the profile {path} is not valid: {why}", path = .path.display())]
     Invalid { path: PathBuf, why: String },
 }
@@ -48,6 +51,11 @@ enum ReadError {
 impl From<ReadError> for Failure {
     fn from(error: ReadError) -> Self {
         let (code, next_step) = match &error {
+            ReadError::Proxy(_) => (
+                Code::Usage,
+                "correct HTTPS_PROXY; a user and a password go into the profile, as `proxy_credentials`"
+                    .to_owned(),
+            ),
             ReadError::NoHome => (Code::Usage, "name it with --profile".to_owned()),
             ReadError::Unreadable(path, source) => {
                 let code = match source.kind() {
@@ -95,8 +103,21 @@ impl ProfileArgs {
             // The message alone: the error's picture would quote the line, and it may be the secret's.
             why: error.message().to_owned(),
         })?;
-        Ok(credentials.try_into()?)
+        let mut profile: Profile = credentials.try_into()?;
+        if profile.proxy.is_none() {
+            profile.proxy = proxy_of_the_environment()?;
+        }
+        Ok(profile)
     }
+}
+
+/// The proxy of `HTTPS_PROXY`, but for the hosts of `NO_PROXY`.
+fn proxy_of_the_environment() -> Result<Option<Proxy>, ReadError> {
+    let Some((text, except)) = os::proxy() else { return Ok(None) };
+    // Others take a host and a port alone for one of HTTP.
+    let url = if text.contains("://") { text } else { format!("http://{text}") };
+    let proxy: Proxy = url.parse().map_err(ReadError::Proxy)?;
+    Ok(Some(proxy.except(except.split(','))))
 }
 
 fn read(path: &Path) -> Result<Zeroizing<String>, ReadError> {

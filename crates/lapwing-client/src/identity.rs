@@ -3,8 +3,10 @@
 //! | file | mode | holds |
 //! |---|---|---|
 //! | `/etc/lapwing/agent.toml` | 0644 | server, tenant, device id, group of local administrators, proxy |
+//! | `/etc/lapwing/proxy-credentials` | 0640 | user and password for the proxy, if it asks for them; nothing here writes it |
 //! | `/var/lib/lapwing/device.key` | 0600 | the device's private key, PKCS#8 in PEM |
 //! | `/var/lib/lapwing/device.crt` | 0600 | its certificate |
+//! | `/var/lib/lapwing/renewal.key` | 0600 | the key of its next certificate, while that is asked for: [`renewal`] |
 //! | `/var/lib/lapwing/authority.crt` | 0600 | the one authority that the server's certificate must lead to, if pinned |
 //!
 //! The files in `/var/lib/lapwing` belong to the owner of that folder, the user `lapwing`, whoever wrote them.
@@ -14,19 +16,25 @@
 
 pub mod files;
 mod key;
+mod proxy;
+pub mod renewal;
 
-use core::str::Utf8Error;
+use core::{str::Utf8Error, time::Duration};
 use std::{
     io,
     path::{Path, PathBuf},
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use lapwing_core::types::{DeviceId, GuidError, TenantId};
+use lapwing_core::{
+    management::CertificateLife,
+    types::{DeviceId, FileTime, GuidError, TenantId},
+};
+use x509_parser::prelude::{ASN1Time, FromDer as _, X509Certificate};
 
 use crate::transport::{
-    CertificateDer, ClientCertificate, Dialer, HttpsUrl, Limits, PrivateKeyDer, Proxy, ProxyError,
-    TransportError, Trust, UrlError,
+    CertificateDer, CertificateDigest, ClientCertificate, Dialer, HttpsUrl, Limits, PrivateKeyDer, Proxy,
+    ProxyCredentialsError, ProxyError, TransportError, Trust, UrlError,
 };
 
 pub use self::{
@@ -70,6 +78,12 @@ pub enum IdentityError {
     #[error("this host is not enrolled: there is no {}", path.display())]
     NotEnrolled {
         /// Where it would be.
+        path: PathBuf,
+    },
+    /// A file holds a secret, and others may read or change it.
+    #[error("{} holds a secret, and others than root and its group may read or write it", path.display())]
+    Exposed {
+        /// The file.
         path: PathBuf,
     },
     /// A file cannot be read.
@@ -128,6 +142,9 @@ pub enum SettingsError {
     /// The proxy is none.
     #[error(transparent)]
     Proxy(#[from] ProxyError),
+    /// What the proxy is to be told is no user and password.
+    #[error(transparent)]
+    ProxyCredentials(#[from] ProxyCredentialsError),
 }
 
 impl IdentityError {
@@ -140,6 +157,7 @@ impl IdentityError {
             Self::Unwritable { .. } => {
                 "run this as root, and check that the file system is not read-only or full"
             }
+            Self::Exposed { .. } => "run `chown root:lapwing` and `chmod 640` on it",
             Self::Settings { .. } => "correct the line, or run `lapwing enrol` again",
             Self::Damaged { .. } => "run `lapwing enrol` again with a new enrolment token",
         }
@@ -153,14 +171,12 @@ impl Identity {
     /// [`IdentityError::NotEnrolled`] if there is none, others if a file is unreadable or damaged.
     pub fn load(root: &Root) -> Result<Self, IdentityError> {
         let settings = AgentSettings::load(root)?;
-        let key = root.device_key();
-        let certificate = root.device_certificate();
         let authority = root.authority();
+        let (certificate, key) = Self::read_pair(root)?;
         Ok(Self {
             settings,
-            key: DeviceKey::from_pem(&files::read_secret(&key)?).map_err(damaged(&key))?,
-            certificate: key::certificate_from_pem(&files::read(&certificate)?)
-                .map_err(damaged(&certificate))?,
+            key,
+            certificate,
             authority: match files::read_if_there(&authority)? {
                 Some(pem) => Some(key::certificate_from_pem(&pem).map_err(damaged(&authority))?),
                 None => None,
@@ -168,11 +184,55 @@ impl Identity {
         })
     }
 
-    /// Writes the identity under `root`, replacing one that is there; other lines of `agent.toml` stay.
+    /// The certificate with its key. Another program may renew it meanwhile: then the second look sees one of both.
+    fn read_pair(root: &Root) -> Result<(CertificateDer<'static>, DeviceKey), IdentityError> {
+        let read = || {
+            let certificate = Self::read_certificate(root)?;
+            let key = renewal::key_of(root, &certificate)?;
+            Ok((certificate, key))
+        };
+        read().or_else(|_: IdentityError| read())
+    }
+
+    fn read_certificate(root: &Root) -> Result<CertificateDer<'static>, IdentityError> {
+        let path = root.device_certificate();
+        key::certificate_from_pem(&files::read(&path)?).map_err(damaged(&path))
+    }
+
+    /// From when to when the certificate is in force.
+    ///
+    /// # Errors
+    /// [`KeyError::Certificate`] if it does not say so.
+    pub fn certificate_life(&self) -> Result<CertificateLife, KeyError> {
+        let malformed = || KeyError::Certificate("is malformed");
+        let (_, parsed) = X509Certificate::from_der(&self.certificate).map_err(|_| malformed())?;
+        let time = |time: ASN1Time| {
+            let seconds = u64::try_from(time.timestamp()).ok()?;
+            FileTime::from_unix(Duration::from_secs(seconds)).ok()
+        };
+        let validity = parsed.validity();
+        let life = time(validity.not_before).zip(time(validity.not_after));
+        life.map(|(begins, ends)| CertificateLife { begins, ends }).ok_or_else(malformed)
+    }
+
+    /// When this host asks for its next certificate; drawn from the certificate, so that it is the same each time.
+    ///
+    /// # Errors
+    /// As [`Self::certificate_life`].
+    pub fn renewal_due(&self) -> Result<FileTime, KeyError> {
+        let [spread, ..] = CertificateDigest::of(&self.certificate).0;
+        Ok(self.certificate_life()?.renewal_due(spread))
+    }
+
+    /// Writes the identity under `root`, replacing one that is there, of which no policy is left; other lines of `agent.toml`
+    /// stay.
     ///
     /// # Errors
     /// [`IdentityError`] if a file cannot be written; then `agent.toml` is as it was.
     pub fn save(&self, root: &Root) -> Result<(), IdentityError> {
+        // What came from an earlier enrolment says nothing here.
+        files::remove(&root.csp())?;
+        files::remove(&root.renewal_key())?;
         files::replace_private(&root.device_key(), self.key.to_pem().expose_secret())?;
         files::replace_private(&root.device_certificate(), certificate_to_pem(&self.certificate).as_bytes())?;
         match &self.authority {
@@ -192,6 +252,7 @@ impl Identity {
     pub fn remove(root: &Root) -> Result<(), IdentityError> {
         files::remove(&root.csp())?;
         AgentSettings::clear(root)?;
+        files::remove(&root.renewal_key())?;
         files::remove(&root.device_key())?;
         files::remove(&root.device_certificate())?;
         files::remove(&root.authority())
@@ -229,6 +290,7 @@ struct SettingsFile {
     device: String,
     admin_group: Option<String>,
     proxy: Option<String>,
+    no_proxy: Option<Vec<String>>,
 }
 
 /// The members that an enrolment writes, and leaving removes.
@@ -242,7 +304,9 @@ impl AgentSettings {
     pub fn load(root: &Root) -> Result<Self, IdentityError> {
         let path = root.agent_settings();
         match files::read_if_there(&path)?.map(|bytes| Self::parse(&bytes)) {
-            Some(Ok(Some(settings))) => Ok(settings),
+            Some(Ok(Some(settings))) => {
+                Ok(Self { proxy: proxy::with_credentials(root, settings.proxy)?, ..settings })
+            }
             Some(Err(source)) => Err(IdentityError::Settings { path, source }),
             Some(Ok(None)) | None => Err(IdentityError::NotEnrolled { path }),
         }
@@ -256,14 +320,16 @@ impl AgentSettings {
         #[derive(serde::Deserialize)]
         struct ProxyAlone {
             proxy: Option<String>,
+            no_proxy: Option<Vec<String>>,
         }
         let path = root.agent_settings();
         let parse = |bytes: Vec<u8>| -> Result<_, SettingsError> {
             let file: ProxyAlone = toml::from_str(str::from_utf8(&bytes)?).map_err(Box::new)?;
-            Ok(file.proxy.map(|proxy| proxy.parse()).transpose()?)
+            Ok(proxy::parse(file.proxy, file.no_proxy)?)
         };
         let Some(bytes) = files::read_if_there(&path)? else { return Ok(None) };
-        parse(bytes).map_err(|source| IdentityError::Settings { path, source })
+        let proxy = parse(bytes).map_err(|source| IdentityError::Settings { path, source })?;
+        proxy::with_credentials(root, proxy)
     }
 
     /// None if it holds none of the enrolment's members.
@@ -279,7 +345,7 @@ impl AgentSettings {
             tenant: file.tenant.parse()?,
             device: file.device.parse()?,
             admin_group: file.admin_group,
-            proxy: file.proxy.map(|proxy| proxy.parse()).transpose()?,
+            proxy: proxy::parse(file.proxy, file.no_proxy)?,
         }))
     }
 

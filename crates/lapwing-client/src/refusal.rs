@@ -5,7 +5,7 @@ use core::time::Duration;
 use hyper::StatusCode;
 use lapwing_proto::{
     json::{self, JsonError},
-    register::{AnnouncementError, AnswerError},
+    register::{AnnouncementError, AnswerError, CODE_CERTIFICATE_ENDED, CODE_RENEWAL_REQUIRED},
 };
 use serde_json::Value;
 
@@ -67,6 +67,10 @@ impl Refusal {
             (_, "error_fail") => "switch Windows LAPS on in the tenant's device settings",
             (_, "error_missing_device") => "enrol this host again: the directory has no such device",
             (_, "error_seal_invalid") => "enrol this host again: the pinned seal key is not the server's",
+            (_, CODE_RENEWAL_REQUIRED) => "nothing: lapwingd renews the certificate by itself",
+            (_, CODE_CERTIFICATE_ENDED) => {
+                "run `lapwing leave --local-only`, and `lapwing enrol` with a new enrolment token"
+            }
             (_, "invalid_client") => {
                 "check the administrator's profile: the client or its secret is not accepted"
             }

@@ -6,8 +6,9 @@ mod rotation;
 use serde::{Deserialize, Serialize};
 
 pub use self::policy::{
-    COUNTED_MAX, Counted, DevicePolicyInfo, DeviceTags, PolicyConflict, PolicyDifference, PolicyDryRun,
-    PolicyRestore, PolicyStanding, PolicyTold, PolicyVersionInfo,
+    COUNTED_MAX, Counted, DevicePolicyInfo, DeviceTags, PolicyConflict, PolicyCounts, PolicyDevice,
+    PolicyDevices, PolicyDifference, PolicyDryRun, PolicyRefused, PolicyRestore, PolicyStanding, PolicyTold,
+    PolicyVersionInfo,
 };
 pub use self::rotation::{
     DRY_RUN_NAMES_MAX, RotationCounts, RotationDevice, RotationDryRun, RotationInfo, RotationRequest,
@@ -33,6 +34,15 @@ pub struct Credentials {
     /// What the token endpoint checks.
     #[serde(with = "secret_text")]
     pub client_secret: SecretText,
+    /// The proxy of every connection, `http://host:port`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proxy: Option<String>,
+    /// What the proxy is told, `user:password`.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "secret_text::option")]
+    pub proxy_credentials: Option<SecretText>,
+    /// Hosts that are reached without the proxy, and all below them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub no_proxy: Vec<String>,
 }
 
 /// The collection's members.
@@ -180,6 +190,12 @@ pub struct ActionInfo {
     pub requested: String,
     /// Who asked for it, as in the audit log.
     pub requested_by: String,
+    /// The device is not asked before, RFC 3339; none if it is at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_before: Option<String>,
+    /// Why the server asks for it by itself, such as `revealed by operator:alice at …`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
     /// When it ends unless the device has accepted it by then, RFC 3339.
     pub expires: String,
     /// When the state last changed, RFC 3339.

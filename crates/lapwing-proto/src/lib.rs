@@ -32,6 +32,7 @@ pub mod json;
 pub mod jwt;
 pub mod management;
 pub mod mde2;
+pub mod policy_report;
 pub mod register;
 pub mod secret_text;
 pub mod syncml;

@@ -63,3 +63,32 @@ impl de::Visitor<'_> for Text {
         Ok(SecretText::new(text))
     }
 }
+
+/// The same for a secret that may be left out: `#[serde(with = "secret_text::option")]`.
+pub mod option {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use super::SecretText;
+
+    #[derive(Deserialize)]
+    struct Present(#[serde(with = "super")] SecretText);
+
+    /// Writes the clear text, or nothing.
+    ///
+    /// # Errors
+    /// Those of the serialiser.
+    pub fn serialize<S: Serializer>(secret: &Option<SecretText>, serializer: S) -> Result<S::Ok, S::Error> {
+        match secret {
+            Some(secret) => super::serialize(secret, serializer),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    /// Reads a secret, or nothing.
+    ///
+    /// # Errors
+    /// If the value is no text.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SecretText>, D::Error> {
+        Ok(Option::<Present>::deserialize(deserializer)?.map(|Present(secret)| secret))
+    }
+}

@@ -2,7 +2,7 @@
 //!
 //! "Sending a push notification with WNS" and "Push notification service request and response headers", Microsoft Learn.
 
-use core::time::Duration;
+use core::{fmt, time::Duration};
 
 /// The longest channel URI that is accepted, in bytes. Real ones are below 300.
 pub const CHANNEL_URI_LEN_MAX: usize = 1024;
@@ -67,6 +67,12 @@ impl ChannelUri {
     }
 }
 
+impl fmt::Display for ChannelUri {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "https://{}{}", self.host, self.path_and_query)
+    }
+}
+
 /// RFC 1123 section 2.1.
 fn is_label(label: &str) -> bool {
     !label.is_empty()
@@ -86,6 +92,8 @@ pub enum Delivery {
     ChannelGone,
     /// Too many: none for that long, if it says how long.
     Throttled(Option<Duration>),
+    /// The service is in trouble, or not there: later.
+    Unavailable,
     /// Anything else: the schedule is left.
     Failed,
 }
@@ -99,6 +107,7 @@ impl Delivery {
             401 => Self::TokenRefused,
             404 | 410 => Self::ChannelGone,
             406 | 429 => Self::Throttled(retry_after),
+            500..=599 => Self::Unavailable,
             _ => Self::Failed,
         }
     }
@@ -114,6 +123,7 @@ mod tests {
         assert_eq!((uri.host(), uri.path_and_query()), ("db5p.notify.windows.com", "/?token=AwYAAAB%2fz%3d"));
         let deeper = ChannelUri::parse("HTTPS://a.b-1.notify.windows.com:443/x/y?z").unwrap();
         assert_eq!((deeper.host(), deeper.path_and_query()), ("a.b-1.notify.windows.com", "/x/y?z"));
+        assert_eq!(ChannelUri::parse(&deeper.to_string()), Ok(deeper));
     }
 
     #[test]
@@ -164,7 +174,8 @@ mod tests {
             (410, Delivery::ChannelGone),
             (406, Delivery::Throttled(wait)),
             (429, Delivery::Throttled(wait)),
-            (500, Delivery::Failed),
+            (500, Delivery::Unavailable),
+            (503, Delivery::Unavailable),
             (302, Delivery::Failed),
         ];
         for (status, delivery) in table {

@@ -4,6 +4,7 @@
 const LIVE_MS = 15000;
 const HIDE_MS = 60000;
 const CLEAR_MS = 30000;
+const CHECK_MS = 400;
 
 for (const part of document.querySelectorAll("[data-live]")) {
   const refresh = async () => {
@@ -12,11 +13,45 @@ for (const part of document.querySelectorAll("[data-live]")) {
     // A session that has ended, or a server that is away: what was shown last stays, with its time.
     if (answer === null || !answer.ok) return;
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
-    // Somebody is at it with the keyboard.
-    if (part.contains(document.activeElement)) return;
+    // Somebody is at it.
+    if (part.contains(document.activeElement) || part.querySelector("details[open] form, input:checked")) return;
     part.replaceChildren(...fresh.body.childNodes);
   };
   setInterval(refresh, Number(part.dataset.liveMs) || LIVE_MS);
+}
+
+// What is typed is judged by the server at each pause, by the same rules as when it is sent.
+for (const form of document.querySelectorAll("form[data-check]")) {
+  const lines = form.querySelectorAll("[data-said]");
+  let pause, latest;
+  const judge = async () => {
+    const members = [...new FormData(form)].filter(([name]) => name !== "code" && name !== "passkey");
+    latest?.abort();
+    latest = new AbortController();
+    const { signal } = latest;
+    try {
+      const answer = await fetch(form.dataset.check, {
+        method: "POST", body: new URLSearchParams(members), redirect: "error", signal,
+      });
+      // A session that has ended, or a server that is away: sending the form will tell.
+      if (!answer.ok) return;
+      const { said } = await answer.json();
+      for (const line of lines) {
+        const found = said[line.dataset.said];
+        const text = found?.text ?? "";
+        if (line.textContent !== text) line.textContent = text;
+        line.className = `said ${found?.kind ?? ""}`;
+        const field = form.elements[line.dataset.said];
+        if (field) field.setAttribute("aria-invalid", String(found?.kind === "fault"));
+      }
+    } catch {
+      // Replaced by a later one, or cut off.
+    }
+  };
+  form.addEventListener("input", () => {
+    clearTimeout(pause);
+    pause = setTimeout(judge, CHECK_MS);
+  });
 }
 
 for (const part of document.querySelectorAll("[data-password]")) {

@@ -3,7 +3,7 @@
 use core::time::Duration;
 use std::{
     net::IpAddr,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use aws_lc_rs::digest::{SHA256, digest};
@@ -20,6 +20,7 @@ use crate::{
     rules::{
         audit::{Activity, Actor, Record},
         operator::OperatorName,
+        package::Sessions,
         rate::Buckets,
     },
     store::{MetaRow, Note, PasswordRow, Store},
@@ -50,12 +51,20 @@ pub(crate) struct App {
     pub(crate) hasher: Hasher,
     /// The way to devices that wait to be woken.
     pub(crate) wake: Arc<dyn Bus>,
+    /// Whose notifications Windows devices are to listen to, where the push service is configured.
+    pub(crate) package_family: Option<String>,
+    /// What is remembered of sessions of device management.
+    pub(crate) sessions: Mutex<Sessions>,
 }
 
 impl App {
     /// Whether `text` in a path means this tenant.
     pub(crate) fn is_tenant(&self, text: &str) -> bool {
         text.parse() == Ok(self.meta.tenant) || text.eq_ignore_ascii_case(&self.meta.tenant_name)
+    }
+
+    pub(crate) fn sessions(&self) -> MutexGuard<'_, Sessions> {
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Where devices are managed.

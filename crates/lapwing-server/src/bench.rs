@@ -34,7 +34,10 @@ use crate::{
         serve::{Door, Server},
         tls::{self, Identity},
     },
-    keys::{authority::DeviceNames, operator_password::Hasher},
+    keys::{
+        authority::{DeviceLife, DeviceNames},
+        operator_password::Hasher,
+    },
     os,
     register::join::sha256,
     setup,
@@ -150,6 +153,8 @@ impl Tenant {
             rates: Rates::new(&unlimited(Limits::default())),
             hasher: Hasher::new(&mut os::rng())?,
             wake: Arc::new(Lines::new(Limits::default().wake_ups_per_second)),
+            package_family: None,
+            sessions: std::sync::Mutex::default(),
         };
         Ok(Self { app: Arc::new(app), account: ACCOUNT.parse()? })
     }
@@ -189,7 +194,9 @@ impl Tenant {
             joined_by: Guid::from_bytes([1; 16]),
         };
         let authority = &self.app.keys.authority;
-        Ok(authority.issue_device(&names, public_key, os::now(), &mut os::rng())?.to_vec())
+        Ok(authority
+            .issue_device(&names, public_key, DeviceLife::Renewed, os::now(), &mut os::rng())?
+            .to_vec())
     }
 
     /// The tenant's id.
@@ -335,7 +342,7 @@ async fn check_token(
     headers: HeaderMap,
     _body: Bytes,
 ) -> Result<Json<serde_json::Value>, Fault> {
-    bearer::device(&app, &context, &headers)?;
+    bearer::device(&app, &context, &headers).await?;
     Ok(Json(serde_json::json!({})))
 }
 

@@ -2,6 +2,9 @@
 //!
 //! Nothing is kept between two turns: each looks at the database anew, so that a restart or another server changes nothing.
 
+pub(crate) mod order;
+pub(crate) mod report;
+
 use core::time::Duration;
 
 use lapwing_core::{

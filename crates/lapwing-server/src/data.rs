@@ -1,4 +1,5 @@
-//! The data folder: `server.toml`, `kek.toml`, `lapwing.db`, `admin.toml`, and the lock that one program at a time holds.
+//! The data folder: `server.toml`, `kek.toml`, `lapwing.db`, `admin.toml`, `wns.toml`, and the lock that one program at a
+//! time holds.
 
 use std::{
     fs::{File, OpenOptions},
@@ -16,6 +17,7 @@ use crate::{
     keys::{KeyError, Keyring, envelope::Kek},
     os,
     store::{MetaRow, Store, StoreError, Writer},
+    wake::wns::{Credentials, CredentialsError},
 };
 
 /// Why the data folder cannot be used.
@@ -35,6 +37,8 @@ pub(crate) enum DataError {
     Store(#[from] StoreError),
     #[error("the configuration cannot be used")]
     Config(#[from] ConfigError),
+    #[error("the push service cannot be used")]
+    Wns(#[from] CredentialsError),
 }
 
 impl DataError {
@@ -47,6 +51,7 @@ impl DataError {
             Self::Keys(_) => "restore database and kek.toml from the same backup",
             Self::Store(error) => error.next_step(),
             Self::Config(_) => "correct server.toml",
+            Self::Wns(error) => error.next_step(),
         }
     }
 }
@@ -84,6 +89,11 @@ impl Data {
 
     pub(crate) fn database(&self) -> PathBuf {
         self.0.join("lapwing.db")
+    }
+
+    /// As what Windows' push service knows this server, if the operator has written that down.
+    pub(crate) fn wns(&self) -> Result<Option<Credentials>, DataError> {
+        Ok(Credentials::read(&self.0.join("wns.toml"))?)
     }
 
     pub(crate) fn admin(&self) -> PathBuf {

@@ -4,7 +4,7 @@ use std::{
     collections::BTreeSet,
     io::Write as _,
     net::{IpAddr, Ipv6Addr, SocketAddr},
-    sync::Arc,
+    sync::{Arc, Mutex},
 };
 
 use anyhow::Context as _;
@@ -29,8 +29,13 @@ use crate::{
     },
     keys::operator_password::Hasher,
     mdm, openapi, os, register, setup,
+    store::Store,
     token::{self, nonce::Nonces},
-    wake::{self, Lines},
+    wake::{
+        self, Bus, Lines,
+        push::Push,
+        wns::{self, Wns},
+    },
 };
 
 /// Serves until SIGTERM or SIGINT.
@@ -47,6 +52,7 @@ pub(crate) async fn run(
     }
     let _lock = data.lock()?;
     let Opened { config, meta, keys, store, writer } = data.open().await?;
+    let wns = data.wns()?;
     let (origin, device_origin) = config.origins()?;
     let anywhere = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
     let everybody = Bound::new(&origin, listen.or(config.listen), anywhere).await?;
@@ -73,11 +79,13 @@ pub(crate) async fn run(
         keys,
         own_authority,
         extension: config.extension,
-        store,
+        store: store.clone(),
         nonces: Nonces::new(&mut os::rng()),
         rates: Rates::new(&config.limits),
         hasher: Hasher::new(&mut os::rng())?,
-        wake: Arc::new(Lines::new(config.limits.wake_ups_per_second)),
+        package_family: wns.as_ref().map(|wns| wns.package_family_name.clone()),
+        wake: bus(Lines::new(config.limits.wake_ups_per_second), wns, store)?,
+        sessions: Mutex::default(),
     });
     let writer = writer.spawn();
     let stop = stop_signal()?;
@@ -94,6 +102,14 @@ pub(crate) async fn run(
     setup::end(writer).await;
     tracing::info!("Stopped");
     Ok(())
+}
+
+/// The way to devices: our own connections, and the push service where it is configured.
+fn bus(lines: Lines, wns: Option<wns::Credentials>, store: Store) -> anyhow::Result<Arc<dyn Bus>> {
+    Ok(match wns {
+        Some(credentials) => Arc::new(Push::new(lines, Wns::new(credentials)?, store)),
+        None => Arc::new(lines),
+    })
 }
 
 /// A listener, and what clients call it.

@@ -145,6 +145,9 @@ async fn make_administrator(data: &Data) -> Result<(), DataError> {
         authority: config.certificate.is_none().then(|| hex::encode(&keys.authority.digest())),
         client_id: client.id.to_string(),
         client_secret,
+        proxy: None,
+        proxy_credentials: None,
+        no_proxy: Vec::new(),
     };
     let text =
         toml::to_string(&credentials).map(Zeroizing::new).map_err(|_| KeyError::Malformed("admin.toml"))?;

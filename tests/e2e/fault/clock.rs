@@ -1,6 +1,6 @@
 //! A clock is wrong by a year: that of the device's programs, or that of the server. The machine's own is never touched.
 
-use xtask::scene::PORT;
+use xtask::scene::{PORT, Scene};
 
 use super::{Complaint, ONE_CYCLE, Settled};
 
@@ -13,7 +13,7 @@ const SHIFTS: [&str; 2] = ["+365d", "-365d"];
 /// The server's certificate is not valid at such a time.
 const NOT_TRUSTED: Complaint = Complaint { event: 30020, next_step: "clock" };
 
-fn environment(shift: &'static str) -> [(&'static str, &'static str); 4] {
+pub(crate) fn environment(shift: &'static str) -> [(&'static str, &'static str); 4] {
     let [monotonic, shared] = FAKING;
     [("LD_PRELOAD", LIBRARY), ("FAKETIME", shift), monotonic, shared]
 }
@@ -51,13 +51,21 @@ fn an_expiry_that_a_wrong_clock_has_set_is_corrected_once_the_clock_is_right() {
 
 /// Gives both of the device's programs a clock that is off by `shift`.
 fn set_wrong(settled: &Settled, shift: &'static str) {
+    set(&settled.scene, shift, None);
+}
+
+/// The same, with a point at which the agent is to die.
+pub(crate) fn set(scene: &Scene, shift: &'static str, fail_point: Option<&str>) {
     let lines: String =
         environment(shift).iter().map(|(name, value)| format!("Environment={name}={value}\n")).collect();
-    for unit in ["lapwingd.service", "lapwing-priv@.service"] {
+    let point = fail_point.map(|point| format!("Environment=LAPWING_FAILPOINT={point}\n"));
+    for (unit, point) in [("lapwingd.service", point.as_deref()), ("lapwing-priv@.service", None)] {
         let file = format!("/etc/systemd/system/{unit}.d/clock.conf");
-        settled.scene.host.write(&file, 0o644, format!("[Service]\n{lines}").as_bytes()).unwrap();
+        let text = format!("[Service]\n{lines}{}", point.unwrap_or_default());
+        scene.host.write(&file, 0o644, text.as_bytes()).unwrap();
     }
-    settled.sh("systemctl daemon-reload; systemctl restart lapwingd.service");
+    let restart = "systemctl daemon-reload; systemctl restart lapwingd.service";
+    scene.host.run(&["sh", "-euc", restart]).unwrap();
 }
 
 fn set_right(settled: &Settled) {

@@ -15,10 +15,9 @@ use rustix::mount::{MountFlags, mount};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use super::cgroup::Cgroup;
-use super::image::{self, Image};
-use super::inside_cgroup;
 use super::runs::{self, Run};
 use super::ssh::{self, Login};
+use super::{Disk, image, inside_cgroup};
 use crate::{os, sys};
 
 /// How long a host may take to boot; it takes half a second on an idle machine.
@@ -59,7 +58,7 @@ struct Power {
 }
 
 impl Host {
-    pub(super) fn create(run: Arc<Run>, image: &Image, name: &str, address: Ipv4Addr) -> Result<Self> {
+    pub(super) fn create(run: Arc<Run>, disk: &Disk, name: &str, address: Ipv4Addr) -> Result<Self> {
         runs::check_name(name)?;
         let folder = run.folder.join(name);
         ensure!(!folder.exists(), "the lab has a host {name} already");
@@ -70,7 +69,7 @@ impl Host {
         fs::set_permissions(folder.join("upper"), std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
         let layers = format!(
             "lowerdir={},upperdir={folder}/upper,workdir={folder}/work",
-            image.root().display(),
+            disk.layers(),
             folder = folder.display()
         );
         let layers = std::ffi::CString::new(layers)?;
@@ -258,6 +257,19 @@ impl Host {
                 Err(error.context(format!("{} does not boot\n{}", self.name(), said.trim_end())))
             }
         }
+    }
+
+    /// Shuts the host down as its operator would, and gives the folder of all that it has written, which another host may
+    /// start from as a layer above this one's disk. It goes with the lab unless it is moved.
+    ///
+    /// # Errors
+    /// When it does not end.
+    pub(super) fn into_layer(mut self) -> Result<PathBuf> {
+        self.run(&["sync"])?;
+        self.power_off()?;
+        rustix::mount::unmount(self.folder.join(ROOT), rustix::mount::UnmountFlags::empty())
+            .context("cannot unmount the host's disk")?;
+        Ok(self.folder.join("upper"))
     }
 
     /// A power failure: off and on again.

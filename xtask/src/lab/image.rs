@@ -1,4 +1,4 @@
-//! The root directory that every host of a lab starts from: a small Debian, built once per machine and never changed.
+//! The root directories that hosts of a lab start from: small Debians, built once per machine and never changed.
 
 use std::collections::hash_map::DefaultHasher;
 use std::env;
@@ -14,8 +14,8 @@ use crate::sys;
 
 const RELEASE: &str = "trixie";
 
-/// What a managed host has, and no more: the log-on programs, their PAM modules, and what shows what happened.
-const PACKAGES: [&str; 13] = [
+/// What every managed host has, and no more: the log-on programs, their PAM modules, and what shows what happened.
+const HOST: [&str; 13] = [
     "cracklib-runtime",
     "dbus",
     "iproute2",
@@ -31,6 +31,54 @@ const PACKAGES: [&str; 13] = [
     "systemd-sysv",
 ];
 
+/// What a member of an Active Directory domain has besides: what joins it, what gets tickets, what reads SYSVOL.
+const MEMBER: [&str; 6] =
+    ["adcli", "krb5-user", "ldap-utils", "libgssapi-krb5-2", "libsasl2-modules-gssapi-mit", "smbclient"];
+
+/// What a domain controller has in place of that.
+const CONTROLLER: [&str; 10] = [
+    "krb5-user",
+    "ldap-utils",
+    "ldb-tools",
+    "libsasl2-modules-gssapi-mit",
+    "openssl",
+    "samba",
+    "samba-ad-dc",
+    "samba-ad-provision",
+    "smbclient",
+    "winbind",
+];
+
+/// What a host is for, which decides what is installed on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// A host that is managed, in no domain.
+    Host,
+    /// A host that may join an Active Directory domain.
+    Member,
+    /// A domain controller of Samba's.
+    Controller,
+}
+
+impl Kind {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Host => "host",
+            Self::Member => "member",
+            Self::Controller => "controller",
+        }
+    }
+
+    fn packages(self) -> Vec<&'static str> {
+        let more: &[_] = match self {
+            Self::Host => &[],
+            Self::Member => &MEMBER,
+            Self::Controller => &CONTROLLER,
+        };
+        [&HOST, more].concat()
+    }
+}
+
 /// Leaves out what no test reads, for a fast build.
 const LEAVE_OUT: [&str; 3] = ["/usr/share/doc/*", "/usr/share/locale/*", "/usr/share/man/*"];
 
@@ -40,7 +88,12 @@ const FINISH: &str = r#"set -eu
 cd "$1"
 rm -f etc/apt/sources.list etc/apt/sources.list.d/* etc/apt/apt.conf.d/99mmdebstrap etc/resolv.conf
 : >etc/machine-id
-chroot . systemctl --quiet mask console-getty.service getty@tty1.service"#;
+chroot . systemctl --quiet mask console-getty.service getty@tty1.service
+# A controller's programs are started as parts of `samba`, by whoever has made its domain.
+for unit in nmbd smbd winbind; do
+    if [ -e "usr/lib/systemd/system/$unit.service" ]; then chroot . systemctl --quiet mask "$unit.service"; fi
+done
+if [ -e usr/lib/systemd/system/samba-ad-dc.service ]; then chroot . systemctl --quiet disable samba-ad-dc.service; fi"#;
 
 /// A built root directory.
 #[derive(Debug)]
@@ -49,13 +102,13 @@ pub struct Image {
 }
 
 impl Image {
-    /// Builds the root directory, or finds the one built before; a second caller waits for the first.
+    /// Builds the root directory of hosts of a kind, or finds the one built before; a second caller waits for the first.
     ///
     /// # Errors
     /// When the machine's package sources cannot serve the release, or mmdebstrap fails.
-    pub fn prepare() -> Result<Self> {
+    pub fn prepare(kind: Kind) -> Result<Self> {
         let images = cache()?.join("images");
-        let home = images.join(format!("{RELEASE}-{:016x}", recipe()));
+        let home = images.join(format!("{RELEASE}-{}-{:016x}", kind.name(), recipe(kind)));
         let root = home.join("root");
         if root.exists() {
             return Ok(Self { root });
@@ -64,7 +117,7 @@ impl Image {
         let lock = File::create(home.with_extension("lock")).context("cannot lock the lab's image")?;
         lock.lock()?;
         if !root.exists() {
-            build(&home)?;
+            build(kind, &home)?;
         }
         Ok(Self { root })
     }
@@ -110,15 +163,15 @@ pub fn remove_folder(path: &Path) -> Result<()> {
 }
 
 /// Changes with anything that changes the image. Another hash in another Rust only costs one more build.
-fn recipe() -> u64 {
+fn recipe(kind: Kind) -> u64 {
     let mut hasher = DefaultHasher::new();
-    (RELEASE, PACKAGES, LEAVE_OUT, FINISH).hash(&mut hasher);
+    (RELEASE, kind.packages(), LEAVE_OUT, FINISH).hash(&mut hasher);
     hasher.finish()
 }
 
 /// Builds beside the final place and renames, so that a broken build is never taken for an image.
-fn build(home: &Path) -> Result<()> {
-    println!("Building the lab's Debian host once (about half a minute) in {}", home.display());
+fn build(kind: Kind, home: &Path) -> Result<()> {
+    println!("Building the lab's Debian {} once (about half a minute) in {}", kind.name(), home.display());
     let unfinished = home.with_extension("new");
     remove_folder(&unfinished)?;
     folder(&unfinished)?;
@@ -137,16 +190,16 @@ fn build(home: &Path) -> Result<()> {
     let mut command = sys::networked("unshare");
     command.args(["--mount", "--propagation", "private", "mmdebstrap", "--quiet", "--mode=root"]);
     command.args(["--variant=essential", "--format=directory"]);
-    command.arg(format!("--include={}", PACKAGES.join(",")));
+    command.arg(format!("--include={}", kind.packages().join(",")));
     command.arg(format!("--aptopt={}", settings.display()));
     command.args(LEAVE_OUT.map(|path| format!("--dpkgopt=path-exclude={path}")));
     command.arg(format!("--customize-hook={FINISH}"));
     command.arg(RELEASE).arg(unfinished.join("root")).args(&files);
-    sys::output(&mut command).context("cannot build the lab's Debian host")?;
+    sys::output(&mut command).context("cannot build a Debian root for the lab")?;
 
     for file in files.iter().chain([&settings]) {
         fs::remove_file(file)?;
     }
-    fs::rename(&unfinished, home).context("cannot put the lab's Debian host in its place")?;
+    fs::rename(&unfinished, home).context("cannot put a Debian root for the lab in its place")?;
     Ok(())
 }

@@ -16,8 +16,8 @@
 //! # }
 //! ```
 //!
-//! A host is a set of namespaces (all but the user one) over an overlay of the one [`Image`]; what it writes is kept
-//! on disk until the lab goes. Everything of a lab, servers of [`Lab::command`] too, lives in one control group, so
+//! A host is a set of namespaces (all but the user one) over an overlay of the [`Image`] of its [`Kind`]; what it writes
+//! is kept on disk until the lab goes. Everything of a lab, servers of [`Lab::command`] too, lives in one control group, so
 //! dropping the [`Lab`] ends it all; what a killed test leaves behind is removed when the next lab begins.
 //!
 //! INVARIANT: the machine's accounts, clock, kernel settings and network stay as they are. Files of a host are only
@@ -25,6 +25,7 @@
 
 mod apt;
 mod cgroup;
+pub mod domain;
 mod host;
 mod image;
 mod network;
@@ -32,6 +33,7 @@ mod runs;
 mod ssh;
 
 use std::net::Ipv4Addr;
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -40,7 +42,7 @@ use anyhow::{Result, ensure};
 
 pub use self::apt::archives;
 pub use self::host::Host;
-pub use self::image::{Image, cache, remove_folder};
+pub use self::image::{Image, Kind, cache, remove_folder};
 pub use self::network::OUTSIDE;
 use self::runs::Run;
 pub use self::runs::{Report, down, enter, status};
@@ -54,7 +56,6 @@ const FIRST_HOST: u8 = 11;
 #[derive(Debug)]
 pub struct Lab {
     run: Arc<Run>,
-    image: Image,
     hosts: AtomicU8,
 }
 
@@ -76,9 +77,8 @@ impl Lab {
     }
 
     fn begin(run: Run) -> Result<Self> {
-        let image = Image::prepare()?;
         run.network.create()?;
-        Ok(Self { run: Arc::new(run), image, hosts: AtomicU8::new(0) })
+        Ok(Self { run: Arc::new(run), hosts: AtomicU8::new(0) })
     }
 
     /// Adds a host of that name (a-z, 0-9 and `-`, at most 15), boots it and returns when systemd says that it is up: about half a second.
@@ -86,11 +86,22 @@ impl Lab {
     /// # Errors
     /// When the name is taken or unfit, the lab is full, or the host does not boot.
     pub fn boot(&self, name: &str) -> Result<Host> {
+        self.boot_kind(name, Kind::Host)
+    }
+
+    /// As [`Lab::boot`], with what a host of that kind has.
+    ///
+    /// # Errors
+    /// As [`Lab::boot`].
+    pub fn boot_kind(&self, name: &str, kind: Kind) -> Result<Host> {
         let number = self.hosts.fetch_add(1, Ordering::Relaxed);
         ensure!(number < network::HOSTS_MAX, "a lab holds at most {} hosts", network::HOSTS_MAX);
-        let [a, b, c, _] = OUTSIDE.octets();
-        let address = Ipv4Addr::new(a, b, c, FIRST_HOST + number);
-        Host::create(Arc::clone(&self.run), &self.image, name, address)
+        self.boot_disk(name, &Disk::of(kind)?, address(FIRST_HOST + number))
+    }
+
+    /// A host that starts from what `disk` holds, at an address of its own.
+    fn boot_disk(&self, name: &str, disk: &Disk, address: Ipv4Addr) -> Result<Host> {
+        Host::create(Arc::clone(&self.run), disk, name, address)
     }
 
     /// A program of this machine on the lab's side of the network, where it may listen on [`OUTSIDE`]. It has an empty
@@ -113,6 +124,31 @@ impl Lab {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.run.name
+    }
+}
+
+/// An address of the lab's network, by its last number.
+const fn address(number: u8) -> Ipv4Addr {
+    let [a, b, c, _] = OUTSIDE.octets();
+    Ipv4Addr::new(a, b, c, number)
+}
+
+/// What a host starts from: layers that it never writes to, the uppermost first.
+#[derive(Debug)]
+struct Disk(Vec<PathBuf>);
+
+impl Disk {
+    fn of(kind: Kind) -> Result<Self> {
+        Ok(Self(vec![Image::prepare(kind)?.root().to_owned()]))
+    }
+
+    fn below(self, layer: PathBuf) -> Self {
+        Self([vec![layer], self.0].concat())
+    }
+
+    /// As an overlay's `lowerdir` has it.
+    fn layers(&self) -> String {
+        self.0.iter().map(|layer| layer.display().to_string()).collect::<Vec<_>>().join(":")
     }
 }
 

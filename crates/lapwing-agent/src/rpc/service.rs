@@ -5,7 +5,9 @@ use std::io;
 use lapwing_client::identity::{Identity, Root};
 use lapwing_core::{
     agent::{Activity, Answer, AnswerResult, Deadline, Report, Request},
-    local::agent::{INTERFACE, Outcome, Status, WakeUp},
+    local::agent::{Certificate, INTERFACE, Outcome, Status, WakeUp},
+    management::LifeState,
+    types::FileTime,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -21,6 +23,9 @@ use crate::{
     policy_source::PolicySources,
     wake::{self, Link},
 };
+
+/// What is left where a certificate cannot be renewed any more.
+const ENROL_ANEW: &str = "run `lapwing leave --local-only`, and `lapwing enrol` with a new enrolment token";
 
 /// What `varlinkctl introspect` shows.
 const DESCRIPTION: &str = include_str!("org.lapwing.Agent.varlink");
@@ -186,7 +191,27 @@ fn status(root: &Root, report: &Report, deadline: Option<Deadline>, wake_up: wak
         candidates: u32::try_from(report.candidates).unwrap_or(u32::MAX),
         unanswered: report.unanswered,
         wake_up: Some(told(wake_up)),
+        certificate: identity.and_then(|identity| certificate(&identity, now.wall.0)),
     }
+}
+
+fn certificate(identity: &Identity, now: FileTime) -> Option<Certificate> {
+    let (life, due) = identity.certificate_life().ok().zip(identity.renewal_due().ok())?;
+    let (state, next_step) = match life.at(now) {
+        LifeState::NotYet => ("not_yet", Some("set this host's clock")),
+        LifeState::InForce if due <= now => ("due", None),
+        LifeState::InForce => ("in_force", None),
+        LifeState::Renewable => {
+            ("ended", Some("nothing: it is renewed as soon as the server can be reached"))
+        }
+        LifeState::Over => ("over", Some(ENROL_ANEW)),
+    };
+    Some(Certificate {
+        state: state.to_owned(),
+        until: life.ends.to_string(),
+        renewal: due.to_string(),
+        next_step: next_step.map(str::to_owned),
+    })
 }
 
 fn told(wake_up: wake::WakeUp) -> WakeUp {

@@ -10,9 +10,10 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use lapwing_client::{
     identity::{AgentSettings, DeviceKey, Identity, Root},
-    transport::CertificateDer,
+    transport::{CertificateDer, PrivateKeyDer},
 };
 use lapwing_core::local::root_half::{Field, Journal};
 use serde_json::json;
@@ -131,7 +132,7 @@ impl Lock {
 pub(crate) fn enrolled(port: u16) -> tempfile::TempDir {
     let folder = root("BackupDirectory = 1\nAdministratorAccountName = \"lapadmin\"\n");
     let certificate = rcgen::generate_simple_self_signed(["x".to_owned()]).unwrap().cert.der().to_vec();
-    let identity = Identity {
+    let mut identity = Identity {
         settings: AgentSettings {
             server: format!("https://127.0.0.1:{port}").parse().unwrap(),
             tenant: "f3531ec6-6330-4f8e-8d39-7a671fbac605".parse().unwrap(),
@@ -143,8 +144,19 @@ pub(crate) fn enrolled(port: u16) -> tempfile::TempDir {
         certificate: CertificateDer::from(certificate.clone()),
         authority: Some(CertificateDer::from(certificate)),
     };
-    identity.save(&Root::at(folder.path().to_owned())).unwrap();
+    let root = Root::at(folder.path().to_owned());
+    identity.save(&root).unwrap();
+    identity.certificate = certificate_for(&fs::read_to_string(root.device_key()).unwrap());
+    identity.save(&root).unwrap();
     folder
+}
+
+/// A certificate for the key in a file.
+fn certificate_for(pem: &str) -> CertificateDer<'static> {
+    let base64: String = pem.lines().filter(|line| !line.starts_with('-')).collect();
+    let key = PrivateKeyDer::Pkcs8(STANDARD.decode(base64).unwrap().into());
+    let key = rcgen::KeyPair::from_der_and_sign_algo(&key, &rcgen::PKCS_RSA_SHA256).unwrap();
+    rcgen::CertificateParams::default().self_signed(&key).unwrap().der().clone()
 }
 
 /// The root half of this root, which answers only if the test does.

@@ -1,6 +1,6 @@
 //! `lapwing status`.
 
-use lapwing_core::local::agent::{Status, WakeUp};
+use lapwing_core::local::agent::{Certificate, Status, WakeUp};
 
 use crate::{failure::Failure, local, output};
 
@@ -30,6 +30,8 @@ fn render(status: &Status) -> String {
     let (candidates, unanswered) = (status.candidates.to_string(), status.unanswered.to_string());
     let wake_up = status.wake_up.as_ref();
     let link = wake_up.map(link);
+    let certificate = status.certificate.as_ref();
+    let life = certificate.map(life);
     let lines = [
         ("State", Some(status.state.as_str())),
         ("", Some(&status.summary)),
@@ -48,6 +50,8 @@ fn render(status: &Status) -> String {
         ("Wake-up", link.as_deref()),
         ("", wake_up.and_then(|wake_up| wake_up.last_error.as_deref())),
         ("", wake_up.and_then(|wake_up| wake_up.next_step.as_deref())),
+        ("Certificate", life.as_deref()),
+        ("", certificate.and_then(|certificate| certificate.next_step.as_deref())),
         ("Agent", Some(&status.agent_version)),
     ];
     let shown: Vec<_> = lines
@@ -55,6 +59,18 @@ fn render(status: &Status) -> String {
         .filter_map(|(name, value)| Some(format!("{name:<15}{}", output::shown(value?))))
         .collect();
     shown.join("\n")
+}
+
+/// The certificate in a word or two.
+fn life(certificate: &Certificate) -> String {
+    let Certificate { state, until, renewal, .. } = certificate;
+    match state.as_str() {
+        "in_force" => format!("until {until}, renewed from {renewal}"),
+        "due" => format!("until {until}, due to be renewed"),
+        "ended" => format!("ended at {until}; it can still be renewed"),
+        "over" => format!("ended at {until}, and cannot be renewed any more"),
+        _ => format!("not in force yet, until {until}"),
+    }
 }
 
 /// The connection in a word or two.

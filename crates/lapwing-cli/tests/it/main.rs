@@ -5,6 +5,8 @@
 mod enrolment;
 mod local;
 mod offline;
+mod policy;
+mod proxy;
 mod remote;
 mod rotation;
 mod run;

@@ -36,6 +36,13 @@ impl Tenant {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
     }
 
+    /// Adds lines to the administrator's profile.
+    pub(crate) fn add_to_profile(&self, more: &str) {
+        let path = self.admin.path().join(".config/lapwing/profile.toml");
+        let text = fs::read_to_string(&path).unwrap();
+        fs::write(&path, text + more).unwrap();
+    }
+
     /// As the administrator.
     pub(crate) fn ask(&self, line: &str) -> Run {
         self.admin.run(&line.split(' ').collect::<Vec<_>>())
@@ -59,7 +66,7 @@ impl Tenant {
     }
 
     /// Stores a password as the host, in Windows' form.
-    fn store(&self, password: &str) {
+    pub(crate) fn store(&self, password: &str) {
         let identity = Identity::load(&Root::at(self.host.path().to_owned())).unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let outcome = runtime.block_on(async {

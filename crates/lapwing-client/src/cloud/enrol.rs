@@ -5,8 +5,8 @@ use hyper::Method;
 use lapwing_core::types::DeviceId;
 use lapwing_proto::{
     register::{
-        Announcement, CSR_SUBJECT, CertificateRequest, EnrolmentToken, JOIN_TYPE_JOIN, JoinAnswer,
-        JoinAttributes, JoinRequest, Nonce, OID_JOIN_NONCE,
+        Announcement, CSR_SUBJECT, CertificateRequest, EnrolmentToken, IssuedCertificate, JOIN_TYPE_JOIN,
+        JoinAnswer, JoinAttributes, JoinRequest, Nonce, OID_JOIN_NONCE,
     },
     secret_text::SecretText,
 };
@@ -102,7 +102,7 @@ pub async fn enrol(
     let url = directory.join.join(&format!("?api-version={}", wire::JOIN_VERSION))?;
     let call = Call::new("let this device join", Method::POST, &url).bearer(&bearer).json(&request)?;
     let answer: JoinAnswer = caller.read(call).await?;
-    let certificate = issued(&answer, &key)?;
+    let certificate = issued(&answer.certificate, &key)?;
     let identity = Identity {
         settings: AgentSettings {
             server,
@@ -152,22 +152,21 @@ fn authority(connection: Option<&Connection>, digest: CertificateDigest) -> Opti
     connection?.peer_chain().iter().find(|certificate| CertificateDigest::of(certificate) == digest).cloned()
 }
 
-/// The certificate of the answer, if it is for `key`.
-fn issued(answer: &JoinAnswer, key: &DeviceKey) -> Result<CertificateDer<'static>, KeyError> {
+/// The certificate of an answer, if it is for `key`.
+pub(super) fn issued(
+    answer: &IssuedCertificate,
+    key: &DeviceKey,
+) -> Result<CertificateDer<'static>, KeyError> {
     let der = STANDARD
-        .decode(&answer.certificate.raw_body)
+        .decode(&answer.raw_body)
         .map_err(|_| KeyError::Certificate("that the server issued is not Base64"))?;
     let certificate = CertificateDer::from(der);
-    let parsed = webpki::EndEntityCert::try_from(&certificate)
-        .map_err(|_| KeyError::Certificate("that the server issued is malformed"))?;
-    if parsed.subject_public_key_info().as_ref() != key.public_key_info()? {
-        return Err(KeyError::Certificate("that the server issued is for another key"));
-    }
+    key.fits(&certificate)?;
     Ok(certificate)
 }
 
 /// The device id: the subject's common name. [MS-DVRJ].
-fn device_id(certificate: &CertificateDer<'_>) -> Result<DeviceId, KeyError> {
+pub(super) fn device_id(certificate: &CertificateDer<'_>) -> Result<DeviceId, KeyError> {
     /// An attribute of type commonName, 2.5.4.3.
     const COMMON_NAME: [u8; 5] = [0x06, 0x03, 0x55, 0x04, 0x03];
     /// A GUID as printed; a length below 128 is one byte in DER.
@@ -189,7 +188,6 @@ fn device_id(certificate: &CertificateDer<'_>) -> Result<DeviceId, KeyError> {
 
 #[cfg(test)]
 mod tests {
-    use lapwing_proto::register::IssuedCertificate;
     use rcgen::{CertificateParams, DnType, KeyPair};
 
     use super::*;
@@ -197,7 +195,7 @@ mod tests {
     const DEVICE: &str = "0b3c2a10-1111-4222-8333-444455556666";
 
     /// What a server that issues for `key` under `common_name` answers.
-    fn answer(key: &KeyPair, common_name: Option<&str>) -> JoinAnswer {
+    fn answer(key: &KeyPair, common_name: Option<&str>) -> IssuedCertificate {
         let mut parameters = CertificateParams::default();
         parameters.distinguished_name = rcgen::DistinguishedName::new();
         parameters.distinguished_name.push(DnType::OrganizationName, "ours");
@@ -205,14 +203,7 @@ mod tests {
             parameters.distinguished_name.push(DnType::CommonName, name);
         }
         let certificate = parameters.self_signed(key).unwrap();
-        JoinAnswer {
-            certificate: IssuedCertificate {
-                thumbprint: String::new(),
-                raw_body: STANDARD.encode(certificate.der()),
-            },
-            user: None,
-            membership_changes: Vec::new(),
-        }
+        IssuedCertificate { thumbprint: String::new(), raw_body: STANDARD.encode(certificate.der()) }
     }
 
     fn pair(key: &DeviceKey) -> KeyPair {
@@ -241,7 +232,7 @@ mod tests {
         let error = issued(&answer(&pair(&other), Some(DEVICE)), &key).unwrap_err();
         assert!(error.to_string().ends_with("is for another key"), "{error}");
         let mut damaged = answer(&pair(&key), Some(DEVICE));
-        damaged.certificate.raw_body.replace_range(..4, "AAAA");
+        damaged.raw_body.replace_range(..4, "AAAA");
         assert!(issued(&damaged, &key).is_err());
     }
 

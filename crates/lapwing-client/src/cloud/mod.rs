@@ -12,6 +12,7 @@
 mod backoff;
 mod discovery;
 mod enrol;
+mod renew;
 mod store;
 mod token;
 mod wake;
@@ -37,6 +38,7 @@ pub use self::{
     backoff::Backoff,
     discovery::Directory,
     enrol::{EnrolError, Enrolment, NewDevice, enrol},
+    renew::{CertificateRefused, renew},
     store::{Material, Store, StoreOutcome, Unanswered},
     wake::{Pulse, WakeUps, WakeUpsEnded, wake_up_endpoint},
 };

@@ -4,6 +4,7 @@
 //! INVARIANT: the access token goes to the server of the profile alone; a paging address elsewhere is refused.
 
 mod admin;
+mod policy;
 mod rotation;
 
 use hyper::Method;
@@ -19,7 +20,10 @@ use crate::{
     caller::{Call, Caller},
     percent,
     refusal::{CallError, MalformedAnswer},
-    transport::{Dialer, DigestError, HttpsUrl, Limits, Trust, UrlError},
+    transport::{
+        Dialer, DigestError, HttpsUrl, Limits, Proxy, ProxyCredentials, ProxyCredentialsError, ProxyError,
+        Trust, UrlError,
+    },
 };
 
 /// How many pages of one list are read: of 100 devices each, a hundred thousand devices.
@@ -49,6 +53,8 @@ pub struct Profile {
     pub client_id: String,
     /// The client's secret.
     pub client_secret: SecretText,
+    /// The proxy that every connection goes through.
+    pub proxy: Option<Proxy>,
 }
 
 /// Why a profile cannot be used.
@@ -64,13 +70,26 @@ pub enum ProfileError {
     /// The authority is no digest.
     #[error("the profile's authority is not a digest")]
     Authority(#[from] DigestError),
+    /// The proxy is none.
+    #[error("the profile's proxy is not one")]
+    Proxy(#[from] ProxyError),
+    /// What the proxy is to be told is no user and password.
+    #[error("the profile's credentials for the proxy are none")]
+    ProxyCredentials(#[from] ProxyCredentialsError),
 }
 
 impl ProfileError {
     /// What to do about it.
     #[must_use]
     pub const fn next_step(&self) -> &'static str {
-        "copy the profile again from the file that `lapwing-server setup` wrote"
+        match self {
+            Self::Proxy(_) | Self::ProxyCredentials(_) => {
+                "correct it in the profile: docs/configuration.md, \"Proxies\""
+            }
+            Self::Server(_) | Self::Tenant(_) | Self::Authority(_) => {
+                "copy the profile again from the file that `lapwing-server setup` wrote"
+            }
+        }
     }
 }
 
@@ -78,7 +97,11 @@ impl TryFrom<Credentials> for Profile {
     type Error = ProfileError;
 
     fn try_from(credentials: Credentials) -> Result<Self, ProfileError> {
-        let Credentials { server, tenant, authority, client_id, client_secret } = credentials;
+        let Credentials { server, tenant, authority, client_id, client_secret, .. } = credentials;
+        let proxy: Option<Proxy> = credentials.proxy.map(|proxy| proxy.parse()).transpose()?;
+        let proxy_credentials = credentials.proxy_credentials.as_ref();
+        let told = proxy_credentials.map(|told| ProxyCredentials::parse(told.expose_secret())).transpose()?;
+        let except = credentials.no_proxy.iter().map(String::as_str);
         Ok(Self {
             server: server.parse()?,
             tenant: tenant.parse()?,
@@ -88,6 +111,7 @@ impl TryFrom<Credentials> for Profile {
             },
             client_id,
             client_secret,
+            proxy: proxy.map(|proxy| proxy.with_credentials(told).except(except)),
         })
     }
 }
@@ -118,7 +142,8 @@ impl Administrator {
             Some((_, login)) => login.parse()?,
             None => server.clone(),
         };
-        let mut caller = Caller::new(Dialer::new(profile.trust.clone(), None, limits)?);
+        let dialer = Dialer::new(profile.trust.clone(), None, limits)?;
+        let mut caller = Caller::new(dialer.through(profile.proxy.clone()));
         let url = login.join(&format!("{}/oauth2/v2.0/token", profile.tenant))?;
         let call = Call::new("give a token", Method::POST, &url).form(&[
             ("grant_type", "client_credentials"),

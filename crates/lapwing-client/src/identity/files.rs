@@ -43,6 +43,12 @@ impl Root {
         self.path("/etc/lapwing/agent.toml")
     }
 
+    /// `/etc/lapwing/proxy-credentials`: user and password for the proxy.
+    #[must_use]
+    pub fn proxy_credentials(&self) -> PathBuf {
+        self.path("/etc/lapwing/proxy-credentials")
+    }
+
     /// `/etc/lapwing/managed.toml`.
     #[must_use]
     pub fn managed(&self) -> PathBuf {
@@ -53,6 +59,12 @@ impl Root {
     #[must_use]
     pub fn device_key(&self) -> PathBuf {
         self.path("/var/lib/lapwing/device.key")
+    }
+
+    /// `/var/lib/lapwing/renewal.key`: the key of a certificate that is being asked for.
+    #[must_use]
+    pub fn renewal_key(&self) -> PathBuf {
+        self.path("/var/lib/lapwing/renewal.key")
     }
 
     /// `/var/lib/lapwing/device.crt`.
@@ -90,6 +102,10 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, IdentityError> {
     File::open(path)
         .and_then(read_whole)
         .map_err(|source| IdentityError::Unreadable { path: path.to_owned(), source })
+}
+
+pub(super) fn read_secret_of(file: File) -> io::Result<SecretBytes> {
+    read_whole(file).map(SecretBytes::new)
 }
 
 pub(super) fn read_secret(path: &Path) -> Result<SecretBytes, IdentityError> {
@@ -132,6 +148,17 @@ pub(super) fn remove(path: &Path) -> Result<(), IdentityError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(source) => Err(IdentityError::Unwritable { path: path.to_owned(), source }),
     }
+}
+
+/// Puts a file in the place of another one in its folder, whole and durably; one that is not there has been put there.
+pub(super) fn rename(from: &Path, to: &Path) -> Result<(), IdentityError> {
+    let renamed = match fs::rename(from, to) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        renamed => renamed,
+    };
+    renamed
+        .and_then(|()| File::open(to.parent().ok_or(io::ErrorKind::InvalidInput)?)?.sync_all())
+        .map_err(|source| IdentityError::Unwritable { path: to.to_owned(), source })
 }
 
 fn replace(path: &Path, content: &[u8], mode: u32, folder_mode: u32) -> io::Result<()> {

@@ -158,6 +158,20 @@ impl DeviceKey {
     pub fn public_key_info(&self) -> Result<Vec<u8>, KeyError> {
         Ok(self.for_requests()?.subject_public_key_info())
     }
+
+    /// Checks that a certificate is for this key.
+    ///
+    /// # Errors
+    /// [`KeyError::Certificate`] if it is malformed, or for another.
+    pub(crate) fn fits(&self, certificate: &CertificateDer<'_>) -> Result<(), KeyError> {
+        let parsed = webpki::EndEntityCert::try_from(certificate)
+            .map_err(|_| KeyError::Certificate("is malformed"))?;
+        if parsed.subject_public_key_info().as_ref() == self.public_key_info()? {
+            Ok(())
+        } else {
+            Err(KeyError::Certificate("is for another key"))
+        }
+    }
 }
 
 pub(super) fn certificate_from_pem(pem: &[u8]) -> Result<CertificateDer<'static>, KeyError> {

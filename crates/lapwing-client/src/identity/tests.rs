@@ -2,9 +2,14 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use super::*;
 
-fn identity(authority: bool) -> Identity {
+pub(super) fn certificate_for(key: &DeviceKey) -> CertificateDer<'static> {
+    let parameters = rcgen::CertificateParams::default();
+    parameters.self_signed(&key.for_requests().unwrap()).unwrap().der().clone()
+}
+
+pub(super) fn identity(authority: bool) -> Identity {
     let key = DeviceKey::generate().unwrap();
-    let certificate = CertificateDer::from(key.certificate_request("x", None).unwrap());
+    let certificate = certificate_for(&key);
     Identity {
         settings: AgentSettings {
             server: "https://laps.example:8443".parse().unwrap(),
@@ -19,7 +24,7 @@ fn identity(authority: bool) -> Identity {
     }
 }
 
-fn root() -> (tempfile::TempDir, Root) {
+pub(super) fn root() -> (tempfile::TempDir, Root) {
     let folder = tempfile::tempdir().unwrap();
     let root = Root::at(folder.path().to_owned());
     (folder, root)
@@ -44,6 +49,16 @@ fn an_identity_reads_as_it_was_saved_and_keeps_to_itself() {
         );
     }
     assert!(!format!("{read:?}").contains("PRIVATE"));
+}
+
+#[test]
+fn a_policy_of_an_enrolment_that_somebody_removed_by_hand_is_not_that_of_the_next_one() {
+    let (_folder, root) = root();
+    identity(true).save(&root).unwrap();
+    std::fs::write(root.csp(), "{}").unwrap();
+    std::fs::remove_file(root.agent_settings()).unwrap();
+    identity(true).save(&root).unwrap();
+    assert!(!root.csp().exists());
 }
 
 #[test]
@@ -95,6 +110,31 @@ fn a_proxy_is_known_before_and_after_enrolment_and_stays() {
     assert_eq!(AgentSettings::load_proxy(&root).unwrap(), proxy);
     std::fs::write(root.agent_settings(), "proxy = \"proxy:3128\"\n").unwrap();
     assert!(matches!(AgentSettings::load_proxy(&root), Err(IdentityError::Settings { .. })));
+}
+
+#[test]
+fn the_proxys_password_is_read_from_a_file_that_others_cannot_read() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let (_folder, root) = root();
+    std::fs::create_dir_all(root.path("/etc/lapwing")).unwrap();
+    let settings = "proxy = \"http://proxy:3128\"\nno_proxy = [\"laps.example\"]\n";
+    std::fs::write(root.agent_settings(), settings).unwrap();
+    let without = AgentSettings::load_proxy(&root).unwrap().unwrap();
+    let path = root.proxy_credentials();
+    std::fs::write(&path, "user:needle\n").unwrap();
+    for (mode, exposed) in [(0o644, true), (0o604, true), (0o660, true), (0o640, false), (0o600, false)] {
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+        let read = AgentSettings::load_proxy(&root);
+        let is_exposed = matches!(read, Err(IdentityError::Exposed { .. }));
+        assert_eq!((is_exposed, read.is_ok()), (exposed, !exposed), "{mode:o}");
+    }
+    let with = AgentSettings::load_proxy(&root).unwrap().unwrap();
+    assert_ne!(with, without);
+    identity(true).save(&root).unwrap();
+    assert_eq!(AgentSettings::load(&root).unwrap().proxy, Some(with));
+    std::fs::write(&path, "needle").unwrap();
+    let error = AgentSettings::load_proxy(&root).unwrap_err();
+    assert!(!format!("{error:?} {error}").contains("needle"), "{error:?}");
 }
 
 #[test]

@@ -2,7 +2,9 @@
 
 use hyper::Method;
 use lapwing_core::secret::SecretBytes;
-use lapwing_proto::{syncml::MEDIA_TYPE, trace::TraceUpload, xml::MESSAGE_LEN_MAX};
+use lapwing_proto::{
+    policy_report::PolicyReport, syncml::MEDIA_TYPE, trace::TraceUpload, xml::MESSAGE_LEN_MAX,
+};
 
 use crate::{
     caller::{Call, Caller},
@@ -36,6 +38,16 @@ impl Channel {
     pub async fn tell_traces(&mut self, upload: &TraceUpload) -> Result<(), CallError> {
         let url = self.url.join("traces")?;
         let call = Call::new("take what became of rotations", Method::POST, &url).json(upload)?;
+        self.caller.succeed(call).await.map(drop)
+    }
+
+    /// Tells the server which policy is in effect, once. docs/protocol.md, "Policies in effect".
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn tell_policy(&mut self, report: &PolicyReport) -> Result<(), CallError> {
+        let url = self.url.join("policy")?;
+        let call = Call::new("take the policy in effect", Method::POST, &url).json(report)?;
         self.caller.succeed(call).await.map(drop)
     }
 

@@ -159,7 +159,7 @@ impl TransportError {
             Self::NameNotResolved { .. } => "check the server's name and this host's DNS",
             Self::Unreachable { .. } => "check that the server runs and that no firewall is between",
             Self::ProxyRefused { status: 407, .. } => {
-                "let the proxy open this way without a user and a password: Lapwing has none to give"
+                "give the proxy's user and password, or correct them: docs/configuration.md, \"Proxies\""
             }
             Self::ProxyRefused { .. } => "let the proxy allow CONNECT to that host and port",
             Self::TimedOut { stage: Stage::Answering, .. } | Self::Closed { .. } => {

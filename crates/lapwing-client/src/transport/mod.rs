@@ -43,7 +43,7 @@ use zeroize::Zeroizing;
 
 pub use self::{
     error::{Stage, TransportError},
-    proxy::{Proxy, ProxyError},
+    proxy::{Proxy, ProxyCredentials, ProxyCredentialsError, ProxyError},
     trust::{CertificateDigest, ClientCertificate, DigestError, Trust},
     url::{HttpsUrl, URL_LEN_MAX, UrlError},
 };
@@ -148,7 +148,9 @@ impl Dialer {
     }
 
     async fn open(&self, url: &HttpsUrl, peer: &str) -> Result<TcpStream, TransportError> {
-        let Some(proxy) = &self.proxy else { return self.reach(url.host(), url.port(), peer).await };
+        let Some(proxy) = self.proxy.as_ref().filter(|proxy| proxy.is_for(url.host())) else {
+            return self.reach(url.host(), url.port(), peer).await;
+        };
         let via = proxy.authority();
         let mut stream = self.reach(proxy.host(), proxy.port(), &via).await?;
         self.limited(&via, Stage::Connecting, proxy.open(&mut stream, url)).await??;

@@ -44,6 +44,7 @@ async fn asked<T>(
         trust: certified.trust(),
         client_id: "id".to_owned(),
         client_secret: SecretText::new("s&cr=t".to_owned()),
+        proxy: None,
     };
     let mut administrator = Administrator::open(&profile, Limits::default()).await.unwrap();
     let result = ask(&mut administrator).await;

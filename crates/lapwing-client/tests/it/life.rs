@@ -11,7 +11,7 @@ use lapwing_client::{
     CallError,
     cloud::{self, Enrolment, Material, NewDevice, Session, Store, StoreOutcome},
     graph::{Administrator, Profile},
-    identity::{Identity, Root},
+    identity::{Identity, Root, renewal},
     transport::Limits,
 };
 use lapwing_core::{
@@ -45,7 +45,7 @@ struct Device {
     identity: Arc<Identity>,
     announcement: Announcement,
     account: AccountName,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl Device {
@@ -59,7 +59,7 @@ impl Device {
             identity: Arc::new(Identity::load(&root).unwrap()),
             announcement,
             account: "lapadmin".parse().unwrap(),
-            _folder: folder,
+            folder,
         }
     }
 
@@ -235,4 +235,32 @@ async fn a_seal_to_another_key_is_refused_and_not_stored() {
         "{outcome:?}"
     );
     assert_eq!(device.session().await.state(Guid::from_bytes([1; 16])).await.unwrap().version, None);
+}
+
+#[tokio::test]
+async fn a_certificate_is_renewed_with_a_key_that_is_on_the_disk_before_anybody_is_asked() {
+    let server = Server::start();
+    let mut administrator = administrator(&server).await;
+    let device = Device::enrol(&token(&mut administrator, 1).await).await;
+    let root = Root::at(device.folder.path().to_owned());
+    let service = cloud::management(&device.identity, Limits::default()).await.unwrap().unwrap();
+    let life = device.identity.certificate_life().unwrap();
+    assert_eq!(life.ends.saturating_since(life.begins).as_secs() / 86_400, 366, "a year, and a day before");
+
+    let key = renewal::key_for_renewal(&root).unwrap();
+    // An answer that was lost is asked for again.
+    for _ in 0..2 {
+        drop(cloud::renew(&device.identity, &service, &key, Limits::default()).await.unwrap());
+    }
+    drop(device.session().await);
+    let key = renewal::key_for_renewal(&root).unwrap();
+    let certificate = cloud::renew(&device.identity, &service, &key, Limits::default()).await.unwrap();
+    renewal::take(&root, &device.identity.certificate, &certificate).unwrap();
+    let renewed = Device { identity: Arc::new(Identity::load(&root).unwrap()), ..device };
+    assert_eq!(renewed.identity.certificate, certificate);
+    let before = renewed.identity.settings.device;
+    stored(renewed.store(&renewed.sealed(1, Condition::Absent, None)).await);
+    let devices = administrator.devices_named("web-01").await.unwrap();
+    assert_eq!(devices.len(), 1);
+    assert_eq!(devices[0].device_id, before.to_string());
 }

@@ -10,7 +10,7 @@ use hyper::Method;
 use lapwing_client::{
     cloud::{Pulse, WakeUps},
     identity::{AgentSettings, Identity},
-    transport::{Connection, Dialer, HttpsUrl, Limits, Proxy, Request, TransportError},
+    transport::{Connection, Dialer, HttpsUrl, Limits, Proxy, ProxyCredentials, Request, TransportError},
 };
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional},
@@ -78,7 +78,7 @@ async fn a_call_goes_through_the_proxy_which_learns_host_and_port_alone() {
 
 #[tokio::test]
 async fn a_proxy_that_refuses_says_why_and_nothing_was_sent() {
-    for (status, next_step) in [(403, "CONNECT"), (407, "without a user")] {
+    for (status, next_step) in [(403, "CONNECT"), (407, "user and password")] {
         let reply = format!("HTTP/1.0 {status} No\r\n\r\n");
         let error = connected(reply.as_bytes(), LIMITS).await.err().unwrap();
         assert!(
@@ -112,14 +112,15 @@ impl TinyProxy {
         clippy::disallowed_methods,
         reason = "the proxy is started here alone, with an empty environment"
     )]
-    async fn start() -> Self {
+    async fn start(more: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         // It takes no port 0: one that was free a moment ago.
         let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = free.local_addr().unwrap();
         drop(free);
         let path = folder.path().join("tinyproxy.conf");
-        let settings = format!("Port {}\nListen 127.0.0.1\nAllow 127.0.0.1\nTimeout 60\n", address.port());
+        let settings =
+            format!("Port {}\nListen 127.0.0.1\nAllow 127.0.0.1\nTimeout 60\n{more}", address.port());
         std::fs::write(&path, settings).unwrap();
         let process = Command::new("tinyproxy")
             .args(["-d", "-c"])
@@ -143,6 +144,45 @@ impl Drop for TinyProxy {
     }
 }
 
+#[tokio::test]
+async fn a_proxy_that_asks_for_a_user_is_told_one_and_hosts_that_are_excepted_are_reached_without_it() {
+    let tiny = TinyProxy::start("BasicAuth somebody needle\n").await;
+    let proxy: Proxy = format!("http://{}", tiny.address).parse().unwrap();
+    let told = |text: &str| Some(ProxyCredentials::parse(text).unwrap());
+    let certified = Certified::new();
+    for (proxy, passes) in [
+        (proxy.clone(), false),
+        (proxy.clone().with_credentials(told("somebody:wrong")), false),
+        (proxy.clone().with_credentials(told("somebody:needle")), true),
+        (proxy.clone().except(["127.0.0.1"]), true),
+        (proxy.except(["laps.example"]), false),
+    ] {
+        let (url, served) = certified
+            .serve(async |mut stream: Tls| {
+                read_request(&mut stream).await.unwrap();
+                answer(&mut stream, "200 OK", "", "through").await;
+                close(stream).await;
+            })
+            .await;
+        let dialer = Dialer::new(certified.trust(), None, LIMITS).unwrap().through(Some(proxy.clone()));
+        match dialer.connect(&url).await {
+            Ok(mut connection) => {
+                let request =
+                    Request { method: Method::GET, url: &url, bearer: None, headers: &[], content: None };
+                assert_eq!(connection.call(request).await.unwrap().body.expose_secret(), b"through");
+                assert!(passes, "{proxy:?}");
+                drop(connection);
+                served.await.unwrap().unwrap();
+            }
+            Err(error) => {
+                let is_asked_for = matches!(error, TransportError::ProxyRefused { status: 401 | 407, .. });
+                assert!(is_asked_for && !passes, "{proxy:?}: {error:?}");
+                assert!(!format!("{error:?} {error} {proxy:?}").contains("needle"));
+            }
+        }
+    }
+}
+
 /// The bytes that come before the other end hangs up.
 async fn cut(proxy: SocketAddr, peer: u16) -> Vec<u8> {
     let mut idle = TcpStream::connect(proxy).await.unwrap();
@@ -154,7 +194,7 @@ async fn cut(proxy: SocketAddr, peer: u16) -> Vec<u8> {
 
 #[tokio::test]
 async fn heartbeats_keep_the_wake_up_connection_open_through_a_proxy_that_cuts_idle_ones() {
-    let proxy = TinyProxy::start().await;
+    let proxy = TinyProxy::start("").await;
     let certified = Certified::new();
     let (url, served) = certified
         .serve(async |mut stream: Tls| {

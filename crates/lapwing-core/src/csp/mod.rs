@@ -11,6 +11,7 @@
 mod node;
 mod operation;
 mod status;
+mod table;
 mod tree;
 mod value;
 
@@ -21,6 +22,7 @@ pub use self::{
     node::{Access, LOCAL_ROOT, Node, ROOT},
     operation::{AtomicReply, Format, Member, Operation, Performed, Reply, Value, Verb},
     status::Status,
+    table::{depends_on, supported, supported_value},
     tree::{Tree, VALUE_LEN_MAX},
     value::mean_the_same,
 };

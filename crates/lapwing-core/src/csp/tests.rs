@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     event::Hresult,
-    policy::{HostRole, Kind, PolicyContext, RawPolicy, RawValue, Setting, Verdict, resolve},
+    policy::{HostRole, Kind, PolicyContext, RawPolicy, RawValue, Setting, Verdict, choices, resolve},
     types::Guid,
 };
 
@@ -221,6 +221,35 @@ fn a_tree_is_built_again_from_what_it_held() {
         let values = damaged.into_iter().map(|(setting, data)| (setting, data.to_owned()));
         assert!(Tree::holding(values).is_err());
     }
+}
+
+#[test]
+fn what_the_table_supports_a_policy_may_set_and_nothing_else() {
+    for (setting, text, value) in [
+        (Setting::PasswordLength, " 14 ", Some("14")),
+        (Setting::PasswordLength, "7", None),
+        (Setting::PasswordLength, "fourteen", None),
+        (Setting::PostAuthenticationActions, "4", None),
+        (Setting::ADPasswordEncryptionEnabled, "True", Some("true")),
+        (Setting::ADPasswordEncryptionEnabled, "1", None),
+        (Setting::AdministratorAccountName, "lapadmin", Some("lapadmin")),
+    ] {
+        assert_eq!(supported_value(setting, text).as_deref(), value, "{setting} {text}");
+    }
+    assert_eq!(supported_value(Setting::AdministratorAccountName, &"a".repeat(VALUE_LEN_MAX + 1)), None);
+}
+
+#[test]
+fn the_choices_of_a_setting_are_the_numbers_that_it_supports() {
+    let mut with_choices = 0;
+    for setting in Setting::ALL.iter().copied().filter(|setting| !choices(*setting).is_empty()) {
+        let Kind::Integer { allowed, .. } = setting.kind() else { panic!("{setting} is no number") };
+        let numbers: Vec<u16> = choices(setting).iter().map(|(number, _)| u16::from(*number)).collect();
+        assert!((0..100).filter(|number| allowed.contains(*number)).eq(numbers), "{setting}");
+        assert!(choices(setting).iter().all(|(number, doc)| doc.starts_with(&format!("{number}: "))));
+        with_choices += 1;
+    }
+    assert_eq!(with_choices, 4);
 }
 
 proptest::proptest! {

@@ -375,4 +375,11 @@ events! {
         { action: Text, version: Version };
     30027 Warning Lapwing ActionFailed
         "Device management's request for a rotation has failed so far; attempts go on" { action: Text, hr: Hresult };
+    30030 Information Lapwing CertificateRenewed "The device's certificate was renewed" { until: Time };
+    30031 Warning Lapwing CertificateNotRenewed
+        "The device's certificate is due to be renewed, and could not be; attempts go on"
+        { until: Time, reason: Text };
+    30032 Error Lapwing CertificateEnded
+        "The device's certificate has ended and cannot be renewed any more: run lapwing enrol again"
+        { until: Time };
 }

@@ -47,6 +47,22 @@ pub struct Status {
     /// The connection over which the directory wakes this host; left out by an agent that knows of none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wake_up: Option<WakeUp>,
+    /// The certificate by which this host shows itself to its directory; left out where it has none, and by older agents.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<Certificate>,
+}
+
+/// The certificate by which this host shows itself to its directory.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Certificate {
+    /// `in_force`, `due`, `ended`, `over` or `not_yet`.
+    pub state: String,
+    /// When it ends, RFC 3339.
+    pub until: String,
+    /// From when on this host asks for the next one, RFC 3339.
+    pub renewal: String,
+    /// What to do about it, where there is something to say.
+    pub next_step: Option<String>,
 }
 
 /// The connection over which the directory has this host call home.

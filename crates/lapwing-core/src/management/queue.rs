@@ -21,6 +21,8 @@ pub struct QueuedAction {
     pub id: ActionId,
     /// When it was asked for.
     pub requested: FileTime,
+    /// The device is not asked before.
+    pub not_before: FileTime,
     /// When it ends unless the device has accepted it by then.
     pub expires: FileTime,
     /// How it stands.
@@ -84,8 +86,14 @@ impl QueuedAction {
     /// One that is asked for now.
     #[must_use]
     pub fn new(id: ActionId, now: FileTime, life: Duration) -> Self {
-        let expires = now.saturating_add(life);
-        Self { id, requested: now, expires, state: ActionState::Pending, since: now }
+        Self::due(id, now, now, life)
+    }
+
+    /// One that is asked for now, and put off: its life begins when it is due.
+    #[must_use]
+    pub fn due(id: ActionId, now: FileTime, not_before: FileTime, life: Duration) -> Self {
+        let expires = not_before.saturating_add(life);
+        Self { id, requested: now, not_before, expires, state: ActionState::Pending, since: now }
     }
 
     /// Whether the device is to be asked for it in a session of now. One that was accepted is asked for again until the
@@ -93,7 +101,7 @@ impl QueuedAction {
     #[must_use]
     pub fn is_to_be_sent(&self, now: FileTime) -> bool {
         match self.state {
-            ActionState::Pending => now < self.expires,
+            ActionState::Pending => self.not_before <= now && now < self.expires,
             ActionState::Accepted | ActionState::Failing { .. } => !mutant::is(Mutant::ActionNotRepeated),
             ActionState::Done { .. }
             | ActionState::Refused { .. }

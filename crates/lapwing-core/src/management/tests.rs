@@ -82,6 +82,20 @@ fn only_what_no_device_has_accepted_expires_or_is_cancelled() {
 }
 
 #[test]
+fn what_is_put_off_is_asked_for_when_it_is_due_and_lives_from_then_on() {
+    let due = at(7200);
+    let mut action = QueuedAction::due(ActionId(Guid::from_bytes([1; 16])), at(0), due, ACTION_LIFE);
+    assert!(!action.is_to_be_sent(at(0)) && !action.is_to_be_sent(at(7199)));
+    assert!(action.is_to_be_sent(due));
+    assert!(!action.expire(at(7199).saturating_add(ACTION_LIFE)));
+    assert!(action.is_to_be_sent(at(7199).saturating_add(ACTION_LIFE)));
+    assert!(action.expire(due.saturating_add(ACTION_LIFE)));
+    let mut cancelled = QueuedAction::due(action.id, at(0), due, ACTION_LIFE);
+    assert_eq!(cancelled.cancel(at(1)), Ok(()));
+    assert!(!cancelled.is_to_be_sent(due));
+}
+
+#[test]
 fn what_the_device_had_accepted_when_it_was_cancelled_shows_as_that() {
     let mut action = action();
     action.cancel(at(2)).unwrap();

@@ -41,5 +41,5 @@ pub use setting::{Allowed, AppliesTo, Kind, Setting, Since};
 pub use values::{
     ActivationGraceMinutes, AutomaticAccountManagementTarget, BackupDirectory, HistorySize, PassphraseLength,
     PasswordAgeDays, PasswordComplexity, PasswordLength, PostAuthenticationActions, ResetDelayHours,
-    Unsupported, WORD_LIST_NAME_LEN_MAX, WordListName,
+    Unsupported, WORD_LIST_NAME_LEN_MAX, WordListName, choices,
 };

@@ -61,6 +61,12 @@ impl PolicyRoot {
         Setting::ALL.iter().copied().find(is_named)
     }
 
+    /// The name of a setting under this root that an unknown name probably means.
+    #[must_use]
+    pub fn nearest_name(self, name: &str) -> Option<&'static str> {
+        super::nearest::nearest_name(self, name)
+    }
+
     /// Whether a value of this setting takes effect under this root: two of ours are for the host's own file.
     #[must_use]
     pub const fn honours(self, setting: Setting) -> bool {

@@ -119,11 +119,11 @@ quantity! {
 }
 
 macro_rules! choice {
-    ($(#[$doc:meta])* $name:ident, default $default:ident { $($(#[$variant_doc:meta])* $variant:ident = $number:literal,)+ }) => {
+    ($(#[$doc:meta])* $name:ident, default $default:ident { $(#[doc = $variant_doc:literal] $variant:ident = $number:literal,)+ }) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
         pub enum $name {
-            $( $(#[$variant_doc])* $variant, )+
+            $( #[doc = $variant_doc] $variant, )+
         }
 
         impl $name {
@@ -147,6 +147,12 @@ macro_rules! choice {
             #[must_use]
             pub const fn number(self) -> u8 {
                 match self { $( Self::$variant => $number, )+ }
+            }
+
+            /// Its number and what it means, in one line.
+            #[must_use]
+            pub const fn doc(self) -> &'static str {
+                match self { $( Self::$variant => $variant_doc.trim_ascii(), )+ }
             }
         }
 
@@ -218,6 +224,40 @@ choice! {
         BuiltIn = 0,
         /// 1: one made for the purpose.
         OwnAccount = 1,
+    }
+}
+
+/// The choices of a setting that has a few, each with what it means; none for any other setting.
+#[must_use]
+pub fn choices(setting: Setting) -> Vec<(u8, &'static str)> {
+    match setting {
+        Setting::BackupDirectory => BackupDirectory::ALL.iter().map(|c| (c.number(), c.doc())).collect(),
+        Setting::PasswordComplexity => {
+            PasswordComplexity::ALL.iter().map(|c| (c.number(), c.doc())).collect()
+        }
+        Setting::PostAuthenticationActions => {
+            PostAuthenticationActions::ALL.iter().map(|c| (c.number(), c.doc())).collect()
+        }
+        Setting::AutomaticAccountManagementTarget => {
+            AutomaticAccountManagementTarget::ALL.iter().map(|c| (c.number(), c.doc())).collect()
+        }
+        Setting::AdministratorAccountName
+        | Setting::PasswordAgeDays
+        | Setting::PasswordLength
+        | Setting::PassphraseLength
+        | Setting::PasswordExpirationProtectionEnabled
+        | Setting::ADPasswordEncryptionEnabled
+        | Setting::ADPasswordEncryptionPrincipal
+        | Setting::ADEncryptedPasswordHistorySize
+        | Setting::ADBackupDSRMPassword
+        | Setting::PostAuthenticationResetDelay
+        | Setting::AutomaticAccountManagementEnabled
+        | Setting::AutomaticAccountManagementNameOrPrefix
+        | Setting::AutomaticAccountManagementEnableAccount
+        | Setting::AutomaticAccountManagementRandomizeName
+        | Setting::ActivationGraceMinutes
+        | Setting::PostAuthenticationResetDelayMinutes
+        | Setting::PassphraseWordList => Vec::new(),
     }
 }
 

@@ -30,6 +30,8 @@ pub enum FileTimeError {
 impl FileTime {
     /// 1970-01-01T00:00:00Z.
     pub const UNIX_EPOCH: Self = Self(UNIX_EPOCH_TICKS);
+    /// The end of the year 9999.
+    pub const MAX: Self = Self(TICKS_MAX);
 
     /// From ticks of 100 ns since 1601, at most the end of the year 9999.
     ///

@@ -113,6 +113,77 @@ pub struct DevicePolicyInfo {
     pub standing: PolicyStanding,
     /// The policy that it holds whole by its own word, if it holds one.
     pub told: Option<PolicyTold>,
+    /// What it has refused and not taken since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<PolicyRefused>,
+    /// When it last held something else than it had said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drifted: Option<String>,
+}
+
+/// A version that a device did not take.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PolicyRefused {
+    /// GUID.
+    pub policy: String,
+    /// Its version.
+    pub version: u32,
+    /// The status of the device's answer. OMA-TS-SyncML_RepPro 1.2, section 10.
+    pub status: u16,
+    /// When that was, RFC 3339.
+    pub at: String,
+}
+
+/// `GET policies/{id}/devices`: every device that a policy concerns.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PolicyDevices {
+    /// The number of the policy's newest version.
+    pub version: u32,
+    /// How many stand where.
+    pub counts: PolicyCounts,
+    /// The first [`COUNTED_MAX`] of them, whoever needs to be looked at before the others, then by name.
+    pub value: Vec<PolicyDevice>,
+}
+
+/// How many devices stand where to a policy.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PolicyCounts {
+    /// They hold the newest version whole.
+    pub has: usize,
+    /// It is for them, and they have not said yet that they hold it.
+    pub pending: usize,
+    /// Another policy is for them too: they keep what they have.
+    pub conflict: usize,
+    /// They have answered that they do not take it.
+    pub refused: usize,
+    /// They hold a version, and it is no longer for them.
+    pub leaving: usize,
+}
+
+/// A device that a policy concerns.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PolicyDevice {
+    /// GUID.
+    pub device_id: String,
+    /// Its name.
+    pub display_name: String,
+    /// `has`, `pending`, `conflict`, `refused` or `leaving`, as in [`PolicyCounts`].
+    pub state: String,
+    /// The version of the policy that it holds whole by its own word.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<u32>,
+    /// Since when, RFC 3339.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<String>,
+    /// Where it has refused the newest version: the status of its answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// When it last held something else than it had said, RFC 3339.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drifted: Option<String>,
 }
 
 /// The policy that a device holds.

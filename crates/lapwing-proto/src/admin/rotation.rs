@@ -20,6 +20,9 @@ pub struct RotationRequest {
     /// The share of failures at which it stops, in per cent.
     #[serde(default = "RotationRequest::stop_at_percent")]
     pub stop_at_percent: u32,
+    /// Why, in one line for the audit log; may be empty.
+    #[serde(default)]
+    pub reason: String,
     /// Whether nothing is to be rotated, and only the selection told.
     #[serde(default)]
     pub dry_run: bool,
@@ -94,6 +97,9 @@ pub struct RotationInfo {
     pub requested: String,
     /// Who asked for it, as in the audit log.
     pub requested_by: String,
+    /// Why; empty if nobody said.
+    #[serde(default)]
+    pub reason: String,
     /// How many devices are asked in a minute.
     pub per_minute: u32,
     /// The share of failures at which it stops, in per cent.

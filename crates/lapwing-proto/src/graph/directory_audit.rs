@@ -58,8 +58,11 @@ pub struct App {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct User {
-    /// Object id.
+    /// Object id; that of an operator is the name.
     pub id: Option<String>,
+    /// Name, for people.
+    #[serde(default)]
+    pub display_name: Option<String>,
     /// Name.
     pub user_principal_name: Option<String>,
 }

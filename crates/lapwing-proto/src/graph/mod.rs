@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 pub use configuration_policy::{
     AssignmentTarget, CatalogError, ConfigurationPolicy, PolicyAssignment, PolicyAssignments,
-    TemplateReference, read_settings, write_settings,
+    ROTATE_AFTER_REVEAL_HOURS_MAX, TemplateReference, misplaced, read_settings, write_settings,
 };
 pub use credential::{DeviceLocalCredential, DeviceLocalCredentialInfo};
 pub use device::Device;

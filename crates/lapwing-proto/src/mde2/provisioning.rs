@@ -25,6 +25,8 @@ pub struct Provisioning {
     pub renew_days: u32,
     /// How long it waits after a failed renewal, in days.
     pub renew_retry_days: u32,
+    /// The device's name with its server: without one it renews nothing. "DMClient CSP", EntDMID.
+    pub device_id: String,
     /// Names the server in the device's tree.
     pub provider: String,
     /// The server, for people.
@@ -33,7 +35,7 @@ pub struct Provisioning {
     pub address: String,
     /// The user, if there is one.
     pub upn: Option<String>,
-    /// The device's name with its server.
+    /// What the device is called there, for people.
     pub device_name: Option<String>,
     /// When the device calls.
     pub poll: Poll,
@@ -142,6 +144,7 @@ impl Provisioning {
     fn client(&self, writer: &mut Writer) {
         let Poll { first, second, remaining, on_login } = self.poll;
         nested(writer, &["DMClient", "Provider", &self.provider], |writer| {
+            typed(writer, "EntDMID", &self.device_id, "string");
             if let Some(upn) = &self.upn {
                 typed(writer, "UPN", upn, "string");
             }

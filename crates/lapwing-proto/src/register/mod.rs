@@ -7,6 +7,7 @@ mod enrolment_token;
 mod error;
 mod join;
 mod nonce;
+mod renewal;
 mod token;
 mod transport_key;
 mod upload;
@@ -30,6 +31,7 @@ pub use join::{
     JoinRequest, JoiningUser, MembershipChange,
 };
 pub use nonce::{Nonce, NonceStatus};
+pub use renewal::{CODE_CERTIFICATE_ENDED, CODE_RENEWAL_REQUIRED, RenewalAnswer, RenewalRequest};
 pub use token::{
     BROKER_CLIENT_ID, ChallengeAnswer, DEVICE_TOKEN_GRANT, DeviceTokenAnswer, DeviceTokenClaims,
     JWT_BEARER_GRANT, SRV_CHALLENGE_GRANT, TokenError,

@@ -33,12 +33,12 @@ pub fn split(item: &Item, is_continuation: bool, room: usize) -> Option<(Item, I
 }
 
 /// Puts chunks together: at most one object at a time.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Assembly {
     open: Option<Open>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Open {
     /// As the first chunk had it, with all the data so far.
     item: Item,

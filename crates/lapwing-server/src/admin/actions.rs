@@ -1,36 +1,16 @@
 //! What a device was asked to do.
 
 use axum::{Json, extract::Path};
-use lapwing_core::{
-    event::Hresult,
-    management::ActionState,
-    types::{DeviceId, PasswordVersion},
-};
+use lapwing_core::{management::ActionState, types::DeviceId};
 use lapwing_proto::admin::{ActionInfo, Values};
 
 use super::{administrator, not_found, parse_id};
 use crate::{
     call::Call,
     http::fault::{Fault, Kind},
-    rules::audit::Activity,
+    rules::{action::columns, audit::Activity},
     store::{ActionRow, CancelAction},
 };
-
-/// What a state says: its name, HRESULT, event and version.
-pub(super) type Columns = (&'static str, Option<Hresult>, Option<u16>, Option<PasswordVersion>);
-
-pub(super) const fn columns(state: ActionState) -> Columns {
-    let name = state.as_str();
-    match state {
-        ActionState::Failing { hresult, event } => (name, Some(hresult), event, None),
-        ActionState::Done { version } => (name, None, None, version),
-        ActionState::Pending
-        | ActionState::Accepted
-        | ActionState::Refused { .. }
-        | ActionState::Cancelled
-        | ActionState::Expired => (name, None, None, None),
-    }
-}
 
 fn info(row: &ActionRow) -> ActionInfo {
     let action = &row.action;
@@ -40,6 +20,8 @@ fn info(row: &ActionRow) -> ActionInfo {
         state: state.to_owned(),
         requested: action.requested.to_string(),
         requested_by: row.requested_by.clone(),
+        not_before: (action.not_before > action.requested).then(|| action.not_before.to_string()),
+        reason: row.reason.clone(),
         expires: action.expires.to_string(),
         since: action.since.to_string(),
         hresult: hresult.map(|code| code.to_string()),

@@ -6,7 +6,7 @@ mod devices;
 pub(crate) mod enrol;
 mod policies;
 mod rotations;
-pub(crate) mod traces;
+mod traces;
 
 use std::sync::Arc;
 
@@ -44,6 +44,7 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/devices/{id}/actions/{action}", axum::routing::delete(actions::cancel))
         .route("/devices/{id}/tags", get(policies::tags).put(policies::tag))
         .route("/devices/{id}/policy", get(policies::device))
+        .route("/policies/{id}/devices", get(policies::devices))
         .route("/policies/{id}/versions", get(policies::versions))
         .route("/policies/{id}/restore", post(policies::restore))
         .route("/policies/{id}/dryrun", post(policies::dry_run))

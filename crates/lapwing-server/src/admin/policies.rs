@@ -1,13 +1,12 @@
 //! LAPS policies beside what Graph has: versions, dry runs, conflicts, and how a device stands to them.
 
-use std::collections::BTreeSet;
-
 use axum::{Json, body::Bytes, extract::Path};
 use lapwing_core::types::PolicyId;
 use lapwing_proto::{
     admin::{
-        Counted, DevicePolicyInfo, DeviceTags, PolicyConflict, PolicyDifference, PolicyDryRun, PolicyRestore,
-        PolicyStanding, PolicyTold, PolicyVersionInfo, Values,
+        COUNTED_MAX, Counted, DevicePolicyInfo, DeviceTags, PolicyConflict, PolicyCounts, PolicyDevice,
+        PolicyDevices, PolicyDifference, PolicyDryRun, PolicyRefused, PolicyRestore, PolicyStanding,
+        PolicyTold, PolicyVersionInfo, Values,
     },
     graph::read_settings,
 };
@@ -15,21 +14,16 @@ use lapwing_proto::{
 use super::{allowed, not_found, parse, parse_id};
 use crate::{
     call::Call,
-    graph::configuration_policies as wire,
     http::fault::Fault,
-    mdm::policy::Before,
+    policies::{self, Thought},
     rules::{
         access::Act,
         audit::Activity,
-        policy_assignment::{
-            Difference, Effective, GroupError, Member, Policies, PolicyVersion, Tag, differences, effective,
-        },
+        policy_assignment::{Difference, Effective, Member, PolicyVersion, effective},
+        policy_standing::Standing,
     },
-    store::{Edit, EditPolicy, PolicyRow, PolicyVersionRow, TagDevice},
+    store::{Edit, PolicyRow, PolicyVersionRow, StandingRow},
 };
-
-/// The most tags of one device.
-const TAGS_MAX: usize = 32;
 
 fn standing(effective: &Effective) -> PolicyStanding {
     let (state, policies, version) = match effective {
@@ -70,7 +64,7 @@ pub(super) async fn versions(
             version: row.number,
             created: row.created.to_string(),
             restores: row.restores,
-            policy: wire::document(&row.content)?,
+            policy: policies::document(&row.content)?,
             actor: row.actor,
         })
     };
@@ -86,12 +80,8 @@ pub(super) async fn restore(
     let allowed = allowed(&call, &tenant, Act::WriteConfiguration, Activity::ChangeLapsPolicy, &id).await?;
     let PolicyRestore { version } = parse(&body)?;
     let row = policy(&call, parse_id(&id)?).await?;
-    let mut record = allowed.record(&id);
-    record.detail = format!("content of version {version}; ");
-    let before = Before::look(&call.app).await?;
-    let change = EditPolicy { id: row.id, expected: row.version, edit: Edit::Restore(version), record };
-    let version = wire::edited(call.app.store.change(change).await?)?;
-    before.call(&call.app).await;
+    let (edit, record) = (Edit::Restore(version), allowed.record(&id));
+    let version = policies::edit(&call.app, (row.id, row.version), edit, record).await?;
     Ok(Json(PolicyRestore { version }))
 }
 
@@ -104,46 +94,19 @@ pub(super) async fn dry_run(
     let allowed = allowed(&call, &tenant, Act::ReadConfiguration, Activity::ReadLapsPolicy, &id).await?;
     let request: PolicyDryRun = parse(&body)?;
     let row = policy(&call, parse_id(&id)?).await?;
-    let before = call.app.store.assigned().await?;
-    let mut after = before.clone();
-    apply(&call, &row, request, &mut after).await?;
-    let members = call.app.store.members().await?;
+    let found = policies::try_out(&call.app, &row, thought(request)?).await?;
     allowed.note(&id).await?;
-    let found = differences(&before, &after, &members);
     Ok(Json(Counted::new(found.iter().map(difference).collect())))
 }
 
-/// Makes the change to what is only thought.
-async fn apply(
-    call: &Call,
-    row: &PolicyRow,
-    request: PolicyDryRun,
-    policies: &mut Policies,
-) -> Result<(), Fault> {
-    if request.delete {
-        policies.remove(&row.id);
-        return Ok(());
-    }
-    // Deleted between two looks at the database: nothing is assigned any more.
-    let Some(assigned) = policies.get_mut(&row.id) else { return Err(not_found("policy")) };
-    if let Some(settings) = request.settings {
-        let tree = read_settings(&settings)
-            .map_err(|error| Fault::bad_request(format!("{error}; {}", error.next_step())))?;
-        if tree != row.content.tree {
-            assigned.version = assigned.version.saturating_add(1);
-        }
-        assigned.sets_anything = tree.values().next().is_some();
-    }
-    if let Some(wanted) = request.groups {
-        let known = call.app.store.groups().await?;
-        let find = |id: &String| {
-            let id = id.parse().ok();
-            let found = known.iter().find(|row| Some(row.id) == id).map(|row| row.group.clone());
-            found.ok_or_else(|| Fault::bad_request("A group does not exist."))
-        };
-        assigned.groups = wanted.iter().map(find).collect::<Result<_, _>>()?;
-    }
-    Ok(())
+fn thought(request: PolicyDryRun) -> Result<Thought, Fault> {
+    let tree = request.settings.map(|settings| {
+        read_settings(&settings)
+            .map_err(|error| Fault::bad_request(format!("{error}; {}", error.next_step())))
+    });
+    let parse = |id: &String| id.parse().map_err(|_| Fault::bad_request("A group does not exist."));
+    let groups = request.groups.map(|groups| groups.iter().map(parse).collect::<Result<_, _>>());
+    Ok(Thought { tree: tree.transpose()?, groups: groups.transpose()?, delete: request.delete })
 }
 
 /// Every device that several policies are for.
@@ -166,6 +129,43 @@ pub(super) async fn conflicts(
     Ok(Json(Counted::new(members.into_iter().filter_map(conflict).collect())))
 }
 
+/// How every device stands to a policy that it concerns.
+pub(super) async fn devices(
+    call: Call,
+    Path((tenant, id)): Path<(String, String)>,
+) -> Result<Json<PolicyDevices>, Fault> {
+    let allowed = allowed(&call, &tenant, Act::ReadConfiguration, Activity::ReadLapsPolicy, &id).await?;
+    let row = match policy(&call, parse_id(&id)?).await {
+        Ok(row) => row,
+        Err(fault) => return Err(allowed.refuse(&id, fault).await),
+    };
+    let rows = call.app.store.policy_standings(row.id).await?;
+    allowed.note(&id).await?;
+    let count = |standing| rows.iter().filter(|row| row.standing == standing).count();
+    let counts = PolicyCounts {
+        has: count(Standing::Has),
+        pending: count(Standing::Pending),
+        conflict: count(Standing::Conflict),
+        refused: count(Standing::Refused),
+        leaving: count(Standing::Leaving),
+    };
+    let value = rows.iter().take(COUNTED_MAX).map(policy_device).collect();
+    Ok(Json(PolicyDevices { version: row.version, counts, value }))
+}
+
+fn policy_device(row: &StandingRow) -> PolicyDevice {
+    let refused = row.trouble.refused.filter(|_| row.standing == Standing::Refused);
+    PolicyDevice {
+        device_id: row.device.to_string(),
+        display_name: row.display_name.clone(),
+        state: row.standing.as_str().to_owned(),
+        version: row.told.map(|(number, _)| number),
+        since: row.told.map(|(_, since)| since.to_string()),
+        status: refused.map(|refused| refused.status),
+        drifted: row.trouble.drifted.map(|at| at.to_string()),
+    }
+}
+
 /// How a device stands to the policies.
 pub(super) async fn device(
     call: Call,
@@ -175,13 +175,21 @@ pub(super) async fn device(
     let Some(found) = call.app.store.device_policy(parse_id(&id)?).await? else {
         return Err(allowed.refuse(&id, not_found("device")).await);
     };
+    let trouble = call.app.store.policy_trouble(parse_id(&id)?).await?;
     allowed.note(&id).await?;
     let told = found.told.map(|(version, since)| PolicyTold {
         policy: version.policy.to_string(),
         version: version.number,
         since: since.to_string(),
     });
-    Ok(Json(DevicePolicyInfo { standing: standing(&found.effective), told }))
+    let refused = trouble.refused.map(|refused| PolicyRefused {
+        policy: refused.version.policy.to_string(),
+        version: refused.version.number,
+        status: refused.status,
+        at: refused.at.to_string(),
+    });
+    let drifted = trouble.drifted.map(|at| at.to_string());
+    Ok(Json(DevicePolicyInfo { standing: standing(&found.effective), told, refused, drifted }))
 }
 
 pub(super) async fn tags(
@@ -204,16 +212,8 @@ pub(super) async fn tag(
 ) -> Result<Json<DeviceTags>, Fault> {
     let allowed = allowed(&call, &tenant, Act::WriteConfiguration, Activity::TagDevice, &id).await?;
     let DeviceTags { tags } = parse(&body)?;
-    let parsed: Result<BTreeSet<Tag>, GroupError> = tags.iter().map(|tag| tag.parse()).collect();
-    let tags = parsed.map_err(|error| Fault::bad_request(error.to_string()))?;
-    if tags.len() > TAGS_MAX {
-        return Err(Fault::bad_request(format!("A device has at most {TAGS_MAX} tags.")));
-    }
+    let tags = policies::parse_tags(tags.iter().map(String::as_str))?;
     let shown = tags.iter().map(ToString::to_string).collect();
-    let (device, record) = (parse_id(&id)?, allowed.record(&id));
-    if !call.app.store.change(TagDevice { device, tags, record }).await? {
-        return Err(not_found("device"));
-    }
-    call.app.wake.wake(device);
+    policies::tag(&call.app, parse_id(&id)?, tags, allowed.record(&id)).await?;
     Ok(Json(DeviceTags { tags: shown }))
 }

@@ -4,32 +4,32 @@ use axum::{
     Json,
     body::Bytes,
     extract::Path,
-    http::{HeaderValue, StatusCode, header},
+    http::{StatusCode, header},
     response::{IntoResponse as _, Response},
 };
-use lapwing_core::types::{BulkRotationId, DeviceId};
 use lapwing_proto::admin::{
-    DRY_RUN_NAMES_MAX, RotationCounts, RotationDevice, RotationDryRun, RotationInfo, RotationRequest,
-    RotationResume, Values,
+    DRY_RUN_NAMES_MAX, RotationCounts, RotationDryRun, RotationInfo, RotationRequest, RotationResume, Values,
 };
 
-use super::{actions::columns, allowed, not_found, parse, parse_id};
+use super::{allowed, parse, parse_id};
 use crate::{
+    bulk::{
+        order::{self, Order, Plan},
+        report::{self, Form},
+    },
     call::{Allowed, Call},
-    http::fault::{Fault, Kind},
-    os,
+    http::fault::Fault,
     rules::{
         access::Act,
         audit::Activity,
-        bulk::{BulkError, Canaries, Counts, Pace, Selection, Word},
-        csv,
+        bulk::{BulkError, Counts, Pace, Word},
         policy_assignment::GroupError,
     },
-    store::{BulkDeviceRow, BulkRow, CreateBulk, SayToBulk},
+    store::BulkRow,
 };
 
-const HEAD: [&str; 10] =
-    ["device", "name", "state", "requested", "since", "hresult", "event", "version", "canary", "detail"];
+/// The most that one list shows, newest first.
+const SHOWN_MAX: i64 = 100;
 
 fn counts(counts: &Counts) -> RotationCounts {
     RotationCounts {
@@ -54,6 +54,7 @@ fn info(row: &BulkRow) -> RotationInfo {
         holds_for_canaries: row.progress.holds_for_canaries(),
         requested: row.requested.to_string(),
         requested_by: row.requested_by.clone(),
+        reason: row.reason.to_string(),
         per_minute: row.pace.per_minute,
         stop_at_percent: row.pace.stop_at,
         counts: counts(&row.progress.all),
@@ -61,30 +62,9 @@ fn info(row: &BulkRow) -> RotationInfo {
     }
 }
 
-fn device(row: BulkDeviceRow) -> RotationDevice {
-    let (state, hresult, event, version) = match &row.action {
-        Some(action) => columns(action.state),
-        None => (row.standing.as_str(), None, None, None),
-    };
-    RotationDevice {
-        device_id: row.device.to_string(),
-        canary: row.is_canary,
-        state: state.to_owned(),
-        requested: row.action.map(|action| action.requested.to_string()),
-        since: row.action.map_or(row.since, |action| action.since).to_string(),
-        hresult: hresult.map(|code| code.to_string()),
-        event,
-        version: version.map(|version| version.to_string()),
-        display_name: row.name,
-        detail: row.detail,
-    }
-}
-
 /// What was asked for, understood.
 struct Wanted {
-    selection: Selection,
-    canaries: Canaries,
-    pace: Pace,
+    order: Order,
     dry_run: bool,
 }
 
@@ -92,56 +72,43 @@ fn wanted(body: &[u8]) -> Result<Wanted, Fault> {
     let request: RotationRequest = parse(body)?;
     let bad_bulk = |error: BulkError| Fault::bad_request(error.to_string());
     let selection = request.devices.parse();
-    Ok(Wanted {
+    let order = Order {
         selection: selection.map_err(|error: GroupError| Fault::bad_request(error.to_string()))?,
         canaries: request.canaries.parse().map_err(bad_bulk)?,
         pace: Pace::parse(request.per_minute, request.stop_at_percent).map_err(bad_bulk)?,
-        dry_run: request.dry_run,
-    })
+        reason: request.reason.parse().map_err(bad_bulk)?,
+    };
+    Ok(Wanted { order, dry_run: request.dry_run })
 }
 
 /// Makes one, or tells what it would be for.
 pub(super) async fn create(call: Call, Path(tenant): Path<String>, body: Bytes) -> Result<Response, Fault> {
     let allowed = allowed(&call, &tenant, Act::BulkRotate, Activity::CreateBulkRotation, "").await?;
-    let Wanted { selection, canaries, pace, dry_run } = match wanted(&body) {
+    let Wanted { order, dry_run } = match wanted(&body) {
         Ok(wanted) => wanted,
         Err(fault) => return Err(allowed.refuse("", fault).await),
     };
-    let devices = call.app.store.selected(&selection).await?;
-    let count = u32::try_from(devices.len()).unwrap_or(u32::MAX);
-    let canaries = canaries.among(count);
-    let detail = format!("{selection}: {count} devices, {canaries} canaries, {} a minute", pace.per_minute);
+    let plan = order.plan(&call.app).await?;
     if dry_run {
         let mut record = allowed.record("");
-        record.detail = format!("dry run: {detail}");
+        record.detail = format!("dry run: {}", plan.detail());
         call.app.note(record).await?;
-        let first = devices.iter().take(DRY_RUN_NAMES_MAX).map(|row| row.display_name.clone());
-        let minutes = count.div_ceil(pace.per_minute);
+        let first = plan.devices.iter().take(DRY_RUN_NAMES_MAX).map(|row| row.display_name.clone());
+        let Plan { count, canaries, minutes, .. } = plan;
         return Ok(Json(RotationDryRun { count, canaries, minutes, first: first.collect() }).into_response());
     }
-    if devices.is_empty() {
-        let fault = Fault::new(Kind::Conflict, "No device is selected.");
+    if let Some(fault) = plan.refusal() {
         return Err(allowed.refuse("", fault).await);
     }
-    let id = BulkRotationId::random(&mut os::rng());
-    let mut record = allowed.record(&id.to_string());
-    record.detail = detail;
-    let devices: Vec<DeviceId> = devices.into_iter().map(|row| row.id).collect();
-    if !call.app.store.change(CreateBulk { id, selection, pace, devices, canaries, record }).await? {
-        return Err(Fault::new(Kind::Conflict, "Too many bulk rotations are open already."));
-    }
-    Ok((StatusCode::CREATED, Json(info(&find(&call, id).await?))).into_response())
-}
-
-async fn find(call: &Call, id: BulkRotationId) -> Result<BulkRow, Fault> {
-    let found = call.app.store.bulk_rotation(id, call.context.at).await?;
-    found.ok_or_else(|| not_found("bulk rotation"))
+    let id = plan.begin(&call.app, |id| allowed.record(id)).await?;
+    let row = order::find(&call.app, &call.context, id).await?;
+    Ok((StatusCode::CREATED, Json(info(&row))).into_response())
 }
 
 /// The one that a path names; a refusal is recorded.
 async fn named(call: &Call, allowed: &Allowed<'_>, id: &str) -> Result<BulkRow, Fault> {
     let found = match parse_id(id) {
-        Ok(id) => find(call, id).await,
+        Ok(id) => order::find(&call.app, &call.context, id).await,
         Err(fault) => Err(fault),
     };
     match found {
@@ -155,7 +122,7 @@ pub(super) async fn list(
     Path(tenant): Path<String>,
 ) -> Result<Json<Values<RotationInfo>>, Fault> {
     let allowed = allowed(&call, &tenant, Act::BulkRotate, Activity::ReadBulkRotations, "").await?;
-    let rows = call.app.store.bulk_rotations(call.context.at).await?;
+    let rows = call.app.store.bulk_rotations(call.context.at, SHOWN_MAX).await?;
     allowed.note("").await?;
     Ok(Json(Values { value: rows.iter().map(info).collect() }))
 }
@@ -205,12 +172,8 @@ async fn say(
 ) -> Result<Json<RotationInfo>, Fault> {
     let allowed = allowed(&call, &tenant, Act::BulkRotate, Activity::ChangeBulkRotation, &id).await?;
     let row = named(&call, &allowed, &id).await?;
-    let (rotation, counts, record) = (row.id, row.progress.all, allowed.record(&id));
-    match call.app.store.change(SayToBulk { rotation, word, past_canaries, counts, record }).await? {
-        None => Err(not_found("bulk rotation")),
-        Some(Err(refused)) => Err(Fault::new(Kind::Conflict, format!("{refused}."))),
-        Some(Ok(())) => Ok(Json(info(&find(&call, rotation).await?))),
-    }
+    order::say(&call.app, &row, word, past_canaries, allowed.record(&id)).await?;
+    Ok(Json(info(&order::find(&call.app, &call.context, row.id).await?)))
 }
 
 /// Each device, as JSON, or as CSV where `Accept` or `format` asks for it.
@@ -220,15 +183,9 @@ pub(super) async fn report(
 ) -> Result<Response, Fault> {
     let allowed = allowed(&call, &tenant, Act::BulkRotate, Activity::ReadBulkRotations, &id).await?;
     let row = named(&call, &allowed, &id).await?;
-    let devices = call.app.store.bulk_devices(row.id, call.context.at).await?;
     allowed.note(&id).await?;
-    let devices: Vec<RotationDevice> = devices.into_iter().map(device).collect();
-    if !wants_csv(&call) {
-        return Ok(Json(Values { value: devices }).into_response());
-    }
-    let table = csv::line(HEAD) + &devices.iter().map(line).collect::<String>();
-    let kind = HeaderValue::from_static("text/csv; charset=utf-8");
-    Ok(([(header::CONTENT_TYPE, kind)], table).into_response())
+    let form = if wants_csv(&call) { Form::Csv } else { Form::Json };
+    report::report(&call.app, &call.context, row.id, form).await
 }
 
 fn wants_csv(call: &Call) -> bool {
@@ -242,22 +199,4 @@ fn wants_csv(call: &Call) -> bool {
             accept.is_some_and(|accept| accept.trim_start().to_ascii_lowercase().starts_with("text/csv"))
         }
     }
-}
-
-fn line(device: &RotationDevice) -> String {
-    let event = device.event.map(|event| event.to_string()).unwrap_or_default();
-    let text = |text: &'_ Option<String>| text.clone().unwrap_or_default();
-    let (requested, hresult) = (text(&device.requested), text(&device.hresult));
-    csv::line([
-        device.device_id.as_str(),
-        &device.display_name,
-        &device.state,
-        &requested,
-        &device.since,
-        &hresult,
-        &event,
-        &text(&device.version),
-        if device.canary { "true" } else { "false" },
-        &device.detail,
-    ])
 }

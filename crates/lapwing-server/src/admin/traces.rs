@@ -8,11 +8,8 @@ use super::{administrator, not_found, parse_id};
 use crate::{
     call::Call,
     http::fault::Fault,
-    rules::{
-        audit::Activity,
-        flow::{self, Passed},
-    },
-    store::{ActionRow, TraceRow},
+    rules::{audit::Activity, flow::Passed},
+    store::{ActionRow, TraceRow, passed},
 };
 
 fn step(passed: &Passed) -> FlowStepInfo {
@@ -39,12 +36,6 @@ fn info(actions: &[ActionRow], trace: Option<&TraceRow>) -> Option<FlowInfo> {
         end: trace.and_then(|trace| trace.trace.end),
         steps: passed(actions, trace).iter().map(step).collect(),
     })
-}
-
-/// The steps of a rotation that both ends know of.
-pub(crate) fn passed(actions: &[ActionRow], trace: Option<&TraceRow>) -> Vec<Passed> {
-    let pressed: Vec<_> = actions.iter().map(ActionRow::pressed).collect();
-    flow::flow(&pressed, trace.map(TraceRow::told))
 }
 
 pub(super) async fn list(

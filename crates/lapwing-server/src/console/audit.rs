@@ -35,7 +35,7 @@ struct Page {
 }
 
 /// What is done to a device.
-const OF_DEVICES: [Activity; 12] = [
+const OF_DEVICES: [Activity; 14] = [
     Activity::StorePassword,
     Activity::ReadPassword,
     Activity::ReadMetadata,
@@ -48,6 +48,8 @@ const OF_DEVICES: [Activity; 12] = [
     Activity::AcceptAction,
     Activity::FinishAction,
     Activity::ManageDevice,
+    Activity::TagDevice,
+    Activity::DeliverLapsPolicy,
 ];
 
 /// An entry as people read it.
@@ -107,7 +109,7 @@ async fn show(visit: &Visit, verification: Option<AuditVerification>) -> Result<
             "refused" => Some(false),
             _ => None,
         },
-        except: None,
+        except: &[],
         len_max: PAGE_LEN,
     };
     let entries = visit.app.store.search_audit(&query).await?;

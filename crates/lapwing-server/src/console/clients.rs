@@ -62,7 +62,7 @@ pub(super) async fn create(visit: Visit) -> Result<Response, Fault> {
     }
     let roles = chosen_roles(&visit)?;
     let detail = words(&roles);
-    if !visit.spend(None).await? {
+    if !visit.spend().await? {
         return Ok(see_other("/console/clients"));
     }
     let (client, secret) = client_secret::draw(&name, roles, visit.context.at, &mut os::rng());

@@ -2,9 +2,14 @@
 
 use askama::Template;
 use axum::response::Response;
-use lapwing_core::types::DeviceId;
+use lapwing_core::{
+    management::ActionState,
+    types::{DeviceId, PasswordVersion},
+};
+use lapwing_proto::trace::EndInfo;
 
 use super::{
+    device_policy::DevicePolicyPart,
     page::{Mark, Moment, Shell},
     rotation::Rotations,
     visit::{Visit, see_other},
@@ -27,6 +32,9 @@ struct Page {
     created: Moment,
     last_contact: Option<Moment>,
     rotations: Rotations,
+    policy: Option<DevicePolicyPart>,
+    /// How many hours after a reveal the device rotates.
+    hours_after_reveal: Option<u16>,
     passwords: Option<Vec<Stored>>,
     entries: Option<Vec<super::audit::Row>>,
     may_reveal: bool,
@@ -44,6 +52,8 @@ pub(super) struct Stored {
     pub(super) is_newest: bool,
     /// In force when the newest one was stored.
     pub(super) was_in_force: bool,
+    /// The device has not said that it took it: until it does, the one in force before may still be.
+    pub(super) is_unanswered: bool,
 }
 
 pub(super) async fn page(visit: Visit) -> Result<Response, Fault> {
@@ -58,6 +68,12 @@ pub(super) async fn page(visit: Visit) -> Result<Response, Fault> {
         None
     };
     let entries = if visit.may(Act::ReadAudit) { Some(entries(&visit, device.id).await?) } else { None };
+    let policy = if visit.may(Act::ReadConfiguration) {
+        visit.note(Activity::ReadLapsPolicy, &device.id.to_string()).await?;
+        DevicePolicyPart::of(&visit, device.id).await?
+    } else {
+        None
+    };
     let is_there = !device.is_deleted;
     visit.page(&Page {
         shell: visit.shell("Device"),
@@ -65,6 +81,8 @@ pub(super) async fn page(visit: Visit) -> Result<Response, Fault> {
         created: Moment { at: device.created, now },
         last_contact: device.last_contact.map(|at| Moment { at, now }),
         rotations: Rotations::of(&visit, device.id).await?,
+        policy,
+        hours_after_reveal: hours_after_reveal(&visit, &device).await?,
         may_reveal: visit.may(Act::ReadPassword) && !held.is_empty(),
         may_rotate: visit.may(Act::Rotate) && is_there && device.enabled,
         may_administer: visit.may(Act::Administer) && is_there,
@@ -84,6 +102,12 @@ pub(super) async fn find(visit: &Visit) -> Result<DeviceRow, Fault> {
 pub(super) async fn stored(visit: &Visit, device: DeviceId, held: &[HeldRow]) -> Result<Vec<Stored>, Fault> {
     let now = visit.context.at;
     let in_force = visit.app.store.in_force(device).await?;
+    let newest = held.first().and_then(|newest| newest.version);
+    let is_unanswered = match newest {
+        Some(version) => !is_taken(visit, device, version).await?,
+        // One in Windows' form has no name by which the device could answer for it.
+        None => false,
+    };
     let stored = (0_usize..).zip(held).map(|(at, row)| Stored {
         sequence: row.sequence,
         account: row.account.to_string(),
@@ -91,9 +115,31 @@ pub(super) async fn stored(visit: &Visit, device: DeviceId, held: &[HeldRow]) ->
         expiry: Moment { at: row.expiry, now },
         version: row.version.map(|version| version.to_string()),
         is_newest: at == 0,
+        is_unanswered: at == 0 && is_unanswered,
         was_in_force: at > 0 && row.version.is_some() && row.version == in_force,
     });
     Ok(stored.collect())
+}
+
+/// Whether the device has said that a version is in force: by what became of the rotation, or of an action that asked for it.
+async fn is_taken(visit: &Visit, device: DeviceId, version: PasswordVersion) -> Result<bool, Fault> {
+    let traces = visit.app.store.traces(device).await?;
+    let name = version.to_string();
+    if traces.iter().any(|row| {
+        row.trace.end == Some(EndInfo::Rotated) && row.trace.version.as_deref() == Some(name.as_str())
+    }) {
+        return Ok(true);
+    }
+    let actions = visit.app.store.actions(device, visit.context.at).await?;
+    Ok(actions.iter().any(|row| row.action.state == ActionState::Done { version: Some(version) }))
+}
+
+/// None also where the server asks for nothing: of a device that is kept out.
+async fn hours_after_reveal(visit: &Visit, device: &DeviceRow) -> Result<Option<u16>, Fault> {
+    if device.is_deleted || !device.enabled {
+        return Ok(None);
+    }
+    Ok(visit.app.store.hours_after_reveal(device.id).await?)
 }
 
 async fn entries(visit: &Visit, device: DeviceId) -> Result<Vec<super::audit::Row>, Fault> {
@@ -102,8 +148,8 @@ async fn entries(visit: &Visit, device: DeviceId) -> Result<Vec<super::audit::Ro
         text: String::new(),
         target: device.to_string(),
         success: None,
-        // Every look at this page is one.
-        except: Some(Activity::ReadMetadata),
+        // Every look at this page is one of each.
+        except: &[Activity::ReadMetadata, Activity::ReadLapsPolicy],
         len_max: AUDIT_LEN,
     };
     let entries = visit.app.store.search_audit(&query).await?;

@@ -69,7 +69,7 @@ pub(super) async fn create(visit: Visit) -> Result<Response, Fault> {
     };
     let place = Place::of(app);
     let (token, change) = enrol::draw(place, &request, visit.context.at, visit.actor(), &mut os::rng())?;
-    if !visit.spend(None).await? {
+    if !visit.spend().await? {
         return Ok(see_other("/console/enrolment"));
     }
     let (expires, uses) = (change.token.expires, change.token.uses_left);

@@ -12,10 +12,9 @@ use super::{
     visit::Visit,
 };
 use crate::{
-    admin::traces,
     http::fault::Fault,
     rules::flow::{Lane, Passed},
-    store::{ActionRow, DeviceRow, TraceRow},
+    store::{ActionRow, DeviceRow, TraceRow, passed},
 };
 
 /// How many steps are drawn: the first, and the last ones. The list has all.
@@ -108,7 +107,7 @@ impl Drawing {
 
 impl Way {
     fn new(now: FileTime, actions: &[ActionRow], trace: Option<&TraceRow>) -> Self {
-        let steps = traces::passed(actions, trace);
+        let steps = passed(actions, trace);
         let end = trace.and_then(|trace| trace.trace.end);
         let goes_on = end.is_none() && actions.iter().all(|row| !row.action.is_over());
         let failure = steps.iter().rev().find_map(|step| step.failure.as_ref());

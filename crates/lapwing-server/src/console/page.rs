@@ -7,7 +7,7 @@ use axum::{
     http::{StatusCode, header},
     response::{IntoResponse as _, Response},
 };
-use lapwing_core::types::FileTime;
+use lapwing_core::{policy::Setting, types::FileTime};
 
 use super::assets;
 use crate::{
@@ -62,6 +62,8 @@ pub(super) struct Link {
 pub(super) fn links(may: impl Fn(Act) -> bool, path: &str) -> Vec<Link> {
     let parts = [
         ("/console/fleet", "Fleet", Act::ReadManagedDevices),
+        ("/console/policies", "Policies", Act::ReadConfiguration),
+        ("/console/bulk", "Bulk rotation", Act::BulkRotate),
         ("/console/audit", "Audit", Act::ReadAudit),
         ("/console/enrolment", "Enrolment", Act::Administer),
         ("/console/clients", "Clients", Act::Administer),
@@ -72,6 +74,7 @@ pub(super) fn links(may: impl Fn(Act) -> bool, path: &str) -> Vec<Link> {
         path.starts_with(href)
             || href == "/console/fleet"
                 && (path.starts_with("/console/devices") || path.starts_with("/console/rotations"))
+            || href == "/console/policies" && path.starts_with("/console/groups")
     };
     seen.map(|(href, text, _)| Link { href, text, is_current: is_current(href) }).collect()
 }
@@ -149,13 +152,37 @@ impl Mark {
 
 impl Display for Mark {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (class, shape, word) = (self.class(), self.shape(), self.word());
-        write!(f, "<span class=\"mark {class}\"><span aria-hidden=\"true\">{shape}</span> {word}</span>")
+        Badge::new(self.class(), self.shape(), self.word()).fmt(f)
     }
 }
 
 /// Our own words alone.
 impl HtmlSafe for Mark {}
+
+/// A state of anything else, in the same three ways.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Badge {
+    /// One of the colours of [`Mark`].
+    pub(super) class: &'static str,
+    pub(super) shape: &'static str,
+    pub(super) word: &'static str,
+}
+
+impl Badge {
+    pub(super) const fn new(class: &'static str, shape: &'static str, word: &'static str) -> Self {
+        Self { class, shape, word }
+    }
+}
+
+impl Display for Badge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { class, shape, word } = self;
+        write!(f, "<span class=\"mark {class}\"><span aria-hidden=\"true\">{shape}</span> {word}</span>")
+    }
+}
+
+/// Our own words alone.
+impl HtmlSafe for Badge {}
 
 /// A number with its thousands apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -207,6 +234,27 @@ impl Display for RoleName {
 
 /// Our own words alone.
 impl HtmlSafe for RoleName {}
+
+/// A setting's name that may break between its words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct SettingName(pub(super) Setting);
+
+impl Display for SettingName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut after_small = false;
+        for letter in self.0.name().chars() {
+            if after_small && letter.is_uppercase() {
+                f.write_str("<wbr>")?;
+            }
+            after_small = letter.is_lowercase();
+            write!(f, "{letter}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Our own words alone.
+impl HtmlSafe for SettingName {}
 
 /// A page as an answer.
 pub(super) fn render(status: StatusCode, template: &impl Template) -> Result<Response, Fault> {

@@ -2,7 +2,7 @@
 
 use askama::Template;
 use axum::response::Response;
-use lapwing_core::types::DeviceId;
+use lapwing_core::types::{ActionId, DeviceId};
 
 use super::{
     device,
@@ -12,8 +12,9 @@ use super::{
 };
 use crate::{
     http::fault::Fault,
+    os,
     rules::audit::Activity,
-    store::{DeviceRow, PasswordRow},
+    store::{DeviceRow, PasswordRow, Reveal},
 };
 
 #[derive(Template)]
@@ -24,6 +25,10 @@ struct Page<'a> {
     account: String,
     stored: Moment,
     is_newest: bool,
+    /// When the device is asked to rotate because of this.
+    rotates: Option<Moment>,
+    /// Whether that is over, and it waits for the device.
+    is_due: bool,
     password: &'a str,
     spelled: Vec<Spelled>,
     reason: String,
@@ -52,15 +57,19 @@ pub(super) async fn reveal(visit: Visit) -> Result<Response, Fault> {
     let password = visit.app.open_password(device.id, row)?;
     let mut record = visit.record(Activity::ReadPassword, &target);
     record.detail = format!("{}, stored {}: {reason}", row.held.account, row.held.stored);
+    let action = ActionId::random(&mut os::rng());
+    let reveal = Reveal { device: device.id, shown: row.held.sequence, action, record };
     // Recorded durably before it is shown, and not shown again for the same form.
-    if !visit.spend(Some(record)).await? {
+    let Some(rotates) = visit.reveal(reveal).await? else {
         return Ok(see_other(&format!("/console/devices/{target}")));
-    }
+    };
     visit.page(&Page {
         shell: visit.shell("Password"),
         account: row.held.account.to_string(),
         stored: Moment { at: row.held.stored, now: visit.context.at },
         is_newest: newest == Some(row.held.sequence),
+        rotates: rotates.map(|at| Moment { at, now: visit.context.at }),
+        is_due: rotates.is_some_and(|at| at <= visit.context.at),
         password: password.expose_secret(),
         spelled: phonetic::spell(password.expose_secret()),
         device,

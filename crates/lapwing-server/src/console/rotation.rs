@@ -4,7 +4,7 @@ use askama::Template;
 use axum::response::Response;
 use lapwing_core::{
     management::{ACTION_LIFE, ActionState},
-    types::{ActionId, DeviceId, Guid},
+    types::{ActionId, DeviceId, FileTime, Guid},
 };
 use lapwing_proto::trace::EndInfo;
 
@@ -26,8 +26,24 @@ pub(super) struct Rotations {
     shell: Shell,
     device: DeviceId,
     is_connected: bool,
+    /// When it will be asked to rotate, because a password was revealed.
+    put_off: Option<PutOff>,
     rows: Vec<Row>,
     ways: Vec<Way>,
+}
+
+/// A rotation that is not due yet.
+struct PutOff {
+    due: Moment,
+    reason: String,
+}
+
+impl PutOff {
+    fn of(row: &ActionRow, now: FileTime) -> Option<Self> {
+        let is_put_off = row.action.state == ActionState::Pending && now < row.action.not_before;
+        let reason = row.reason.clone().filter(|_| is_put_off)?;
+        Some(Self { due: Moment { at: row.action.not_before, now }, reason })
+    }
 }
 
 /// What became of a rotation, asked for or not.
@@ -68,6 +84,7 @@ impl Rotations {
             device,
             is_connected: visit.app.wake.connected(device),
             ways: traces.iter().map(way).collect(),
+            put_off: rows.iter().find_map(|row| PutOff::of(row, now)),
             rows: rows.into_iter().map(|row| Row::new(row, visit)).collect(),
         })
     }
@@ -78,6 +95,7 @@ impl Row {
         let now = visit.context.at;
         let action = row.action;
         let (class, shape, word) = match action.state {
+            ActionState::Pending if now < action.not_before => ("missing", "○", "Waits until it is due"),
             ActionState::Pending => ("missing", "○", "Waits for the device"),
             ActionState::Accepted => ("expiring", "◔", "Accepted by the device"),
             ActionState::Failing { .. } => ("overdue", "▲", "Failed so far; the device goes on trying"),
@@ -99,7 +117,10 @@ impl Row {
         Self {
             id: action.id,
             requested: Moment { at: action.requested, now },
-            requested_by: row.requested_by,
+            requested_by: match row.reason {
+                Some(reason) => format!("{}: {reason}", row.requested_by),
+                None => row.requested_by,
+            },
             class,
             shape,
             word,

@@ -33,6 +33,8 @@ use crate::{
     wake::Lines,
 };
 
+mod manage;
+
 const URL: &str = "https://laps.example";
 const DENIED: &str = "Your roles do not allow this.";
 
@@ -46,6 +48,8 @@ struct World {
 struct Got {
     status: StatusCode,
     location: String,
+    /// Of its content.
+    kind: String,
     body: String,
 }
 
@@ -72,6 +76,8 @@ impl World {
             rates: Rates::new(&limits),
             hasher: Hasher::new(&mut os::rng()).unwrap(),
             wake: Arc::new(Lines::new(core::num::NonZero::<u32>::MIN)),
+            package_family: None,
+            sessions: std::sync::Mutex::default(),
         };
         Self { app: Arc::new(app), now: os::now(), step: 1, _folder: folder }
     }
@@ -118,6 +124,17 @@ impl World {
         let method = if route.method == MethodFilter::POST { Method::POST } else { Method::GET };
         let path =
             route.path.replace("{id}", &Guid::from_bytes([7; 16]).to_string()).replace("{name}", "nobody");
+        self.ask(method, &path, token, form, later).await
+    }
+
+    async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        token: Option<&Token>,
+        form: &str,
+        later: Duration,
+    ) -> Got {
         let context = Context {
             request_id: Guid::random(&mut os::rng()),
             client_request_id: String::new(),
@@ -134,10 +151,13 @@ impl World {
         }
         let request = request.body(Body::from(form.to_owned())).unwrap();
         let response = routes().with_state(Arc::clone(&self.app)).call(request).await.unwrap();
-        let location = response.headers().get(header::LOCATION);
+        let text = |name| {
+            response.headers().get(name).map(|value| value.to_str().unwrap().to_owned()).unwrap_or_default()
+        };
         Got {
             status: response.status(),
-            location: location.map(|value| value.to_str().unwrap().to_owned()).unwrap_or_default(),
+            location: text(header::LOCATION),
+            kind: text(header::CONTENT_TYPE),
             body: String::from_utf8(to_bytes(response.into_body(), usize::MAX).await.unwrap().to_vec())
                 .unwrap(),
         }

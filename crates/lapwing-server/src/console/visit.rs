@@ -7,7 +7,7 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse as _, Redirect, Response},
 };
-use lapwing_core::types::Guid;
+use lapwing_core::types::{FileTime, Guid};
 
 use super::{
     cookie::Token,
@@ -22,7 +22,7 @@ use crate::{
         audit::{Activity, Actor, Record},
         sign_in::{Stage, Times},
     },
-    store::{OperatorRow, SpendForm},
+    store::{OperatorRow, Reveal, RevealOnce, Sha256, SpendForm},
 };
 
 /// A session that has not ended.
@@ -85,11 +85,22 @@ impl Visit {
         self.app.note(self.record(activity, target)).await
     }
 
-    /// Spends this form, whose answer is shown once, and records what it is about to show. False if it was sent before.
-    pub(super) async fn spend(&self, record: Option<Record>) -> Result<bool, Fault> {
+    /// Spends this form, whose answer is shown once. False if it was sent before.
+    pub(super) async fn spend(&self) -> Result<bool, Fault> {
+        let (token, form) = self.once()?;
+        Ok(self.app.store.change(SpendForm { token, form }).await?)
+    }
+
+    /// Spends the form by which a password is shown, together with what showing it brings about: when the device rotates
+    /// because of it. None if it was spent before.
+    pub(super) async fn reveal(&self, reveal: Reveal) -> Result<Option<Option<FileTime>>, Fault> {
+        let (token, form) = self.once()?;
+        Ok(self.app.store.change(RevealOnce { token, form, reveal }).await?)
+    }
+
+    fn once(&self) -> Result<(Sha256, Vec<u8>), Fault> {
         let form: Guid = self.form.get("once").unwrap_or_default().parse().map_err(|_| page::incomplete())?;
-        let token = self.session()?.token.sha256();
-        Ok(self.app.store.change(SpendForm { token, form: form.to_bytes().to_vec(), record }).await?)
+        Ok((self.session()?.token.sha256(), form.to_bytes().to_vec()))
     }
 
     /// What surrounds a page.

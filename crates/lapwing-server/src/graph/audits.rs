@@ -1,7 +1,7 @@
 //! `auditLogs/directoryAudits`: the newest part of the audit log, newest first. All of it: our administration.
 
 use axum::response::Response;
-use lapwing_proto::graph::{App, DirectoryAudit, InitiatedBy, KeyValue, TargetResource};
+use lapwing_proto::graph::{App, DirectoryAudit, InitiatedBy, KeyValue, TargetResource, User};
 
 use super::{filter::Fields, page::Query};
 use crate::{
@@ -46,6 +46,16 @@ pub(super) async fn list(call: Call) -> Result<Response, Fault> {
     super::list(&call, "auditLogs/directoryAudits", &page, directory_audit)
 }
 
+/// A person is a user; clients, devices and the server itself are apps.
+fn initiated_by(kind: &str, id: &str) -> InitiatedBy {
+    let id = Some(id.to_owned());
+    if kind == "operator" {
+        let user = User { id: id.clone(), display_name: id.clone(), user_principal_name: id };
+        return InitiatedBy { app: None, user: Some(user) };
+    }
+    InitiatedBy { app: Some(App { app_id: id, display_name: Some(kind.to_owned()) }), user: None }
+}
+
 fn directory_audit(entry: &Entry) -> DirectoryAudit {
     let detail = |key: &str, value: &str| KeyValue { key: key.to_owned(), value: value.to_owned() };
     let (kind, id) = entry.actor.split_once(':').unwrap_or((&entry.actor, ""));
@@ -59,10 +69,7 @@ fn directory_audit(entry: &Entry) -> DirectoryAudit {
         result_reason: if entry.success { String::new() } else { entry.detail.clone() },
         logged_by_service: SERVICE.to_owned(),
         operation_type: String::new(),
-        initiated_by: InitiatedBy {
-            app: Some(App { app_id: Some(id.to_owned()), display_name: Some(kind.to_owned()) }),
-            user: None,
-        },
+        initiated_by: initiated_by(kind, id),
         target_resources: vec![TargetResource {
             id: entry.target.clone(),
             display_name: None,

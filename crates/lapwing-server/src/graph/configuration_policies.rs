@@ -3,7 +3,7 @@
 use axum::{body::Bytes, extract::Path, http::StatusCode, response::Response};
 use lapwing_core::types::PolicyId;
 use lapwing_proto::{
-    graph::{ConfigurationPolicy, Entity, List, read_settings},
+    graph::{ConfigurationPolicy, Entity, List},
     json,
 };
 use serde_json::{Map, Value};
@@ -11,17 +11,13 @@ use serde_json::{Map, Value};
 use super::{body, filter::Fields, metadata, page::Query};
 use crate::{
     call::{Allowed, Call},
-    http::fault::{Fault, Kind},
-    mdm::policy::Before,
-    os,
+    http::fault::Fault,
+    policies::{self, content, document, unknown_policy},
     rules::{access::Act, audit::Activity},
-    store::{CreatePolicy, DeletePolicy, Edit, EditOutcome, EditPolicy, PolicyContent, PolicyRow},
+    store::{Edit, PolicyContent, PolicyRow},
 };
 
 const ENTITY: &str = "deviceManagement/configurationPolicies/$entity";
-
-/// The longest name, in characters.
-const NAME_CHARS_MAX: usize = 256;
 
 impl Fields for ConfigurationPolicy {
     const NAMES: &'static [&'static str] = &[
@@ -57,34 +53,6 @@ impl Fields for ConfigurationPolicy {
     }
 }
 
-/// What a policy of the wire says, if it is one of LAPS.
-pub(crate) fn content(policy: ConfigurationPolicy) -> Result<PolicyContent, Fault> {
-    let named = (1..=NAME_CHARS_MAX).contains(&policy.name.chars().count());
-    if !named || policy.name.contains(|c: char| c.is_control()) {
-        return Err(Fault::bad_request(format!("`name` must have 1 to {NAME_CHARS_MAX} characters.")));
-    }
-    let settings = policy.settings.unwrap_or_default();
-    let tree = read_settings(&settings)
-        .map_err(|error| Fault::bad_request(format!("{error}; {}", error.next_step())))?;
-    let name = policy.name.clone();
-    let document = ConfigurationPolicy {
-        id: None,
-        created_date_time: None,
-        last_modified_date_time: None,
-        setting_count: None,
-        is_assigned: None,
-        settings: Some(settings),
-        ..policy
-    };
-    let document = serde_json::to_string(&document).map_err(|_| Fault::unavailable())?;
-    Ok(PolicyContent { name, document, tree })
-}
-
-/// What a version says, as it came in.
-pub(crate) fn document(content: &PolicyContent) -> Result<ConfigurationPolicy, Fault> {
-    json::parse(content.document.as_bytes()).map_err(|_| Fault::unavailable())
-}
-
 fn policy(row: &PolicyRow, with_settings: bool) -> Result<ConfigurationPolicy, Fault> {
     let written = document(&row.content)?;
     Ok(ConfigurationPolicy {
@@ -102,10 +70,6 @@ fn answer(call: &Call, row: &PolicyRow, with_settings: bool) -> Result<Response,
     body(&Entity { context: metadata(&call.app, ENTITY), entity: policy(row, with_settings)? })
 }
 
-pub(super) fn unknown() -> Fault {
-    Fault::not_found("The policy does not exist.")
-}
-
 /// The policy that a path names.
 pub(super) async fn find(call: &Call, allowed: &Allowed<'_>, id: &str) -> Result<PolicyRow, Fault> {
     let found = match id.parse::<PolicyId>() {
@@ -114,7 +78,7 @@ pub(super) async fn find(call: &Call, allowed: &Allowed<'_>, id: &str) -> Result
     };
     match found {
         Some(row) => Ok(row),
-        None => Err(allowed.refuse(id, unknown()).await),
+        None => Err(allowed.refuse(id, unknown_policy()).await),
     }
 }
 
@@ -161,9 +125,7 @@ pub(super) async fn create(call: Call, request: Bytes) -> Result<(StatusCode, Re
         Ok(content) => content,
         Err(fault) => return Err(allowed.refuse("", fault).await),
     };
-    let id = PolicyId::random(&mut os::rng());
-    let record = allowed.record(&id.to_string());
-    call.app.store.change(CreatePolicy { id, content, record }).await?;
+    let id = policies::create(&call.app, content, |id| allowed.record(id)).await?;
     let row = call.app.store.policy_of(id).await?.ok_or_else(Fault::unavailable)?;
     Ok((StatusCode::CREATED, answer(&call, &row, true)?))
 }
@@ -176,12 +138,8 @@ pub(super) async fn change(call: Call, Path(id): Path<String>, request: Bytes) -
         Ok(content) => content,
         Err(fault) => return Err(allowed.refuse(&id, fault).await),
     };
-    let edit = Edit::Content(content);
-    let (before, record) = (Before::look(&call.app).await?, allowed.record(&id));
-    let change = EditPolicy { id: row.id, expected: row.version, edit, record };
-    edited(call.app.store.change(change).await?)?;
-    before.call(&call.app).await;
-    let row = call.app.store.policy_of(row.id).await?.ok_or_else(unknown)?;
+    policies::edit(&call.app, (row.id, row.version), Edit::Content(content), allowed.record(&id)).await?;
+    let row = call.app.store.policy_of(row.id).await?.ok_or_else(unknown_policy)?;
     answer(&call, &row, true)
 }
 
@@ -195,24 +153,9 @@ fn merged(current: &PolicyContent, request: &[u8]) -> Result<PolicyContent, Faul
     content(policy.map_err(|_| Fault::bad_request("The message has not the members expected."))?)
 }
 
-/// The number of the newest version, once an edit is made.
-pub(crate) fn edited(outcome: EditOutcome) -> Result<u32, Fault> {
-    match outcome {
-        EditOutcome::Newest(number) => Ok(number),
-        EditOutcome::Unknown => Err(unknown()),
-        EditOutcome::Outdated => {
-            Err(Fault::new(Kind::Conflict, "Somebody else has changed the policy meanwhile."))
-        }
-    }
-}
-
 pub(super) async fn delete(call: Call, Path(id): Path<String>) -> Result<StatusCode, Fault> {
     let allowed = call.authorise(Act::WriteConfiguration, Activity::DeleteLapsPolicy, &id).await?;
-    let Ok(policy) = id.parse() else { return Err(allowed.refuse(&id, unknown()).await) };
-    let before = Before::look(&call.app).await?;
-    if !call.app.store.change(DeletePolicy { id: policy, record: allowed.record(&id) }).await? {
-        return Err(unknown());
-    }
-    before.call(&call.app).await;
+    let Ok(policy) = id.parse() else { return Err(allowed.refuse(&id, unknown_policy()).await) };
+    policies::delete(&call.app, policy, allowed.record(&id)).await?;
     Ok(StatusCode::NO_CONTENT)
 }

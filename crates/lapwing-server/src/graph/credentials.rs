@@ -4,7 +4,7 @@ use axum::{
     extract::Path,
     response::{IntoResponse as _, Response},
 };
-use lapwing_core::types::DeviceId;
+use lapwing_core::types::{ActionId, DeviceId};
 use lapwing_proto::graph::{DeviceLocalCredential, DeviceLocalCredentialInfo, Entity};
 
 use super::{body, filter::Fields, metadata, page::Query};
@@ -12,8 +12,9 @@ use crate::{
     app::App,
     call::Call,
     http::fault::Fault,
+    os,
     rules::{access::Act, audit::Activity},
-    store::{CredentialRow, PasswordRow, Window},
+    store::{CredentialRow, PasswordRow, Reveal, Window},
 };
 
 impl Fields for CredentialRow {
@@ -69,12 +70,17 @@ pub(super) async fn get(call: Call, Path(id): Path<String>) -> Result<Response, 
         Err(fault) => return Err(allowed.refuse(&id, fault).await),
     };
     let mut info = info(&device);
+    let record = allowed.record(&device.device.to_string());
+    // Recorded durably before it is shown.
     if with_passwords {
         let opened = rows.iter().map(|row| open(app, device.device, row));
         info.credentials = Some(opened.collect::<Result<_, _>>()?);
+        let shown = rows.first().map_or(0, |newest| newest.held.sequence);
+        let action = ActionId::random(&mut os::rng());
+        app.store.change(Reveal { device: device.device, shown, action, record }).await?;
+    } else {
+        app.note(record).await?;
     }
-    // Recorded durably before it is shown.
-    allowed.note(&device.device.to_string()).await?;
     let fragment = if with_passwords {
         "deviceLocalCredentials(credentials)/$entity"
     } else {

@@ -27,7 +27,7 @@ impl Fields for DeviceRow {
     }
 }
 
-fn device(row: &DeviceRow) -> Device {
+pub(super) fn device(row: &DeviceRow) -> Device {
     Device {
         id: row.object_id.to_string(),
         device_id: row.id.to_string(),

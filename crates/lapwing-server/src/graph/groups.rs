@@ -1,27 +1,28 @@
 //! `groups`: devices that policies can be for, by tag or name.
 
+use std::collections::BTreeSet;
+
 use axum::{body::Bytes, extract::Path, http::StatusCode, response::Response};
-use lapwing_core::types::GroupId;
+use lapwing_core::types::{DeviceId, GroupId};
 use lapwing_proto::{
-    graph::{Entity, Group},
+    graph::{Device, Entity, Group},
     json,
 };
+use serde::Serialize;
 
-use super::{body, filter::Fields, metadata, page::Query};
+use super::{body, devices, filter::Fields, metadata, page::Query};
 use crate::{
     call::Call,
-    http::fault::{Fault, Kind},
-    os,
+    http::fault::Fault,
+    os, policies,
     rules::{
         access::Act,
         audit::Activity,
         policy_assignment::{self, GroupError},
+        policy_form::check_name,
     },
-    store::{CreateGroup, DeleteGroup, DeleteGroupOutcome, GroupRow},
+    store::{CreateGroup, GroupRow, Window},
 };
-
-/// The longest name, in characters. Graph: `group`, displayName.
-const NAME_CHARS_MAX: usize = 256;
 
 impl Fields for GroupRow {
     const NAMES: &'static [&'static str] = &["id", "displayname", "membershiprule", "createddatetime"];
@@ -49,6 +50,17 @@ fn group(row: &GroupRow) -> Group {
     }
 }
 
+const DEVICE: &str = "#microsoft.graph.device";
+
+/// A member of a group, which may be of other types elsewhere.
+#[derive(Serialize)]
+struct Member {
+    #[serde(rename = "@odata.type")]
+    kind: &'static str,
+    #[serde(flatten)]
+    device: Device,
+}
+
 fn unknown() -> Fault {
     Fault::not_found("The group does not exist.")
 }
@@ -69,6 +81,22 @@ pub(super) async fn get(call: Call, Path(id): Path<String>) -> Result<Response, 
     answer(&call, &row)
 }
 
+/// The devices of a group, which are those that its rule is for at this moment.
+pub(super) async fn members(call: Call, Path(id): Path<String>) -> Result<Response, Fault> {
+    let allowed = call.authorise(Act::ReadConfiguration, Activity::ReadLapsPolicy, &id).await?;
+    let wanted: Option<GroupId> = id.parse().ok();
+    let found = call.app.store.groups().await?.into_iter().find(|row| Some(row.id) == wanted);
+    let Some(row) = found else { return Err(allowed.refuse(&id, unknown()).await) };
+    let members = call.app.store.members().await?;
+    let inside: BTreeSet<DeviceId> =
+        members.iter().filter(|member| row.group.contains(member)).map(|member| member.device).collect();
+    let mut rows = call.app.store.devices(Window::ALL).await?;
+    rows.retain(|device| inside.contains(&device.id));
+    let page = Query::parse(call.uri.query()).page(rows)?;
+    allowed.note(&id).await?;
+    super::list(&call, "directoryObjects", &page, |row| Member { kind: DEVICE, device: devices::device(row) })
+}
+
 fn answer(call: &Call, row: &GroupRow) -> Result<Response, Fault> {
     body(&Entity { context: metadata(&call.app, "groups/$entity"), entity: group(row) })
 }
@@ -87,10 +115,8 @@ pub(super) async fn create(call: Call, request: Bytes) -> Result<(StatusCode, Re
 
 fn parse(request: &[u8]) -> Result<(String, policy_assignment::Group), Fault> {
     let group: Group = json::parse(request).map_err(|error| Fault::bad_request(error.to_string()))?;
-    let named = (1..=NAME_CHARS_MAX).contains(&group.display_name.chars().count());
-    if !named || group.display_name.contains(|c: char| c.is_control()) {
-        return Err(Fault::bad_request(format!("`displayName` must have 1 to {NAME_CHARS_MAX} characters.")));
-    }
+    check_name(&group.display_name)
+        .map_err(|error| Fault::bad_request(format!("`displayName`: {error}.")))?;
     let rule =
         group.membership_rule.parse().map_err(|error: GroupError| Fault::bad_request(error.to_string()));
     Ok((group.display_name, rule?))
@@ -99,11 +125,6 @@ fn parse(request: &[u8]) -> Result<(String, policy_assignment::Group), Fault> {
 pub(super) async fn delete(call: Call, Path(id): Path<String>) -> Result<StatusCode, Fault> {
     let allowed = call.authorise(Act::WriteConfiguration, Activity::DeleteGroup, &id).await?;
     let Ok(group) = id.parse() else { return Err(allowed.refuse(&id, unknown()).await) };
-    match call.app.store.change(DeleteGroup { id: group, record: allowed.record(&id) }).await? {
-        DeleteGroupOutcome::Deleted => Ok(StatusCode::NO_CONTENT),
-        DeleteGroupOutcome::Unknown => Err(unknown()),
-        DeleteGroupOutcome::InUse => {
-            Err(Fault::new(Kind::Conflict, "A policy is for the group: take it from the group first."))
-        }
-    }
+    policies::delete_group(&call.app, group, allowed.record(&id)).await?;
+    Ok(StatusCode::NO_CONTENT)
 }

@@ -34,6 +34,7 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/$batch", post(batch::batch))
         .route("/groups", get(groups::list).post(groups::create))
         .route("/groups/{id}", get(groups::get).delete(groups::delete))
+        .route("/groups/{id}/members", get(groups::members))
         .route("/devices", get(devices::list))
         .route("/devices/{id}", get(devices::get))
         .route("/devicemanagement/manageddevices", get(managed_devices::list))

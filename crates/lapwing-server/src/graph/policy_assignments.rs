@@ -9,21 +9,13 @@ use lapwing_proto::{
     json,
 };
 
-use super::{
-    body,
-    configuration_policies::{find, unknown},
-    metadata,
-};
+use super::{body, configuration_policies::find, metadata};
 use crate::{
     call::Call,
     http::fault::Fault,
-    mdm::policy::Before,
+    policies::{self, GROUPS_MAX},
     rules::{access::Act, audit::Activity},
-    store::{AssignOutcome, AssignPolicy},
 };
-
-/// The most groups that one policy is for.
-const GROUPS_MAX: usize = 256;
 
 pub(super) async fn list(call: Call, Path(id): Path<String>) -> Result<Response, Fault> {
     let allowed = call.authorise(Act::ReadConfiguration, Activity::ReadLapsPolicy, &id).await?;
@@ -40,18 +32,8 @@ pub(super) async fn assign(call: Call, Path(id): Path<String>, request: Bytes) -
         Ok(groups) => groups,
         Err(fault) => return Err(allowed.refuse(&id, fault).await),
     };
-    let before = Before::look(&call.app).await?;
-    let change = AssignPolicy { policy: row.id, groups, record: allowed.record(&id) };
-    match call.app.store.change(change).await? {
-        AssignOutcome::Assigned => {
-            before.call(&call.app).await;
-            answer(&call, row.id).await
-        }
-        AssignOutcome::UnknownPolicy => Err(unknown()),
-        AssignOutcome::UnknownGroup(group) => {
-            Err(Fault::bad_request(format!("The group {group} does not exist.")))
-        }
-    }
+    policies::assign(&call.app, row.id, groups, allowed.record(&id)).await?;
+    answer(&call, row.id).await
 }
 
 fn groups(request: &[u8]) -> Result<BTreeSet<GroupId>, Fault> {

@@ -213,7 +213,7 @@ impl Fault {
         };
         GraphError {
             error: GraphErrorBody {
-                code: code.to_owned(),
+                code: self.0.subcode.unwrap_or(code).to_owned(),
                 message: self.0.message.clone(),
                 inner_error: Some(InnerError {
                     date: context.at.to_string(),

@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     app::App,
-    bulk, os,
+    bulk, due, os,
     wake::{Line, connection::Idle},
 };
 
@@ -62,6 +62,8 @@ impl Server {
         idle.spawn(async move { app.wake.pace().await });
         let app = Arc::clone(&self.app);
         idle.spawn(async move { bulk::keep(&app).await });
+        let app = Arc::clone(&self.app);
+        idle.spawn(async move { due::keep(&app).await });
         if let Some((identity, hosts)) = self.renewed {
             let (app, issued) = (Arc::clone(&self.app), os::now());
             idle.spawn(async move {

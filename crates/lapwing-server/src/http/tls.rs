@@ -9,10 +9,15 @@ use std::{
 
 use lapwing_core::types::FileTime;
 use tokio_rustls::rustls::{
-    self, RootCertStore, ServerConfig,
+    self, CertificateError, DigitallySignedStruct, DistinguishedName, RootCertStore, ServerConfig,
+    SignatureScheme,
+    client::danger::HandshakeSignatureValid,
     crypto::aws_lc_rs,
-    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
-    server::{ClientHello, NoServerSessionStorage, ResolvesServerCert, WebPkiClientVerifier},
+    pki_types::{CertificateDer, PrivateKeyDer, UnixTime, pem::PemObject as _},
+    server::{
+        ClientHello, NoServerSessionStorage, ResolvesServerCert, WebPkiClientVerifier,
+        danger::{ClientCertVerified, ClientCertVerifier},
+    },
     sign::CertifiedKey,
 };
 
@@ -136,6 +141,7 @@ pub(crate) fn for_devices(identity: Arc<Identity>, authority: &Authority) -> Res
     let devices = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))
         .allow_unauthenticated()
         .build()?;
+    let devices = Arc::new(AtAnyTime(devices));
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
         .with_client_cert_verifier(devices)
@@ -143,6 +149,58 @@ pub(crate) fn for_devices(identity: Arc<Identity>, authority: &Authority) -> Res
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.send_tls13_tickets = 0;
     Ok(http_1(config))
+}
+
+/// Accepts a device's certificate that has ended too, for it may still be good for its renewal. What a certificate is good
+/// for is judged by its date and more in `register::device_certificate`, through which every use of one goes.
+#[derive(Debug)]
+struct AtAnyTime(Arc<dyn ClientCertVerifier>);
+
+impl ClientCertVerifier for AtAnyTime {
+    fn verify_client_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<ClientCertVerified, rustls::Error> {
+        match self.0.verify_client_cert(end_entity, intermediates, now) {
+            // All the rest is verified as of its last moment.
+            Err(rustls::Error::InvalidCertificate(CertificateError::ExpiredContext {
+                not_after, ..
+            })) => self.0.verify_client_cert(end_entity, intermediates, not_after),
+            verified => verified,
+        }
+    }
+
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        self.0.root_hint_subjects()
+    }
+
+    fn client_auth_mandatory(&self) -> bool {
+        self.0.client_auth_mandatory()
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.0.verify_tls12_signature(message, certificate, signature)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.0.verify_tls13_signature(message, certificate, signature)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.supported_verify_schemes()
+    }
 }
 
 fn http_1(mut config: ServerConfig) -> ServerConfig {
@@ -155,7 +213,7 @@ mod tests {
     use core::sync::atomic::{AtomicBool, Ordering};
 
     use tokio_rustls::rustls::{
-        ClientConfig, ClientConnection, ServerConnection, SignatureScheme, client::ResolvesClientCert,
+        ClientConfig, ClientConnection, ServerConnection, client::ResolvesClientCert,
     };
 
     use super::*;

@@ -7,7 +7,10 @@ use core::time::Duration;
 use std::{collections::BTreeSet, time::SystemTime};
 
 use aws_lc_rs::digest::{SHA256, digest};
-use lapwing_core::types::{DeviceId, FileTime, Guid, TenantId};
+use lapwing_core::{
+    management::CERTIFICATE_LIFE,
+    types::{DeviceId, FileTime, Guid, TenantId},
+};
 use lapwing_proto::register::{
     JOIN_TYPE_JOINED, OID_DEVICE_ID, OID_JOIN_TYPE, OID_OBJECT_ID, OID_REGION, OID_TENANT_ID, guid_extension,
 };
@@ -17,6 +20,7 @@ use rcgen::{
     KeyPair, KeyUsagePurpose, SerialNumber, SubjectPublicKeyInfo,
 };
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use x509_parser::prelude::{ASN1Time, FromDer as _, X509Certificate};
 use zeroize::Zeroizing;
 
 use super::KeyError;
@@ -25,8 +29,8 @@ use super::KeyError;
 const ISSUER_NAME: &str = "MS-Organization-Access";
 const DAY: Duration = Duration::from_secs(86_400);
 const AUTHORITY_LIFE: Duration = Duration::from_secs(25 * 365 * 86_400);
-/// How long a device's certificate lasts.
-pub(crate) const DEVICE_LIFE: Duration = Duration::from_secs(10 * 365 * 86_400);
+/// How long a device's certificate lasts where nobody is there to renew it: as Entra ID's.
+const UNRENEWED_LIFE: Duration = Duration::from_secs(10 * 365 * 86_400);
 /// How long a TLS certificate lasts; it is renewed after two thirds of this.
 pub(crate) const TLS_LIFE: Duration = Duration::from_secs(90 * 86_400);
 
@@ -35,6 +39,17 @@ pub(crate) const TLS_LIFE: Duration = Duration::from_secs(90 * 86_400);
 pub(crate) struct Authority {
     issuer: Issuer<'static, KeyPair>,
     certificate: CertificateDer<'static>,
+    /// What it signs ends with it.
+    ends: FileTime,
+}
+
+/// For how long a device's certificate is good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum DeviceLife {
+    /// The device renews it by itself.
+    Renewed,
+    /// To the device this server is what Entra ID is, and no client of Entra ID's renews.
+    Unrenewed,
 }
 
 /// A certificate with its private key and chain.
@@ -71,7 +86,11 @@ impl Authority {
     pub(crate) fn open(certificate: &[u8], pkcs8: &[u8]) -> Result<Self, KeyError> {
         let key = KeyPair::try_from(&PrivatePkcs8KeyDer::from(pkcs8))?;
         let certificate = CertificateDer::from(certificate.to_vec());
-        Ok(Self { issuer: Issuer::from_ca_cert_der(&certificate, key)?, certificate })
+        let (_, parsed) = X509Certificate::from_der(&certificate)
+            .map_err(|_| KeyError::Malformed("authority's certificate"))?;
+        let ends = told_time(parsed.validity().not_after);
+        let ends = ends.ok_or(KeyError::Malformed("authority's certificate"))?;
+        Ok(Self { issuer: Issuer::from_ca_cert_der(&certificate, key)?, certificate, ends })
     }
 
     pub(crate) const fn certificate(&self) -> &CertificateDer<'static> {
@@ -113,11 +132,16 @@ impl Authority {
         &self,
         names: &DeviceNames,
         spki: &[u8],
+        life: DeviceLife,
         now: FileTime,
         rng: &mut impl CryptoRng,
     ) -> Result<CertificateDer<'static>, KeyError> {
         let key = SubjectPublicKeyInfo::from_der(spki)?;
-        let mut params = params(now, DEVICE_LIFE, rng);
+        let life = match life {
+            DeviceLife::Renewed => CERTIFICATE_LIFE,
+            DeviceLife::Unrenewed => UNRENEWED_LIFE,
+        };
+        let mut params = params(now, life.min(self.ends.saturating_since(now)), rng);
         params.distinguished_name.push(DnType::CommonName, names.device.to_string());
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
@@ -130,6 +154,11 @@ impl Authority {
         ];
         Ok(params.signed_by(&key, &self.issuer)?.der().clone())
     }
+}
+
+/// A time in a certificate; none before 1970.
+pub(crate) fn told_time(time: ASN1Time) -> Option<FileTime> {
+    FileTime::from_unix(Duration::from_secs(time.timestamp().try_into().ok()?)).ok()
 }
 
 /// An OCTET STRING of a short text.
@@ -158,7 +187,6 @@ mod tests {
     use rand_chacha::ChaCha20Rng;
     use rand_core::SeedableRng as _;
     use rcgen::PublicKeyData as _;
-    use x509_parser::prelude::{FromDer as _, X509Certificate};
 
     use super::*;
 
@@ -174,7 +202,7 @@ mod tests {
             joined_by: Guid::from_bytes([3; 16]),
         };
         let spki = KeyPair::generate().unwrap().subject_public_key_info();
-        let der = authority.issue_device(&names, &spki, now, &mut rng).unwrap();
+        let der = authority.issue_device(&names, &spki, DeviceLife::Renewed, now, &mut rng).unwrap();
         let (_, device) = X509Certificate::from_der(&der).unwrap();
         let (_, issuer) = X509Certificate::from_der(authority.certificate()).unwrap();
         assert!(device.verify_signature(Some(issuer.public_key())).is_ok());
@@ -188,5 +216,17 @@ mod tests {
         assert_eq!(guid("1.2.840.113556.1.5.284.5"), names.tenant.0);
         let purposes = device.extended_key_usage().unwrap().unwrap().value;
         assert!(purposes.client_auth && !purposes.server_auth);
+        let ends = |der: &[u8]| {
+            let (_, certificate) = X509Certificate::from_der(der).unwrap();
+            certificate.validity().not_after.timestamp()
+        };
+        let begun = i64::try_from(now.since_unix().as_secs()).unwrap();
+        let days = |der: &[u8]| (ends(der) - begun) / 86_400;
+        assert_eq!(days(&der), 365);
+        let unrenewed = authority.issue_device(&names, &spki, DeviceLife::Unrenewed, now, &mut rng).unwrap();
+        assert_eq!(days(&unrenewed), 3650);
+        let late = now.saturating_add(AUTHORITY_LIFE - Duration::from_secs(40 * 86_400));
+        let der = authority.issue_device(&names, &spki, DeviceLife::Renewed, late, &mut rng).unwrap();
+        assert_eq!(ends(&der), ends(authority.certificate()), "it ends with what signs it");
     }
 }

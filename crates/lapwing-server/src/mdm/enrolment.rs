@@ -12,11 +12,11 @@ use axum::{
     routing::{MethodRouter, post},
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use lapwing_core::{secret::SecretBytes, types::TenantId};
+use lapwing_core::{management::CERTIFICATE_LIFE, secret::SecretBytes, types::TenantId};
 use lapwing_proto::{
     mde2::{
         self, Answer, AuthPolicy, Body, CertificatePolicy, Credential, DeviceError, Discover, Discovered,
-        Enrol, Issued, RequestKind, Step, Subcode,
+        Enrol, Issued, Provisioning, RequestKind, Step, Subcode,
     },
     register::{ENROLMENT_SECRET_LEN, EnrolmentToken},
 };
@@ -25,10 +25,11 @@ use super::provisioning::{self, RENEW_DAYS};
 use crate::{
     app::App,
     http::{fault::Fault, request::Context},
-    keys::authority::DEVICE_LIFE,
+    keys::authority::DeviceLife,
     register::{
-        certificate_request,
+        certificate_request::{self, CertificateRequestError},
         join::{self, Joined, Joining, sha256},
+        renewal::Renewing,
     },
     rules::audit::{Activity, Actor},
 };
@@ -85,7 +86,7 @@ async fn answer(
             check(app, context, credential).await?;
             Ok(Answer::Policy(CertificatePolicy {
                 name: app.meta.tenant_name.clone(),
-                validity_seconds: DEVICE_LIFE.as_secs(),
+                validity_seconds: CERTIFICATE_LIFE.as_secs(),
                 renewal_seconds: u64::from(RENEW_DAYS) * 86_400,
             }))
         }
@@ -108,11 +109,13 @@ fn discover(app: &App, device: &Discover) -> Result<Discovered, mde2::Fault> {
         return Err(mde2::Fault { detail, ..fault(Subcode::Authentication, "neither password nor page") });
     };
     let at = |path: &str| format!("{}{path}", app.url);
+    // Where a renewal, too, can show its certificate: devices remember the address of their enrolment for that.
+    let of_devices = |path: &str| format!("{}{path}", app.device_url);
     Ok(Discovered {
         auth_policy,
         version: VERSION.to_owned(),
-        policy_url: at(POLICY),
-        enrolment_url: at(ENROLMENT),
+        policy_url: of_devices(POLICY),
+        enrolment_url: of_devices(ENROLMENT),
         authentication_url: (auth_policy == AuthPolicy::Federated).then(|| at(PAGE)),
     })
 }
@@ -124,8 +127,7 @@ async fn enrol(
     device: &Enrol,
 ) -> Result<Answer, mde2::Fault> {
     if device.kind == RequestKind::Renewal {
-        let detail = Some(DeviceError::NotEligibleToRenew);
-        return Err(mde2::Fault { detail, ..fault(Subcode::CertificateRequest, "enrol the device anew") });
+        return renew(app, context, device).await;
     }
     let secret_sha256 = check(app, context, credential).await?;
     let request = certificate_request::parse(&device.request)
@@ -134,17 +136,43 @@ async fn enrol(
     let context_of = |name| device.context(name).unwrap_or_default();
     let names = [context_of("DeviceName"), OS, context_of("OSVersion")];
     // A device whose answer was lost repeats itself.
-    let joining = Joining { secret_sha256, device: join::new_device(names, spki), reuse: true };
+    let joining = Joining {
+        secret_sha256,
+        device: join::new_device(names, spki),
+        reuse: true,
+        life: DeviceLife::Renewed,
+    };
     let Joined { device: id, certificate } = join::admit(app, context, joining, spki).await?;
     let user = match credential {
         Some(Credential::Password { user, .. }) => Some(user.clone()),
         Some(Credential::UserToken(_) | Credential::EntraToken(_)) | None => None,
     };
-    Ok(Answer::Issued(Box::new(Issued {
-        provisioning: provisioning::of(app, id, &certificate, device, user),
-        created: context.at,
-        expires: context.at.saturating_add(ANSWER_LIFE),
-    })))
+    Ok(issued(context, provisioning::of(app, id, &certificate, device, user)))
+}
+
+fn issued(context: &Context, provisioning: Provisioning) -> Answer {
+    let expires = context.at.saturating_add(ANSWER_LIFE);
+    Answer::Issued(Box::new(Issued { provisioning, created: context.at, expires }))
+}
+
+/// The next certificate, by the one that the device shows in TLS: nobody is there to type anything. [MS-MDE2] 3.5.
+async fn renew(app: &App, context: &Context, device: &Enrol) -> Result<Answer, mde2::Fault> {
+    let renewing = Renewing::of(app, context).await.map_err(|found| {
+        if found.status() != StatusCode::UNAUTHORIZED {
+            return found.into();
+        }
+        let detail = Some(DeviceError::NotEligibleToRenew);
+        mde2::Fault { detail, ..fault(Subcode::CertificateRequest, "enrol the device anew") }
+    })?;
+    let malformed = |error: CertificateRequestError| fault(Subcode::CertificateRequest, error.to_string());
+    let request = certificate_request::signed_content(&device.request).map_err(malformed)?;
+    let request = certificate_request::parse(request).map_err(malformed)?;
+    let spki = request.certification_request_info.subject_pki.raw;
+    let certificate = renewing.issue(app, context, spki).await.map_err(|found| {
+        let is_known = found.status() == StatusCode::BAD_REQUEST;
+        if is_known { fault(Subcode::CertificateRequest, found.message()) } else { found.into() }
+    })?;
+    Ok(issued(context, provisioning::of(app, renewing.old.device, &certificate, device, None)))
 }
 
 /// The digest of a good enrolment token's secret. A password is asked for again at once if it is wrong, so this is seen to

@@ -1,9 +1,12 @@
 //! Device management over OMA DM: one message of a device in, one answer out. docs/protocol.md, "Device
 //! management". And how Windows devices come to it.
 
+mod certificate;
 pub(crate) mod enrolment;
-pub(crate) mod policy;
+mod policy;
+mod policy_report;
 mod provisioning;
+mod push;
 mod traces;
 
 use std::sync::Arc;
@@ -26,6 +29,7 @@ use crate::{
     },
     rules::{
         audit::{Activity, Actor},
+        package::Package,
         session::{self, Work},
     },
     store::{Contact, Contacted, DeleteDevice},
@@ -35,7 +39,9 @@ use crate::{
 pub(crate) fn routes() -> Router<Arc<App>> {
     enrolment::routes()
         .route("/lapwing/v1/{tenant}/manage", post(manage))
+        .route("/lapwing/v1/{tenant}/manage/certificate", post(certificate::renew))
         .route("/lapwing/v1/{tenant}/manage/traces", post(traces::tell))
+        .route("/lapwing/v1/{tenant}/manage/policy", post(policy_report::tell))
 }
 
 /// Windows adds `charset` and the like.
@@ -55,13 +61,15 @@ async fn manage(
     if !app.is_tenant(&tenant) {
         return Err(Fault::not_found("The tenant does not exist."));
     }
-    let device = bearer::certified(&app, &context)?;
+    let device = bearer::certified(&app, &context).await?;
     if !is_syncml(&headers) {
         return Err(Fault::new(Kind::UnsupportedMediaType, "The body must be SyncML in XML."));
     }
-    let message = syncml::decode(&body).map_err(|error| Fault::bad_request(error.to_string()))?;
-    let heard = session::hear(&message);
-    let contact = Contact { device, at: context.at, heard: heard.clone() };
+    let mut message = syncml::decode(&body).map_err(|error| Fault::bad_request(error.to_string()))?;
+    let package = Package::of(app.sessions().find(device), &mut message);
+    let heard = package.heard.clone();
+    let noted = if message.is_final { heard.clone() } else { heard.clone().for_now() };
+    let contact = Contact { device, at: context.at, heard: noted };
     let Some(Contacted { is_named, actions }) = app.store.change(contact).await? else {
         let fault = Fault::new(Kind::Forbidden, "The device is unknown or disabled.");
         let target = device.to_string();
@@ -69,16 +77,24 @@ async fn manage(
             .refuse(context.at, Actor::Device(device), Activity::ManageDevice, &target, fault)
             .await);
     };
+    app.sessions().keep(device, package.next.clone());
     if heard.unenrols {
         let record = record(context.at, Actor::Device(device), Activity::LeaveDevice, &device.to_string());
         app.store.change(DeleteDevice { device, record }).await?;
         app.wake.end(device);
     }
     crate::failpoint::reach("manage-before-answer");
-    let actions = actions.into_iter().map(|row| (row.number, row.action));
-    let work = session::work(context.at, &heard, is_named, actions).into_iter().map(Work::command);
-    let commands = work.chain(policy::answer(&app, &context, device, &heard).await?).collect();
+    let mut commands = Vec::new();
+    if message.is_final {
+        let actions = actions.into_iter().map(|row| (row.number, row.action));
+        commands.extend(session::work(context.at, &heard, is_named, actions).into_iter().map(Work::command));
+        commands.extend(policy::answer(&app, &context, device, &heard).await?);
+        // Who names its actions is no Windows, and has a connection of ours.
+        if !is_named {
+            commands.extend(push::answer(&app, &context, device, &heard).await?);
+        }
+    }
     let source = app.management_url().parse().map_err(|_| Fault::unavailable())?;
-    let answer = syncml::encode(&session::answer(&message, &source, commands));
+    let answer = syncml::encode(&session::answer(&message, &package, &source, commands));
     Ok(([(header::CONTENT_TYPE, HeaderValue::from_static(syncml::MEDIA_TYPE))], answer).into_response())
 }

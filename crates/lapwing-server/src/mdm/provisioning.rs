@@ -4,12 +4,10 @@ use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use lapwing_core::types::DeviceId;
 use lapwing_proto::mde2::{Certificate, Enrol, Poll, Provisioning, Retries, Store};
 
-use crate::app::App;
+use crate::{app::App, rules::push::PROVIDER};
 
-/// Names this server in the tree of a device.
-const PROVIDER: &str = "Lapwing";
-/// How long before its end a certificate is to be renewed, in days.
-pub(super) const RENEW_DAYS: u32 = 60;
+/// How long before its end a certificate is to be renewed, in days: a third of its life, as our own devices do it.
+pub(super) const RENEW_DAYS: u32 = 120;
 const RENEW_RETRY_DAYS: u32 = 4;
 /// Often at first, for policies to arrive; then every eight hours, as other management servers have it.
 const POLL: Poll = Poll {
@@ -36,6 +34,7 @@ pub(super) fn of(
         store: store(request),
         renew_days: RENEW_DAYS,
         renew_retry_days: RENEW_RETRY_DAYS,
+        device_id: device.to_string(),
         provider: PROVIDER.to_owned(),
         name: app.meta.tenant_name.clone(),
         address: app.management_url(),

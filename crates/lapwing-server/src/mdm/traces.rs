@@ -34,7 +34,7 @@ pub(super) async fn tell(
     if !app.is_tenant(&tenant) {
         return Err(Fault::not_found("The tenant does not exist."));
     }
-    let device = bearer::certified(&app, &context)?;
+    let device = bearer::certified(&app, &context).await?;
     let upload: TraceUpload = json::parse(&body).map_err(|error| Fault::bad_request(error.to_string()))?;
     let change = change(device, context.at, upload).map_err(|error| Fault::bad_request(error.to_string()))?;
     if app.store.change(change).await? {

@@ -17,7 +17,10 @@ use base64::{
 use lapwing_core::types::{DeviceId, Guid};
 use lapwing_proto::{
     hex, json,
-    register::{CSR_SUBJECT, IssuedCertificate, JoinAnswer, JoinRequest, JoiningUser, OID_JOIN_NONCE},
+    register::{
+        CSR_SUBJECT, CertificateRequest, IssuedCertificate, JoinAnswer, JoinRequest, JoiningUser,
+        OID_JOIN_NONCE,
+    },
 };
 use tokio_rustls::rustls::pki_types::CertificateDer;
 use x509_parser::{certification_request::X509CertificationRequest, cri_attributes::ParsedCriAttribute};
@@ -33,7 +36,7 @@ use crate::{
         fault::{Fault, Kind},
         request::Context,
     },
-    keys::authority::DeviceNames,
+    keys::authority::{DeviceLife, DeviceNames},
     os,
     rules::audit::{Activity, Actor},
     store::{DeleteDevice, JoinDevice, JoinOutcome, NewDevice},
@@ -45,7 +48,7 @@ const TEXT_LEN_MAX: usize = 256;
 
 /// Why a request to join is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-enum RequestError {
+pub(crate) enum RequestError {
     #[error(transparent)]
     Certificate(#[from] CertificateRequestError),
     #[error("The subject of the certificate request is not the one required.")]
@@ -71,17 +74,23 @@ pub(super) async fn join(
         secret_sha256: sha256(&secret),
         device: new_device(names.map(String::as_str), &spki),
         reuse,
+        life: if app.extension { DeviceLife::Renewed } else { DeviceLife::Unrenewed },
     };
     let Joined { certificate, .. } = admit(&app, &context, joining, &spki).await?;
-    let thumbprint = digest(&SHA1_FOR_LEGACY_USE_ONLY, &certificate);
     Ok(Json(JoinAnswer {
-        certificate: IssuedCertificate {
-            thumbprint: hex::encode(thumbprint.as_ref()).to_uppercase(),
-            raw_body: STANDARD.encode(&certificate),
-        },
+        certificate: answer(&certificate),
         user: Some(JoiningUser { upn: String::new() }),
         membership_changes: Vec::new(),
     }))
+}
+
+/// A certificate as a device is given it.
+pub(crate) fn answer(certificate: &CertificateDer<'_>) -> IssuedCertificate {
+    let thumbprint = digest(&SHA1_FOR_LEGACY_USE_ONLY, certificate);
+    IssuedCertificate {
+        thumbprint: hex::encode(thumbprint.as_ref()).to_uppercase(),
+        raw_body: STANDARD.encode(certificate),
+    }
 }
 
 /// A device that may join.
@@ -91,6 +100,7 @@ pub(crate) struct Joining {
     pub(crate) device: NewDevice,
     /// See [`JoinDevice::reuse`].
     pub(crate) reuse: bool,
+    pub(crate) life: DeviceLife,
 }
 
 /// A device that has joined.
@@ -106,12 +116,13 @@ pub(crate) async fn admit(
     joining: Joining,
     spki: &[u8],
 ) -> Result<Joined, Fault> {
-    let Joining { secret_sha256, device, reuse } = joining;
+    let Joining { secret_sha256, device, reuse, life } = joining;
     let record = record(context.at, Actor::Anonymous, Activity::JoinDevice, &device.id.to_string());
     match app.store.change(JoinDevice { secret_sha256, device, reuse, record }).await? {
         JoinOutcome::Joined { device, token } => {
             let names = DeviceNames { tenant: app.meta.tenant, device, joined_by: token };
-            let certificate = app.keys.authority.issue_device(&names, spki, context.at, &mut os::rng())?;
+            let certificate =
+                app.keys.authority.issue_device(&names, spki, life, context.at, &mut os::rng())?;
             Ok(Joined { device, certificate })
         }
         JoinOutcome::TokenRefused => Err(token_refused()),
@@ -145,19 +156,26 @@ pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
 
 /// The subject public key info of a certificate request that passed all checks.
 fn check_request(app: &App, context: &Context, request: &JoinRequest) -> Result<Vec<u8>, RequestError> {
-    if !request.certificate_request.kind.eq_ignore_ascii_case("pkcs10") {
-        return Err(CertificateRequestError::Malformed.into());
-    }
-    let der =
-        STANDARD.decode(&request.certificate_request.data).map_err(|_| CertificateRequestError::Malformed)?;
-    let csr = certificate_request::parse(&der)?;
-    let info = &csr.certification_request_info;
-    let subject = info.subject.iter_common_name().next().and_then(|name| name.as_str().ok());
-    if !subject.is_some_and(|name| name.eq_ignore_ascii_case(CSR_SUBJECT)) {
-        return Err(RequestError::Subject);
-    }
+    let der = request_der(&request.certificate_request)?;
+    let csr = own_request(&der)?;
     check_nonce(app, context, &csr)?;
-    Ok(info.subject_pki.raw.to_vec())
+    Ok(csr.certification_request_info.subject_pki.raw.to_vec())
+}
+
+/// A certificate request in DER.
+pub(crate) fn request_der(request: &CertificateRequest) -> Result<Vec<u8>, RequestError> {
+    let is_known = request.kind.eq_ignore_ascii_case("pkcs10");
+    let der = is_known.then(|| STANDARD.decode(&request.data).ok()).flatten();
+    Ok(der.ok_or(CertificateRequestError::Malformed)?)
+}
+
+/// A request whose key, signature and subject are good.
+pub(crate) fn own_request(der: &[u8]) -> Result<X509CertificationRequest<'_>, RequestError> {
+    let csr = certificate_request::parse(der)?;
+    let subject = &csr.certification_request_info.subject;
+    let name = subject.iter_common_name().next().and_then(|name| name.as_str().ok());
+    let is_ours = name.is_some_and(|name| name.eq_ignore_ascii_case(CSR_SUBJECT));
+    if is_ours { Ok(csr) } else { Err(RequestError::Subject) }
 }
 
 /// Older clients send no nonce; one that is sent must be ours.
@@ -187,7 +205,7 @@ pub(super) async fn leave(
     Extension(context): Extension<Context>,
     headers: HeaderMap,
 ) -> Result<Response, Fault> {
-    let caller = bearer::device(&app, &context, &headers)?;
+    let caller = bearer::device(&app, &context, &headers).await?;
     let actor = Actor::Device(caller);
     if device.parse() != Ok(caller) {
         return Err(app.refuse(context.at, actor, Activity::LeaveDevice, &device, denied()).await);

@@ -4,6 +4,7 @@ pub(crate) mod certificate_request;
 pub(crate) mod device_certificate;
 mod discovery;
 pub(crate) mod join;
+pub(crate) mod renewal;
 mod upload;
 
 use std::sync::Arc;

@@ -56,7 +56,7 @@ async fn authenticate(
     activity: Activity,
 ) -> Result<DeviceId, Fault> {
     check_tenant(app, tenant)?;
-    match bearer::device(app, context, headers) {
+    match bearer::device(app, context, headers).await {
         Ok(caller) if device.parse() == Ok(caller) => Ok(caller),
         Ok(caller) => Err(app.refuse(context.at, Actor::Device(caller), activity, device, denied()).await),
         Err(fault) => Err(app.refuse(context.at, Actor::Anonymous, activity, device, fault).await),

@@ -4,10 +4,13 @@
 //! canaries are done or an operator says so, so many a minute, until it is paused, cancelled, or stops by itself because
 //! too many fail. All of it follows from what the database holds: which devices were asked when, and how that ended.
 
+mod counts;
+
 use core::{fmt, str::FromStr, time::Duration};
 
 use lapwing_core::types::FileTime;
 
+pub(crate) use self::counts::{BulkStanding, Counts};
 use super::policy_assignment::{Group, GroupError, Member};
 
 /// The most devices that can be asked in a minute.
@@ -71,6 +74,35 @@ impl Canaries {
     }
 }
 
+/// The longest reason, in characters.
+pub(crate) const REASON_CHARS_MAX: usize = 200;
+
+/// Why it is done, in one line for the audit log; may be empty.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Reason(String);
+
+impl Reason {
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Reason {
+    type Err = BulkError;
+
+    fn from_str(text: &str) -> Result<Self, BulkError> {
+        let text = text.trim();
+        let is_line = text.chars().count() <= REASON_CHARS_MAX && !text.contains(|c: char| c.is_control());
+        is_line.then(|| Self(text.to_owned())).ok_or(BulkError::Reason)
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 /// What the parameters of a bulk rotation have to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum BulkError {
@@ -80,6 +112,8 @@ pub(crate) enum BulkError {
     Rate,
     #[error("the share of failures to stop at is 1 to 100 per cent")]
     StopAt,
+    #[error("a reason is one line of at most {REASON_CHARS_MAX} characters")]
+    Reason,
 }
 
 impl FromStr for Canaries {
@@ -209,50 +243,6 @@ impl Word {
             }
             (Self::Pause | Self::Resume | Self::Cancel, _) => Err(WordError(state, self)),
         }
-    }
-}
-
-/// How many of its devices stand where.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Counts {
-    /// Not asked yet.
-    pub(crate) waiting: u64,
-    /// Asked; no answer yet.
-    pub(crate) pending: u64,
-    /// Accepted by the device.
-    pub(crate) accepted: u64,
-    /// Failed so far; the device goes on trying.
-    pub(crate) failing: u64,
-    pub(crate) done: u64,
-    /// Refused by the device, or not accepted in time.
-    pub(crate) failed: u64,
-    pub(crate) cancelled: u64,
-    /// Never asked: it was disabled or deleted meanwhile, or has too much to do already.
-    pub(crate) skipped: u64,
-}
-
-impl Counts {
-    pub(crate) const fn total(&self) -> u64 {
-        self.waiting + self.ended() + self.pending + self.accepted + self.cancelled + self.skipped
-    }
-
-    /// Those that tell how well it goes.
-    pub(crate) const fn ended(&self) -> u64 {
-        self.done + self.failures()
-    }
-
-    pub(crate) const fn failures(&self) -> u64 {
-        self.failing + self.failed
-    }
-
-    /// Whether nothing more is to come.
-    const fn is_over(&self) -> bool {
-        self.waiting + self.pending + self.accepted + self.failing == 0
-    }
-
-    /// Of canaries: whether each that was asked is done, and one was.
-    const fn are_done(&self) -> bool {
-        self.done > 0 && self.done + self.skipped == self.total()
     }
 }
 

@@ -32,7 +32,11 @@ pub(crate) struct Tag(String);
 
 /// The name of devices, in which `*` stands for any run of characters; case counts for nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct NamePattern(String);
+pub(crate) struct NamePattern {
+    text: String,
+    /// In lower case, once and not for each name.
+    lower: String,
+}
 
 /// The text is no tag, no pattern or no rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -67,17 +71,20 @@ impl FromStr for NamePattern {
     fn from_str(text: &str) -> Result<Self, GroupError> {
         let valid = (1..=PATTERN_CHARS_MAX).contains(&text.chars().count())
             && !text.contains(|c: char| c.is_control());
-        valid.then(|| Self(text.to_owned())).ok_or(GroupError::Pattern)
+        valid.then(|| Self { text: text.to_owned(), lower: lower(text) }).ok_or(GroupError::Pattern)
     }
+}
+
+/// By characters: a text's own lower case goes by context, which a star hides.
+fn lower(text: &str) -> String {
+    text.chars().flat_map(char::to_lowercase).collect()
 }
 
 impl NamePattern {
     /// Whether the pattern is for this name.
     pub(crate) fn fits(&self, name: &str) -> bool {
-        // By characters: a text's own lower case goes by context, which a star hides.
-        let lower = |text: &str| text.chars().flat_map(char::to_lowercase).collect::<String>();
-        let (pattern, name) = (lower(&self.0), lower(name));
-        let mut parts = pattern.split('*');
+        let name = lower(name);
+        let mut parts = self.lower.split('*');
         let Some(mut rest) = parts.next().and_then(|start| name.strip_prefix(start)) else { return false };
         let Some(end) = parts.next_back() else { return rest.is_empty() };
         for part in parts {
@@ -113,7 +120,7 @@ impl fmt::Display for Group {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Tagged(tag) => write!(f, "tag:{tag}"),
-            Self::Named(NamePattern(pattern)) => write!(f, "name:{pattern}"),
+            Self::Named(pattern) => write!(f, "name:{}", pattern.text),
         }
     }
 }

@@ -59,12 +59,27 @@ impl Heard {
         }
     }
 
+    /// What an earlier message of the package has said, where this one says nothing.
+    pub(crate) fn add_earlier(&mut self, earlier: Self) {
+        for (setting, value) in earlier.leaves {
+            self.leaves.entry(setting).or_insert(value);
+        }
+        self.atomic = self.atomic.or(earlier.atomic);
+    }
+
+    /// What it says of one, if that is there.
+    #[cfg(test)]
+    pub(crate) fn value(&self, setting: Setting) -> Option<String> {
+        self.leaves.get(&setting).cloned().flatten()
+    }
+
     /// Whether it says anything of them.
     pub(crate) fn is_empty(&self) -> bool {
         self.leaves.is_empty() && self.atomic.is_none()
     }
 
-    fn differs(&self, wanted: &Tree) -> bool {
+    /// Whether what it says of them is something else.
+    pub(crate) fn differs(&self, wanted: &Tree) -> bool {
         self.leaves.iter().any(|(setting, held)| match (held, wanted.value(*setting)) {
             (None, None) => false,
             (Some(held), Some(wanted)) => !mean_the_same(*setting, held, wanted),

@@ -1,8 +1,9 @@
 //! One message of a device in a management session, and its answer. OMA-TS-DM_Protocol-V1_2; [MS-MDM] 3.
 //!
-//! Nothing of a session is kept: the answer follows from the message and from what is in the database once the message has
-//! been taken note of. So a message that is repeated, because its answer was lost, is answered from the state of now. What
-//! a Status refers to is named by the work and not by the session: see [`Work::id`].
+//! Nothing of a session is kept but what a package that takes several messages has said so far ([`super::package`]): the answer
+//! follows from that, from the message and from what is in the database once the message has been taken note of. So a
+//! message that is repeated, because its answer was lost, is answered from the state of now. What a Status refers to is
+//! named by the work and not by the session: see [`Work::id`].
 
 use lapwing_core::{
     event::Hresult,
@@ -17,7 +18,7 @@ use lapwing_proto::{
     },
 };
 
-use super::policy_delivery;
+use super::{package::Package, policy_delivery, push};
 
 const RESET_PASSWORD_STATUS: &str = "./Device/Vendor/MSFT/LAPS/Actions/ResetPasswordStatus";
 const UNENROLMENT: &str = "com.microsoft:mdm.unenrollment.userrequest";
@@ -26,8 +27,10 @@ const UNENROLMENT: &str = "com.microsoft:mdm.unenrollment.userrequest";
 const PENDING_AS_PRINTED: u32 = 0x0800_0000;
 /// Statuses and the like have lower ids; what is waited for has ids from here on.
 const WORK: u32 = 1_000_000;
-/// The longest message that a device is sent unless it takes less, and that is taken from one.
-pub(crate) const MESSAGE_LEN_MAX: u32 = 256 << 10;
+/// The longest message that a device is sent unless it takes less.
+const SENT_LEN_MAX: u32 = 256 << 10;
+/// The longest message that is taken from one: the longest body of a request.
+const TAKEN_LEN_MAX: u32 = 64 << 10;
 /// The most actions that one message may tell of beside the open ones; the rest comes again in the next session.
 const NAMED_MAX: usize = 256;
 /// The longest message that every device takes. [MS-MDM] 3.1.5.
@@ -46,6 +49,8 @@ pub(crate) struct Heard {
     pub(crate) wants_more: bool,
     /// Whether its user ends the enrolment.
     pub(crate) unenrols: bool,
+    /// Whether it answered work.
+    pub(crate) is_news: bool,
     /// How it answered work, by number.
     pub(crate) statuses: Vec<(u32, u16)>,
     /// How actions stand.
@@ -54,6 +59,8 @@ pub(crate) struct Heard {
     pub(crate) reset_status: Option<Hresult>,
     /// What it says of the policy.
     pub(crate) policy: policy_delivery::Heard,
+    /// Where it can be woken.
+    pub(crate) push: push::Heard,
 }
 
 /// Work for a device.
@@ -98,15 +105,18 @@ pub(crate) fn hear(message: &Message) -> Heard {
             Command::Status(Status { cmd_ref: Some(cmd_ref), code, .. }) => {
                 heard.statuses.extend(number_of(cmd_ref).map(|number| (number, code.0)));
                 heard.policy.take_status(cmd_ref, *code);
+                heard.push.take_status(cmd_ref, *code);
             }
             Command::Results(results) => {
                 heard.reset_status = heard.reset_status.or(results.items.iter().find_map(reset_status));
                 heard.policy.take_results(results);
+                heard.push.take_results(results);
             }
             Command::Alert(alert) => heard.take(alert),
             Command::Status(_) | Command::Operation(_) | Command::Group(_) | Command::Refused(_) => {}
         }
     }
+    heard.is_news = !heard.statuses.is_empty();
     heard
 }
 
@@ -124,6 +134,26 @@ fn hresult(text: &str) -> Option<Hresult> {
 }
 
 impl Heard {
+    /// Goes on with the next message of the package. Of what is told of actions only the newest is kept: the database has
+    /// the rest.
+    pub(super) fn add(&mut self, next: Self) {
+        let earlier = core::mem::replace(self, next);
+        self.starts |= earlier.starts;
+        self.is_named |= earlier.is_named;
+        self.aborts |= earlier.aborts;
+        self.wants_more |= earlier.wants_more;
+        self.unenrols |= earlier.unenrols;
+        self.is_news |= earlier.is_news;
+        self.reset_status = self.reset_status.or(earlier.reset_status);
+        self.policy.add_earlier(earlier.policy);
+        self.push.add_earlier(earlier.push);
+    }
+
+    /// As it is taken note of before the package is complete: nothing begins by it.
+    pub(crate) fn for_now(self) -> Self {
+        Self { starts: false, ..self }
+    }
+
     fn take(&mut self, alert: &Alert) {
         match alert.code {
             AlertCode::NEXT_MESSAGE => self.wants_more = true,
@@ -184,15 +214,20 @@ pub(crate) fn work(
             work.push(Work::Rotate { number, name: is_named.then_some(action.id) });
         }
     }
-    let is_news = heard.starts || !heard.statuses.is_empty();
+    let is_news = heard.starts || heard.is_news;
     if is_running && !is_named && is_news && heard.reset_status.is_none() {
         work.push(Work::TellStatus);
     }
     work
 }
 
-/// The answer to a message: a Status for all that it holds, then what there is to do.
-pub(crate) fn answer(message: &Message, source: &LocUri, commands: Vec<Command>) -> Message {
+/// The answer to a message: a Status for all that it holds, then what there is to do, if its package is complete.
+pub(crate) fn answer(
+    message: &Message,
+    package: &Package,
+    source: &LocUri,
+    commands: Vec<Command>,
+) -> Message {
     let Header { session_id, msg_id, source: device, max_msg_size, .. } = &message.header;
     let mut outbox = Outbox::default();
     let mut last = 0;
@@ -211,7 +246,11 @@ pub(crate) fn answer(message: &Message, source: &LocUri, commands: Vec<Command>)
     };
     status(Some(CmdId::header()), "SyncHdr", StatusCode::OK);
     for command in &message.commands {
+        let of_chunk = package.chunks.iter().rev().find(|(about, _)| Some(about) == command.id());
         let code = match command {
+            Command::Operation(_) | Command::Results(_) if of_chunk.is_some() => {
+                of_chunk.map_or(StatusCode::OK, |(_, code)| *code)
+            }
             Command::Status(_) | Command::Results(_) => continue,
             Command::Alert(_) => StatusCode::OK,
             // A device tells of itself by Replace; it asks for nothing.
@@ -220,6 +259,12 @@ pub(crate) fn answer(message: &Message, source: &LocUri, commands: Vec<Command>)
             Command::Refused(refused) => refused.code,
         };
         status(command.id().cloned(), command.name(), code);
+    }
+    if !package.broken.is_empty() {
+        last += 1;
+        let items = package.broken.clone();
+        let code = AlertCode::NO_END_OF_DATA;
+        outbox.push(Command::Alert(Alert { id: CmdId::number(last), code, correlator: None, items }));
     }
     if message.is_final {
         commands.into_iter().for_each(|command| outbox.push(command));
@@ -237,8 +282,8 @@ pub(crate) fn answer(message: &Message, source: &LocUri, commands: Vec<Command>)
         msg_id: *msg_id,
         target: device.clone(),
         source: source.clone(),
-        max_msg_size: Some(MESSAGE_LEN_MAX),
+        max_msg_size: Some(TAKEN_LEN_MAX),
     };
-    let len_max = max_msg_size.unwrap_or(MESSAGE_LEN_MAX).clamp(MESSAGE_LEN_MIN, MESSAGE_LEN_MAX);
+    let len_max = max_msg_size.unwrap_or(SENT_LEN_MAX).clamp(MESSAGE_LEN_MIN, SENT_LEN_MAX);
     outbox.fill(header, Vec::new(), usize::try_from(len_max).unwrap_or(usize::MAX))
 }

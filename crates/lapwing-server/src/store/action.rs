@@ -35,6 +35,8 @@ pub(crate) struct ActionRow {
     pub(crate) sent: Option<FileTime>,
     /// When the device accepted it.
     pub(crate) accepted: Option<FileTime>,
+    /// Why the server asks for it by itself, in words.
+    pub(crate) reason: Option<String>,
     pub(crate) action: QueuedAction,
 }
 
@@ -57,15 +59,18 @@ impl ActionRow {
             "expired" => ActionState::Expired,
             _ => return Err(damaged("state")),
         };
+        let requested = time(row, "requested")?;
         Ok(Self {
             number: row.try_get("number")?,
             device: DeviceId(guid(row, "device")?),
             requested_by: row.try_get("requested_by")?,
             sent: time_or_null(row, "sent")?,
             accepted: time_or_null(row, "accepted")?,
+            reason: row.try_get("reason")?,
             action: QueuedAction {
                 id: ActionId(guid(row, "id")?),
-                requested: time(row, "requested")?,
+                requested,
+                not_before: time_or_null(row, "not_before")?.unwrap_or(requested),
                 expires: time(row, "expires")?,
                 state,
                 since: time(row, "since")?,
@@ -156,7 +161,7 @@ pub(super) async fn queue(
         Some(true) => {}
     }
     let waiting: i64 = sqlx::query_scalar(
-        "SELECT count(*) FROM action WHERE device = ? AND state = 'pending' AND expires > ?",
+        "SELECT count(*) FROM action WHERE device = ? AND state = 'pending' AND expires > ? AND not_before IS NULL",
     )
     .bind(blob(device.0))
     .bind(ticks(action.requested))
@@ -165,19 +170,32 @@ pub(super) async fn queue(
     if waiting >= PENDING_MAX {
         return Ok(RequestOutcome::Full);
     }
+    insert(transaction, device, action, requested_by).await?;
+    Ok(RequestOutcome::Queued)
+}
+
+/// Writes down an action that is new.
+pub(super) async fn insert(
+    transaction: &mut Transaction<'_>,
+    device: DeviceId,
+    action: &QueuedAction,
+    requested_by: &str,
+) -> Result<(), sqlx::Error> {
+    let not_before = (action.not_before > action.requested).then(|| ticks(action.not_before));
     sqlx::query(
-        "INSERT INTO action (id, device, requested, requested_by, expires, state, since)
-         VALUES (?, ?, ?, ?, ?, 'pending', ?)",
+        "INSERT INTO action (id, device, requested, requested_by, not_before, expires, state, since)
+         VALUES (?, ?, ?, ?, ?, ?, 'pending', ?)",
     )
     .bind(blob(action.id.0))
     .bind(blob(device.0))
     .bind(ticks(action.requested))
     .bind(requested_by)
+    .bind(not_before)
     .bind(ticks(action.expires))
     .bind(ticks(action.since))
     .execute(&mut *transaction.connection)
-    .await?;
-    Ok(RequestOutcome::Queued)
+    .await
+    .map(drop)
 }
 
 /// Ends an action that no device has accepted.
@@ -369,12 +387,14 @@ async fn save(transaction: &mut Transaction<'_>, row: &ActionRow) -> Result<(), 
 }
 
 impl Store {
-    /// Whether an action waits for the device.
+    /// Whether an action waits for the device that is due.
     pub(crate) async fn has_pending(&self, device: DeviceId, now: FileTime) -> Result<bool, StoreError> {
         let found: Option<i64> = sqlx::query_scalar(
-            "SELECT 1 FROM action WHERE device = ? AND state = 'pending' AND expires > ? LIMIT 1",
+            "SELECT 1 FROM action WHERE device = ? AND state = 'pending' AND expires > ?
+             AND (not_before IS NULL OR not_before <= ?) LIMIT 1",
         )
         .bind(blob(device.0))
+        .bind(ticks(now))
         .bind(ticks(now))
         .fetch_optional(&self.readers)
         .await?;

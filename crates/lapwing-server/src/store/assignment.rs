@@ -1,6 +1,6 @@
 //! Whom policies are for, and what each device was told of that.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use lapwing_core::{
     csp::Tree,
@@ -12,6 +12,7 @@ use super::{
     Change, Store, StoreError, Transaction,
     policy::leaves,
     row::{blob, damaged, guid, ticks, time},
+    standing::forget_refused,
 };
 use crate::rules::{
     audit::Record,
@@ -62,7 +63,7 @@ fn group(row: &SqliteRow) -> Result<GroupRow, sqlx::Error> {
 }
 
 /// Rows of devices with one tag each, or none, those of one device side by side.
-fn members(rows: &[SqliteRow]) -> Result<Vec<Member>, sqlx::Error> {
+pub(super) fn members(rows: &[SqliteRow]) -> Result<Vec<Member>, sqlx::Error> {
     let mut members: Vec<Member> = Vec::new();
     for row in rows {
         let device = DeviceId(guid(row, "id")?);
@@ -79,12 +80,16 @@ fn members(rows: &[SqliteRow]) -> Result<Vec<Member>, sqlx::Error> {
     Ok(members)
 }
 
-const MEMBERS: &str = "SELECT d.id, d.display_name, t.tag FROM device d
+pub(super) const MEMBERS: &str = "SELECT d.id, d.display_name, t.tag FROM device d
     LEFT JOIN device_tag t ON t.device = d.id WHERE d.deleted IS NULL";
 
-async fn assigned(connection: &mut SqliteConnection) -> Result<Policies, sqlx::Error> {
+/// All policies with their groups; one group may have another rule instead of its own.
+pub(super) async fn assigned(
+    connection: &mut SqliteConnection,
+    instead: Option<(GroupId, &Group)>,
+) -> Result<Policies, sqlx::Error> {
     let rows = sqlx::query(
-        "SELECT p.id, p.version, v.leaves, g.rule FROM policy p
+        "SELECT p.id, p.version, v.leaves, g.rule, g.id AS group_id FROM policy p
          JOIN policy_version v ON v.policy = p.id AND v.number = p.version
          LEFT JOIN assignment a ON a.policy = p.id LEFT JOIN device_group g ON g.id = a.device_group
          WHERE p.deleted IS NULL",
@@ -94,7 +99,11 @@ async fn assigned(connection: &mut SqliteConnection) -> Result<Policies, sqlx::E
     let mut policies = Policies::new();
     for row in &rows {
         let rule: Option<&str> = row.try_get("rule")?;
-        let group = rule.map(|rule| rule.parse().map_err(|_| damaged("rule"))).transpose()?;
+        let group = match (rule, instead) {
+            (None, _) => None,
+            (Some(_), Some((id, group))) if guid(row, "group_id")? == id.0 => Some(group.clone()),
+            (Some(rule), _) => Some(rule.parse().map_err(|_| damaged("rule"))?),
+        };
         let assigned = Assigned {
             version: row.try_get("version")?,
             sets_anything: leaves(row)?.values().next().is_some(),
@@ -103,6 +112,29 @@ async fn assigned(connection: &mut SqliteConnection) -> Result<Policies, sqlx::E
         policies.entry(PolicyId(guid(row, "id")?)).or_insert(assigned).groups.extend(group);
     }
     Ok(policies)
+}
+
+/// How a device stands to the policies, in a transaction; none if there is no such device.
+pub(super) async fn device_policy(
+    connection: &mut SqliteConnection,
+    device: DeviceId,
+) -> Result<Option<DevicePolicy>, sqlx::Error> {
+    let query = sqlx::AssertSqlSafe(format!("{MEMBERS} AND d.id = ?"));
+    let rows = sqlx::query(query).bind(blob(device.0)).fetch_all(&mut *connection).await?;
+    let Some(member) = members(&rows)?.pop() else { return Ok(None) };
+    let row = sqlx::query("SELECT policy, number, told FROM device_policy WHERE device = ?")
+        .bind(blob(device.0))
+        .fetch_optional(&mut *connection)
+        .await?;
+    let told = row.map(|row| {
+        let version =
+            PolicyVersion { policy: PolicyId(guid(&row, "policy")?), number: row.try_get("number")? };
+        Ok::<_, sqlx::Error>((version, time(&row, "told")?))
+    });
+    let told = told.transpose()?;
+    let effective = effective(&member, &assigned(connection, None).await?);
+    let target = target(&effective, told.map(|(version, _)| version));
+    Ok(Some(DevicePolicy { effective, told, target }))
 }
 
 impl Store {
@@ -126,7 +158,26 @@ impl Store {
 
     /// All policies, as far as it matters whom they are for.
     pub(crate) async fn assigned(&self) -> Result<Policies, StoreError> {
-        Ok(assigned(&mut *self.readers.acquire().await?).await?)
+        Ok(assigned(&mut *self.readers.acquire().await?, None).await?)
+    }
+
+    /// The same, as if this group had this rule.
+    pub(crate) async fn assigned_if(&self, id: GroupId, group: &Group) -> Result<Policies, StoreError> {
+        Ok(assigned(&mut *self.readers.acquire().await?, Some((id, group))).await?)
+    }
+
+    /// For each policy the groups that it is for, by id.
+    pub(crate) async fn groups_of_all(&self) -> Result<BTreeMap<PolicyId, Vec<GroupRow>>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT g.*, a.policy FROM device_group g JOIN assignment a ON a.device_group = g.id ORDER BY g.id",
+        )
+        .fetch_all(&self.readers)
+        .await?;
+        let mut groups = BTreeMap::<PolicyId, Vec<GroupRow>>::new();
+        for row in &rows {
+            groups.entry(PolicyId(guid(row, "policy")?)).or_default().push(group(row)?);
+        }
+        Ok(groups)
     }
 
     /// All devices that were not deleted, as groups see them, by id.
@@ -145,23 +196,7 @@ impl Store {
     /// How a device stands to the policies; none if there is no such device.
     pub(crate) async fn device_policy(&self, device: DeviceId) -> Result<Option<DevicePolicy>, StoreError> {
         // One look at the database, so that policies and devices are those of one moment.
-        let mut moment = self.readers.begin().await?;
-        let query = sqlx::AssertSqlSafe(format!("{MEMBERS} AND d.id = ?"));
-        let rows = sqlx::query(query).bind(blob(device.0)).fetch_all(&mut *moment).await?;
-        let Some(member) = members(&rows)?.pop() else { return Ok(None) };
-        let row = sqlx::query("SELECT policy, number, told FROM device_policy WHERE device = ?")
-            .bind(blob(device.0))
-            .fetch_optional(&mut *moment)
-            .await?;
-        let told = row.map(|row| {
-            let version =
-                PolicyVersion { policy: PolicyId(guid(&row, "policy")?), number: row.try_get("number")? };
-            Ok::<_, sqlx::Error>((version, time(&row, "told")?))
-        });
-        let told = told.transpose()?;
-        let effective = effective(&member, &assigned(&mut moment).await?);
-        let target = target(&effective, told.map(|(version, _)| version));
-        Ok(Some(DevicePolicy { effective, told, target }))
+        Ok(device_policy(&mut *self.readers.begin().await?, device).await?)
     }
 
     /// What a device is to be told; none if it is to be left as it is.
@@ -224,6 +259,7 @@ impl Change for NoteTold {
                 .await?;
             }
         }
+        forget_refused(transaction, self.device).await?;
         transaction.audit(&self.record).await
     }
 }

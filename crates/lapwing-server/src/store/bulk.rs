@@ -16,7 +16,7 @@ use super::{
 };
 use crate::rules::{
     audit::{Activity, Actor, Record},
-    bulk::{Asked, BATCH_MAX, BulkState, Counts, Pace, Selection, Word, WordError},
+    bulk::{Asked, BATCH_MAX, BulkState, Counts, Pace, Reason, Selection, Word, WordError},
 };
 
 /// The most bulk rotations that are not over.
@@ -28,6 +28,7 @@ pub(crate) struct CreateBulk {
     pub(crate) id: BulkRotationId,
     pub(crate) selection: Selection,
     pub(crate) pace: Pace,
+    pub(crate) reason: Reason,
     /// In the order in which they are asked.
     pub(crate) devices: Vec<DeviceId>,
     /// How many of them are canaries.
@@ -60,8 +61,9 @@ impl CreateBulk {
     async fn insert(&self, transaction: &mut Transaction<'_>) -> Result<(), sqlx::Error> {
         let now = ticks(self.record.time);
         sqlx::query(
-            "INSERT INTO bulk_rotation (id, requested, requested_by, devices, per_minute, stop_at, state, since)
-             VALUES (?, ?, ?, ?, ?, ?, 'running', ?)",
+            "INSERT INTO bulk_rotation
+             (id, requested, requested_by, devices, per_minute, stop_at, reason, state, since)
+             VALUES (?, ?, ?, ?, ?, ?, ?, 'running', ?)",
         )
         .bind(blob(self.id.0))
         .bind(now)
@@ -69,6 +71,7 @@ impl CreateBulk {
         .bind(self.selection.to_string())
         .bind(self.pace.per_minute)
         .bind(self.pace.stop_at)
+        .bind(self.reason.as_str())
         .bind(now)
         .execute(&mut *transaction.connection)
         .await?;

@@ -12,10 +12,28 @@ use super::{
     ActionRow, Among, DeviceRow, Store, StoreError, Window,
     row::{blob, damaged, guid, ticks, time},
 };
-use crate::rules::bulk::{BulkState, Counts, Pace, Progress, Selection};
+use crate::rules::bulk::{BulkStanding, BulkState, Counts, Pace, Progress, Reason, Selection};
 
-/// The most that one list shows, newest first.
-const SHOWN_MAX: i64 = 100;
+/// Which devices of a bulk rotation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct BulkPart {
+    /// Only those after this place.
+    pub(crate) after: i64,
+    /// Only those that stand so.
+    pub(crate) standing: Option<BulkStanding>,
+    /// At most so many.
+    pub(crate) len_max: i64,
+}
+
+impl BulkPart {
+    pub(crate) const ALL: Self = Self { after: -1, standing: None, len_max: i64::MAX };
+}
+
+/// How a device of a bulk rotation stands, at the time that is bound between the two.
+const STANDING: [&str; 2] = [
+    "CASE WHEN a.state = 'pending' AND a.expires <= ",
+    " THEN 'expired' ELSE coalesce(a.state, b.standing) END",
+];
 
 /// A bulk rotation and how it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +43,7 @@ pub(crate) struct BulkRow {
     pub(crate) requested_by: String,
     pub(crate) selection: Selection,
     pub(crate) pace: Pace,
+    pub(crate) reason: Reason,
     pub(crate) since: FileTime,
     pub(crate) progress: Progress,
 }
@@ -32,6 +51,8 @@ pub(crate) struct BulkRow {
 /// One of its devices.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct BulkDeviceRow {
+    /// Whoever has a lower one is asked earlier.
+    pub(crate) place: i64,
     pub(crate) device: DeviceId,
     pub(crate) name: String,
     pub(crate) is_canary: bool,
@@ -60,6 +81,7 @@ fn bulk(row: &SqliteRow) -> Result<BulkRow, sqlx::Error> {
         requested_by: row.try_get("requested_by")?,
         selection: devices.parse().map_err(|_| damaged("devices"))?,
         pace: pace(row)?,
+        reason: row.try_get::<&str, _>("reason")?.parse().map_err(|_| damaged("reason"))?,
         since: time(row, "since")?,
         progress: Progress {
             state: state.ok_or_else(|| damaged("state"))?,
@@ -74,18 +96,8 @@ fn bulk(row: &SqliteRow) -> Result<BulkRow, sqlx::Error> {
 
 /// Counts so many devices that stand so.
 fn add(counts: &mut Counts, standing: &str, devices: u64) -> Result<(), sqlx::Error> {
-    let place = match standing {
-        "waiting" => &mut counts.waiting,
-        "pending" => &mut counts.pending,
-        "accepted" => &mut counts.accepted,
-        "failing" => &mut counts.failing,
-        "done" => &mut counts.done,
-        "refused" | "expired" => &mut counts.failed,
-        "cancelled" => &mut counts.cancelled,
-        "skipped" => &mut counts.skipped,
-        _ => return Err(damaged("standing")),
-    };
-    *place += devices;
+    let standing = BulkStanding::ALL.into_iter().find(|known| known.words().contains(&standing));
+    *counts.of_mut(standing.ok_or_else(|| damaged("standing"))?) += devices;
     Ok(())
 }
 
@@ -101,9 +113,13 @@ impl Store {
     }
 
     /// Bulk rotations, newest first, as they stand at `now`.
-    pub(crate) async fn bulk_rotations(&self, now: FileTime) -> Result<Vec<BulkRow>, StoreError> {
+    pub(crate) async fn bulk_rotations(
+        &self,
+        now: FileTime,
+        len_max: i64,
+    ) -> Result<Vec<BulkRow>, StoreError> {
         let query = sqlx::query("SELECT * FROM bulk_rotation ORDER BY requested DESC, id LIMIT ?");
-        self.with_counts(query.bind(SHOWN_MAX).fetch_all(&self.readers).await?, now).await
+        self.with_counts(query.bind(len_max).fetch_all(&self.readers).await?, now).await
     }
 
     /// Those that are not over.
@@ -125,14 +141,13 @@ impl Store {
 
     async fn with_counts(&self, rows: Vec<SqliteRow>, now: FileTime) -> Result<Vec<BulkRow>, StoreError> {
         let mut rotations = rows.iter().map(bulk).collect::<Result<Vec<_>, _>>()?;
+        let standing = STANDING.join("?");
         for rotation in &mut rotations {
-            let counts = sqlx::query(
-                "SELECT b.is_canary, count(*) AS devices,
-                 CASE WHEN a.state = 'pending' AND a.expires <= ? THEN 'expired'
-                      ELSE coalesce(a.state, b.standing) END AS standing
+            let counts = sqlx::query(sqlx::AssertSqlSafe(format!(
+                "SELECT b.is_canary, count(*) AS devices, {standing} AS standing
                  FROM bulk_rotation_device b LEFT JOIN action a ON a.id = b.action
-                 WHERE b.rotation = ? GROUP BY 1, 3",
-            )
+                 WHERE b.rotation = ? GROUP BY 1, 3"
+            )))
             .bind(ticks(now))
             .bind(blob(rotation.id.0))
             .fetch_all(&self.readers)
@@ -148,18 +163,29 @@ impl Store {
         Ok(rotations)
     }
 
-    /// All devices of a bulk rotation in the order in which they are asked, as they stand at `now`.
+    /// Devices of a bulk rotation in the order in which they are asked, as they stand at `now`.
     pub(crate) async fn bulk_devices(
         &self,
         rotation: BulkRotationId,
         now: FileTime,
+        part: &BulkPart,
     ) -> Result<Vec<BulkDeviceRow>, StoreError> {
         let mut sql: QueryBuilder<Sqlite> = QueryBuilder::new(
-            "SELECT b.device AS member, d.display_name, b.is_canary, b.standing, b.since AS standing_since,
-             b.detail, a.* FROM bulk_rotation_device b JOIN device d ON d.id = b.device
+            "SELECT b.device AS member, d.display_name, b.place, b.is_canary, b.standing,
+             b.since AS standing_since, b.detail, a.* FROM bulk_rotation_device b JOIN device d ON d.id = b.device
              LEFT JOIN action a ON a.id = b.action WHERE b.rotation = ",
         );
-        sql.push_bind(blob(rotation.0)).push(" ORDER BY b.place");
+        sql.push_bind(blob(rotation.0)).push(" AND b.place > ").push_bind(part.after);
+        if let Some(standing) = part.standing {
+            let [before, after] = STANDING;
+            sql.push(" AND ").push(before).push_bind(ticks(now)).push(after).push(" IN (");
+            let mut words = sql.separated(", ");
+            for word in standing.words() {
+                words.push_bind(*word);
+            }
+            sql.push(")");
+        }
+        sql.push(" ORDER BY b.place LIMIT ").push_bind(part.len_max);
         let rows = sql.build().fetch_all(&self.readers).await?;
         let device = |row: &SqliteRow| {
             let standing: String = row.try_get("standing")?;
@@ -171,6 +197,7 @@ impl Store {
                 None
             };
             Ok(BulkDeviceRow {
+                place: row.try_get("place")?,
                 device: DeviceId(guid(row, "member")?),
                 name: row.try_get("display_name")?,
                 is_canary: row.try_get("is_canary")?,

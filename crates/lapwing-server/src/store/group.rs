@@ -9,7 +9,10 @@ use super::{
     directory::audit_found,
     row::{blob, ticks},
 };
-use crate::rules::{audit::Record, policy_assignment::Tag};
+use crate::rules::{
+    audit::Record,
+    policy_assignment::{Group, Tag},
+};
 
 /// Adds a group.
 #[derive(Debug)]
@@ -31,6 +34,31 @@ impl Change for CreateGroup {
             .await?;
         self.record.detail = self.row.group.to_string();
         transaction.audit(&self.record).await
+    }
+}
+
+/// Gives a group another name or rule.
+#[derive(Debug)]
+pub(crate) struct ChangeGroup {
+    pub(crate) id: GroupId,
+    pub(crate) name: String,
+    pub(crate) group: Group,
+    pub(crate) record: Record,
+}
+
+impl Change for ChangeGroup {
+    /// Whether there is such a group.
+    type Outcome = bool;
+
+    async fn apply(&mut self, transaction: &mut Transaction<'_>) -> Result<bool, sqlx::Error> {
+        let result = sqlx::query("UPDATE device_group SET name = ?, rule = ? WHERE id = ?")
+            .bind(&self.name)
+            .bind(self.group.to_string())
+            .bind(blob(self.id.0))
+            .execute(&mut *transaction.connection)
+            .await?;
+        self.record.detail = self.group.to_string();
+        audit_found(transaction, &mut self.record, result.rows_affected() > 0).await
     }
 }
 

@@ -8,7 +8,9 @@ mod assignment;
 pub(crate) mod bench;
 mod bulk;
 mod bulk_read;
+mod certificate;
 mod change;
+mod channel;
 mod device;
 mod directory;
 mod fleet;
@@ -19,11 +21,16 @@ mod operator;
 mod passkey;
 mod password;
 mod policy;
+mod policy_report;
 mod read;
 mod rekey;
+mod reveal;
 mod row;
 mod schema;
 mod session;
+mod standing;
+#[cfg(test)]
+pub(crate) mod testing;
 mod trace;
 mod writer;
 
@@ -38,14 +45,18 @@ pub(crate) use self::{
     action::{ActionRow, CancelAction, Contact, Contacted, RequestAction, RequestOutcome},
     assignment::{GroupRow, NoteTold, WantedPolicy},
     bulk::{AskDevices, CreateBulk, EndBulk, SayToBulk},
-    bulk_read::{BulkDeviceRow, BulkRow},
+    bulk_read::{BulkDeviceRow, BulkPart, BulkRow},
+    certificate::{OfferKey, OfferOutcome, ReplaceDeviceKey},
     change::{Change, Transaction},
+    channel::SetChannel,
     device::{DeleteDevice, EnableDevice, JoinDevice, JoinOutcome, NewDevice},
     directory::{
         ChangeClient, CreateClient, CreateToken, DeleteClient, DeleteToken, Initialise, Note, SetPolicy,
     },
     fleet::{Ages, Coverage, FleetKey, FleetOrder, FleetQuery, FleetRow},
-    group::{AssignOutcome, AssignPolicy, CreateGroup, DeleteGroup, DeleteGroupOutcome, TagDevice},
+    group::{
+        AssignOutcome, AssignPolicy, ChangeGroup, CreateGroup, DeleteGroup, DeleteGroupOutcome, TagDevice,
+    },
     link::{CreateLink, FinishSetUp},
     managed::Among,
     operator::{ChangeOperator, CreateOperator, OperatorChange, OperatorOutcome, OperatorRow},
@@ -54,13 +65,16 @@ pub(crate) use self::{
     policy::{
         CreatePolicy, DeletePolicy, Edit, EditOutcome, EditPolicy, PolicyContent, PolicyRow, PolicyVersionRow,
     },
+    policy_report::TellPolicy,
     read::{AUDIT_STRETCH, AuditQuery, Window},
     rekey::Rekey,
+    reveal::{Due, Reveal, RevealOnce},
     row::{ClientRow, CredentialRow, DeviceRow, HeldRow, MetaRow, PasswordRow, TokenRow},
     session::{
         EndSessions, OpenSession, PassSecondFactor, Proof, SessionRow, Sha256, SpendForm, TouchSession,
     },
-    trace::{TellTraces, Told, TraceRow},
+    standing::{NoteDrift, NoteRefused, StandingRow},
+    trace::{TellTraces, Told, TraceRow, passed},
 };
 
 const BUSY_TIMEOUT: core::time::Duration = core::time::Duration::from_secs(10);

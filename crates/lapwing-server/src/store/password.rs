@@ -5,6 +5,7 @@ use sqlx::{Row as _, sqlite::SqliteRow};
 
 use super::{
     Change, Transaction,
+    reveal::void_answered,
     row::{HeldRow, blob, ticks, version_or_null},
 };
 use crate::{
@@ -156,6 +157,7 @@ impl StorePassword {
         .bind(&self.sealed.ciphertext)
         .execute(&mut *transaction.connection)
         .await?;
+        void_answered(transaction, self.device, row.sequence, row.stored).await?;
         if let Some(offer) = offer {
             set_in_force(transaction, self.device, offer.in_force).await?;
         }

@@ -29,8 +29,8 @@ pub(crate) struct AuditQuery {
     /// The whole target; empty for all.
     pub(crate) target: String,
     pub(crate) success: Option<bool>,
-    /// Without this activity.
-    pub(crate) except: Option<Activity>,
+    /// Without these activities.
+    pub(crate) except: &'static [Activity],
     pub(crate) len_max: u32,
 }
 
@@ -255,7 +255,7 @@ impl Store {
         if let Some(success) = query.success {
             sql.push(" AND success = ").push_bind(success);
         }
-        if let Some(except) = query.except {
+        for except in query.except {
             sql.push(" AND activity <> ").push_bind(except.as_str());
         }
         sql.push(" ORDER BY sequence DESC LIMIT ").push_bind(query.len_max);

@@ -87,7 +87,7 @@ pub(super) fn bytes<const N: usize>(row: &SqliteRow, column: &'static str) -> Re
     row.try_get::<&[u8], _>(column)?.try_into().map_err(|_| damaged(column))
 }
 
-fn bytes_or_null<const N: usize>(
+pub(super) fn bytes_or_null<const N: usize>(
     row: &SqliteRow,
     column: &'static str,
 ) -> Result<Option<[u8; N]>, sqlx::Error> {

@@ -252,33 +252,35 @@ impl Change for EndSessions {
     }
 }
 
-/// Spends a form whose answer may be given once, together with the entry for what it is about to show.
+/// Spends a form whose answer may be given once; the change that follows brings its own entry.
 #[derive(Debug)]
 pub(crate) struct SpendForm {
     pub(crate) token: Sha256,
     pub(crate) form: Vec<u8>,
-    /// None if the change that follows brings its own.
-    pub(crate) record: Option<Record>,
 }
 
 impl Change for SpendForm {
-    /// False if it was spent before; then nothing is recorded.
+    /// False if it was spent before.
     type Outcome = bool;
 
     async fn apply(&mut self, transaction: &mut Transaction<'_>) -> Result<bool, sqlx::Error> {
-        let spent = sqlx::query(
-            "INSERT INTO spent_form (session, form)
-             SELECT token_sha256, ? FROM operator_session WHERE token_sha256 = ? ON CONFLICT DO NOTHING",
-        )
-        .bind(&self.form)
-        .bind(&self.token[..])
-        .execute(&mut *transaction.connection)
-        .await?
-        .rows_affected()
-            > 0;
-        if let (true, Some(record)) = (spent, &self.record) {
-            transaction.audit(record).await?;
-        }
-        Ok(spent)
+        spend(transaction, &self.token, &self.form).await
     }
+}
+
+/// Spends a form; false if it was spent before.
+pub(super) async fn spend(
+    transaction: &mut Transaction<'_>,
+    token: &Sha256,
+    form: &[u8],
+) -> Result<bool, sqlx::Error> {
+    let spent = sqlx::query(
+        "INSERT INTO spent_form (session, form)
+         SELECT token_sha256, ? FROM operator_session WHERE token_sha256 = ? ON CONFLICT DO NOTHING",
+    )
+    .bind(form)
+    .bind(&token[..])
+    .execute(&mut *transaction.connection)
+    .await?;
+    Ok(spent.rows_affected() > 0)
 }

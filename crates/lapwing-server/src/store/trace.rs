@@ -26,7 +26,7 @@ pub(crate) struct TraceRow {
 
 impl TraceRow {
     /// As the flow of a rotation needs it.
-    pub(crate) const fn told(&self) -> flow::Told<'_> {
+    const fn told(&self) -> flow::Told<'_> {
         flow::Told { trace: &self.trace, ahead: self.ahead }
     }
 
@@ -39,6 +39,12 @@ impl TraceRow {
             trace: serde_json::from_str(row.try_get("body")?).map_err(|_| damaged("body"))?,
         })
     }
+}
+
+/// The steps of a rotation that both ends know of.
+pub(crate) fn passed(actions: &[ActionRow], trace: Option<&TraceRow>) -> Vec<flow::Passed> {
+    let pressed: Vec<_> = actions.iter().map(ActionRow::pressed).collect();
+    flow::flow(&pressed, trace.map(TraceRow::told))
 }
 
 /// Takes note of what a device tells.

@@ -12,7 +12,7 @@ use crate::{
         fault::{Fault, Kind},
         request::Context,
     },
-    register::device_certificate,
+    register::device_certificate::{self, DeviceCertificate, Judged},
     rules::access::{Act, Role, may},
     store::{ClientRow, DeviceRow},
 };
@@ -151,24 +151,33 @@ pub(crate) async fn caller(app: &App, context: &Context, headers: &HeaderMap) ->
 }
 
 /// The device that a request comes from: by its token, else by its certificate in TLS.
-pub(crate) fn device(app: &App, context: &Context, headers: &HeaderMap) -> Result<DeviceId, Fault> {
+pub(crate) async fn device(app: &App, context: &Context, headers: &HeaderMap) -> Result<DeviceId, Fault> {
     if let Some(token) = bearer(headers) {
         let claims = claims(app, context.at, token, &app.origin.resource())?;
         let device = claims.deviceid.and_then(|id| id.parse().ok());
         return device.filter(|_| claims.idtyp == "device").ok_or_else(unauthenticated);
     }
-    certified(app, context)
+    certified(app, context).await
 }
 
 /// The device that a request comes from, by its certificate in TLS alone.
-pub(crate) fn certified(app: &App, context: &Context) -> Result<DeviceId, Fault> {
+pub(crate) async fn certified(app: &App, context: &Context) -> Result<DeviceId, Fault> {
+    Ok(own_certificate(app, context).await?.device)
+}
+
+/// The certificate of the device that a request comes from, good for everything.
+pub(crate) async fn own_certificate(app: &App, context: &Context) -> Result<DeviceCertificate, Fault> {
+    judged(app, context).await?.for_everything(app, context.at).await
+}
+
+/// The certificate of a device that was shown in TLS, whatever it is good for.
+pub(crate) async fn judged(app: &App, context: &Context) -> Result<Judged, Fault> {
     let certificate = context.peer.certificate.as_ref().ok_or_else(|| {
         Fault::new(
             Kind::Unauthenticated,
             "The device's certificate is missing, or this is not the devices' listener.",
         )
     })?;
-    device_certificate::parse(app, certificate, context.at)
-        .map(|certificate| certificate.device)
-        .map_err(|_| unauthenticated())
+    let certificate = device_certificate::parse(app, certificate).map_err(|_| unauthenticated())?;
+    device_certificate::judge(app, certificate, context.at).await
 }

@@ -24,7 +24,7 @@ pub(super) async fn token(app: &App, context: &Context, request: &str) -> Result
     let compact = jwt::split::<DeviceTokenClaims>(request).map_err(|_| malformed())?;
     let leaf = compact.header.x5c.as_ref().and_then(|chain| chain.leaf()).ok_or_else(malformed)?;
     let leaf = STANDARD.decode(leaf).map_err(|_| malformed())?;
-    let certificate = device_certificate::parse(app, &leaf, context.at)
+    let certificate = device_certificate::parse(app, &leaf)
         .map_err(|_| invalid("The device certificate is not one of this tenant.", 50_155))?;
     let claims = verify_rs256(compact, &certificate.public_key)
         .map_err(|_| invalid("The signature of the request is wrong.", 50_013))?;
@@ -39,6 +39,11 @@ pub(super) async fn token(app: &App, context: &Context, request: &str) -> Result
     app.nonces
         .redeem(&claims.request_nonce, context.at)
         .map_err(|_| invalid("The nonce is unknown, has expired or was used.", 5_000_611))?;
+    // After the signature: only who has the key makes use of the certificate.
+    let judged = device_certificate::judge(app, certificate, context.at).await?;
+    let certificate = judged.for_everything(app, context.at).await.map_err(|fault| {
+        if fault.status().is_client_error() { invalid(fault.message(), 50_155) } else { fault }
+    })?;
     let device = app.store.device(certificate.device).await?;
     let Some(device) = device.filter(|device| device.enabled && !device.is_deleted) else {
         let fault = invalid("The device is unknown or disabled.", 50_155);

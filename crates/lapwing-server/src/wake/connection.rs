@@ -12,6 +12,7 @@ use tokio::{
 };
 
 use super::Line;
+use crate::os;
 
 /// The most bytes that are read at once; a device has one to say.
 const READ_LEN: usize = 16;
@@ -59,6 +60,10 @@ async fn converse(
                     return Ok(());
                 }
                 say(&mut stream, heartbeats(heard)?).await?;
+                // By the wall clock, which goes on while this host is suspended; a device is never silent for long.
+                if line.until() < os::now() {
+                    return Ok(());
+                }
                 silence.as_mut().reset(Instant::now() + SILENCE_MAX);
             }
             () = &mut silence => return Err(io::ErrorKind::TimedOut.into()),
@@ -83,7 +88,7 @@ async fn say(stream: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) -> io::Result
 mod tests {
     use core::num::NonZeroU32;
 
-    use lapwing_core::types::{DeviceId, Guid};
+    use lapwing_core::types::{DeviceId, FileTime, Guid};
     use tokio::{io::DuplexStream, sync::Semaphore, task::JoinHandle};
 
     use super::*;
@@ -92,10 +97,10 @@ mod tests {
     const DEVICE: DeviceId = DeviceId(Guid::from_bytes([1; 16]));
 
     /// A device's end of a connection, the server's end being kept.
-    fn connected(lines: &Lines, early: &[u8]) -> (DuplexStream, JoinHandle<()>) {
+    fn connected(lines: &Lines, early: &[u8], until: FileTime) -> (DuplexStream, JoinHandle<()>) {
         let (device, stream) = tokio::io::duplex(64);
         let permit = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
-        let line = Arc::new(lines.connect(DEVICE));
+        let line = Arc::new(lines.connect(DEVICE, until));
         let idle = Idle { stream, early: early.to_vec(), line, permit };
         (device, tokio::spawn(idle.keep()))
     }
@@ -107,7 +112,7 @@ mod tests {
     #[tokio::test]
     async fn a_wake_up_is_one_byte_and_what_came_early_is_answered() {
         let lines = lines();
-        let (mut device, kept) = connected(&lines, &[HEARTBEAT]);
+        let (mut device, kept) = connected(&lines, &[HEARTBEAT], FileTime::MAX);
         assert_eq!(device.read_u8().await.unwrap(), HEARTBEAT);
         lines.wake(DEVICE);
         assert_eq!(device.read_u8().await.unwrap(), CALL_HOME);
@@ -117,11 +122,21 @@ mod tests {
         assert!(!lines.connected(DEVICE));
     }
 
+    #[tokio::test]
+    async fn it_ends_with_the_certificate_that_opened_it() {
+        let lines = lines();
+        let (mut device, kept) = connected(&lines, &[], os::now());
+        device.write_u8(HEARTBEAT).await.unwrap();
+        assert_eq!(device.read_u8().await.unwrap(), HEARTBEAT);
+        kept.await.unwrap();
+        assert!(!lines.connected(DEVICE));
+    }
+
     // Paused, the runtime's clock jumps to its next timer.
     #[tokio::test(start_paused = true)]
     async fn silence_ends_it_and_wake_ups_do_not_count_as_speech() {
         let lines = lines();
-        let (mut device, kept) = connected(&lines, &[]);
+        let (mut device, kept) = connected(&lines, &[], FileTime::MAX);
         let begun = Instant::now();
         for _ in 0..3 {
             tokio::time::sleep(SILENCE_MAX / 2).await;

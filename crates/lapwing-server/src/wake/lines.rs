@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use lapwing_core::types::DeviceId;
+use lapwing_core::types::{DeviceId, FileTime};
 use tokio::{sync::Notify, time::MissedTickBehavior};
 
 use super::Bus;
@@ -35,6 +35,7 @@ struct Bell {
 #[derive(Debug)]
 pub(crate) struct Line {
     device: DeviceId,
+    until: FileTime,
     bell: Arc<Bell>,
     bells: Arc<Mutex<Bells>>,
 }
@@ -76,16 +77,12 @@ impl Bus for Lines {
         self.bell(device).is_some()
     }
 
-    fn connected_count(&self) -> usize {
-        lock(&self.bells).len()
-    }
-
-    fn connect(&self, device: DeviceId) -> Line {
+    fn connect(&self, device: DeviceId, until: FileTime) -> Line {
         let bell = Arc::<Bell>::default();
         if let Some(older) = lock(&self.bells).insert(device, Arc::clone(&bell)) {
             older.ended.notify_one();
         }
-        Line { device, bell, bells: Arc::clone(&self.bells) }
+        Line { device, until, bell, bells: Arc::clone(&self.bells) }
     }
 
     fn pace(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
@@ -116,6 +113,11 @@ impl Line {
         self.bell.ended.notified().await;
     }
 
+    /// When the certificate ends by which the device has opened it.
+    pub(super) const fn until(&self) -> FileTime {
+        self.until
+    }
+
     /// Asks the device to call home over this very connection.
     pub(super) fn wake(&self) {
         self.bell.woken.notify_one();
@@ -144,6 +146,8 @@ mod tests {
 
     use super::*;
 
+    const FOREVER: FileTime = FileTime::MAX;
+
     fn lines() -> Lines {
         Lines::new(NonZeroU32::new(100).unwrap())
     }
@@ -164,7 +168,7 @@ mod tests {
     #[tokio::test]
     async fn a_wake_up_reaches_its_device_once_and_no_other() {
         let lines = lines();
-        let (one, other) = (lines.connect(device(1)), lines.connect(device(2)));
+        let (one, other) = (lines.connect(device(1), FOREVER), lines.connect(device(2), FOREVER));
         lines.wake(device(1));
         lines.wake(device(1));
         lines.wake(device(3));
@@ -176,8 +180,8 @@ mod tests {
     #[tokio::test]
     async fn a_newer_connection_ends_the_older_and_keeps_its_place() {
         let lines = lines();
-        let older = lines.connect(device(1));
-        let newer = lines.connect(device(1));
+        let older = lines.connect(device(1), FOREVER);
+        let newer = lines.connect(device(1), FOREVER);
         assert!(is_ready(older.ended()).await && !is_ready(newer.ended()).await);
         drop(older);
         assert!(lines.connected(device(1)));
@@ -186,7 +190,8 @@ mod tests {
         lines.end(device(1));
         assert!(is_ready(newer.ended()).await);
         drop(newer);
-        assert_eq!((lines.connected(device(1)), lines.connected_count()), (false, 0));
+        assert!(!lines.connected(device(1)));
+        assert!(lock(&lines.bells).is_empty());
     }
 
     // Paused, the runtime's clock jumps to its next timer.
@@ -194,7 +199,7 @@ mod tests {
     async fn many_are_woken_at_the_pace_and_each_once() {
         let lines = lines();
         let all: Vec<DeviceId> = (0..200).map(device).collect();
-        let held: Vec<Line> = all.iter().map(|device| lines.connect(*device)).collect();
+        let held: Vec<Line> = all.iter().map(|device| lines.connect(*device, FOREVER)).collect();
         let begun = tokio::time::Instant::now();
         lines.wake_many(all.clone());
         lines.wake_many(all);

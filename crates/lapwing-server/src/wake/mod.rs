@@ -6,7 +6,7 @@
 
 pub(crate) mod connection;
 mod lines;
-#[allow(dead_code, reason = "for devices that tell a channel of Windows' push service")]
+pub(crate) mod push;
 pub(crate) mod wns;
 
 use core::{fmt::Debug, future::Future, pin::Pin};
@@ -20,24 +20,24 @@ use axum::{
     response::Response,
     routing::get,
 };
-use lapwing_core::types::DeviceId;
+use lapwing_core::types::{DeviceId, FileTime};
 use lapwing_proto::wake::PROTOCOL;
 
 pub(crate) use self::lines::{Line, Lines};
 use crate::{
     app::App,
     http::{fault::Fault, request::Context},
-    register,
+    register::{self, device_certificate::DeviceCertificate},
     token::bearer,
 };
 
 /// The one way to devices that wait to be woken, wherever they are connected.
 ///
-/// [`Lines`] serves one server alone. Where several share a database, each keeps its own `Lines` and hears of `wake` and
+/// [`Lines`] serves one server alone, and [`push::Push`] those devices too that Windows' push service reaches. Where several share a database, each keeps its own `Lines` and hears of `wake` and
 /// `end` through the database (`LISTEN` and `NOTIFY`, say), and of the others' connections in the same way, so that no
 /// method here waits. What is lost on that way is a wake-up, which may be lost.
 pub(crate) trait Bus: Debug + Send + Sync {
-    /// Asks the device to call home, now. One that is not connected is not asked.
+    /// Asks the device to call home, now. One that cannot be reached is not asked.
     fn wake(&self, device: DeviceId);
 
     /// Asks each of them to call home, so many a second as the bus allows, lest all come at once.
@@ -49,12 +49,8 @@ pub(crate) trait Bus: Debug + Send + Sync {
     /// Whether the device is connected.
     fn connected(&self, device: DeviceId) -> bool;
 
-    /// How many devices are connected.
-    #[allow(dead_code, reason = "for whoever shows devices")]
-    fn connected_count(&self) -> usize;
-
-    /// A connection of this server for the device, in place of an older one, which ends.
-    fn connect(&self, device: DeviceId) -> Line;
+    /// A connection of this server for the device, in place of an older one, which ends. `until` its certificate does.
+    fn connect(&self, device: DeviceId, until: FileTime) -> Line;
 
     /// Does for ever what [`Self::wake_many`] asks for.
     fn pace(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
@@ -72,7 +68,7 @@ async fn open(
     headers: HeaderMap,
 ) -> Result<Response, Fault> {
     register::check_tenant(&app, &tenant)?;
-    let device = bearer::certified(&app, &context)?;
+    let DeviceCertificate { device, life, .. } = bearer::own_certificate(&app, &context).await?;
     let names = |name: HeaderName, wanted: &str| {
         let values = headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
         values.split(',').any(|value| value.trim().eq_ignore_ascii_case(wanted))
@@ -81,7 +77,7 @@ async fn open(
         return Err(Fault::bad_request(format!("This address takes only an upgrade to {PROTOCOL}.")));
     }
     // Before the device is looked at: whoever disables it later ends this line.
-    let line = app.wake.connect(device);
+    let line = app.wake.connect(device, life.ends);
     match app.store.device(device).await? {
         Some(found) if found.is_deleted => return Err(register::missing_device(&app, device)),
         Some(found) if found.enabled => {}

@@ -4,10 +4,18 @@
 //! [`ChannelUri`] accepts nothing else, and its certificate must be one that this host trusts for that name.
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use core::{pin::pin, time::Duration};
-use std::{net::SocketAddr, sync::Arc};
+use std::{
+    fmt,
+    fs::File,
+    io::Read as _,
+    net::SocketAddr,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::{
@@ -35,6 +43,8 @@ const CALL_TIME_MAX: Duration = Duration::from_secs(20);
 /// The longest answer, in bytes.
 const ANSWER_LEN_MAX: usize = 64 << 10;
 const HTTPS_PORT: u16 = 443;
+/// The longest file of credentials, in bytes.
+const FILE_LEN_MAX: usize = 16 << 10;
 /// The longest wait that the service can ask for and be obeyed.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(24 * 3600);
 
@@ -46,6 +56,49 @@ pub(crate) struct Credentials {
     package_sid: String,
     #[serde(with = "secret_text")]
     client_secret: SecretText,
+    /// What devices are told to listen to: the package family name of the same app.
+    pub(crate) package_family_name: String,
+}
+
+/// Why there are no credentials.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CredentialsError {
+    #[error("{path} cannot be read")]
+    Unreadable { path: PathBuf, source: std::io::Error },
+    #[error("{0} holds a secret, and others than its owner may read it")]
+    Exposed(PathBuf),
+    // Without the source, which shows the line and with it perhaps the secret.
+    #[error("{0} is malformed: it has package_sid, client_secret and package_family_name, and nothing else")]
+    Malformed(PathBuf),
+}
+
+impl CredentialsError {
+    pub(crate) const fn next_step(&self) -> &'static str {
+        match self {
+            Self::Unreadable { .. } => "let the user that runs the server own it, or remove it",
+            Self::Exposed(_) => "run `chmod 600` on it; if others had access to it, have a new secret made",
+            Self::Malformed(_) => "correct it, or remove it: then Windows devices poll",
+        }
+    }
+}
+
+impl Credentials {
+    /// Reads `wns.toml`; none if it is not there.
+    pub(crate) fn read(path: &Path) -> Result<Option<Self>, CredentialsError> {
+        let unreadable = |source| CredentialsError::Unreadable { path: path.to_owned(), source };
+        let mut file = match File::open(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(unreadable(error)),
+        };
+        if file.metadata().map_err(unreadable)?.permissions().mode() & 0o077 != 0 {
+            return Err(CredentialsError::Exposed(path.to_owned()));
+        }
+        let mut text = Zeroizing::new(String::with_capacity(FILE_LEN_MAX));
+        let len_max = u64::try_from(FILE_LEN_MAX).unwrap_or(u64::MAX);
+        file.by_ref().take(len_max).read_to_string(&mut text).map_err(unreadable)?;
+        toml::from_str(&text).map(Some).map_err(|_| CredentialsError::Malformed(path.to_owned()))
+    }
 }
 
 /// Why a call has no answer.
@@ -85,6 +138,12 @@ pub(crate) struct Wns {
     token: Mutex<Option<Arc<SecretText>>>,
 }
 
+impl fmt::Debug for Wns {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Wns").field("credentials", &self.credentials).finish_non_exhaustive()
+    }
+}
+
 impl Wns {
     /// Trusts what this host trusts.
     pub(crate) fn new(credentials: Credentials) -> Result<Self, tokio_rustls::rustls::Error> {
@@ -112,7 +171,7 @@ impl Wns {
         for _ in 0..2 {
             delivery = self.send(channel).await.unwrap_or_else(|error| {
                 tracing::info!(%error, "A Windows device could not be woken");
-                Delivery::Failed
+                Delivery::Unavailable
             });
             if delivery != Delivery::TokenRefused {
                 break;
@@ -162,7 +221,7 @@ impl Wns {
             let status = answer.status.as_u16();
             tracing::warn!(status, "The push service gives this server no token; check wns.toml");
             return Ok(Err(match Delivery::of(status, answer.retry_after) {
-                throttled @ Delivery::Throttled(_) => throttled,
+                wait @ (Delivery::Throttled(_) | Delivery::Unavailable) => wait,
                 _ => Delivery::Failed,
             }));
         }

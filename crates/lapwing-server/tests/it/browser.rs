@@ -44,6 +44,28 @@ fn tell_trace(server: &Server, device: &Device, id: &str) {
     assert_eq!(answer.status, 204, "{}", String::from_utf8_lossy(&answer.body));
 }
 
+/// The policy in effect, as a host tells it.
+fn tell_policy(server: &Server, device: &Device) {
+    let setting = |name: &str, value: &str, origin: &str, remarks: &[&str]| serde_json::json!({ "name": name, "value": value, "origin": origin, "remarks": remarks });
+    let report = serde_json::json!({
+        "source": "CSP",
+        "settings": [
+            setting("BackupDirectory", "1", "CSP BackupDirectory", &[]),
+            setting("PasswordAgeDays", "7", "CSP PasswordAgeDays", &["CSP PasswordAgeDays: 3: raised to 7"]),
+            setting("PasswordLength", "14", "default", &["/etc/lapwing/policy.toml:4: 20: ignored"]),
+        ],
+        "remarks": ["Local: its 1 values are ignored, for another root wins whole"],
+    });
+    let answer = server.send(&Request {
+        method: "POST",
+        path: &server.admin_path("manage/policy"),
+        body: report.to_string().as_bytes(),
+        identity: Some(device.identity()),
+        ..Request::default()
+    });
+    assert_eq!(answer.status, 204, "{}", String::from_utf8_lossy(&answer.body));
+}
+
 /// A server with a name: browsers keep no passkeys for addresses.
 fn start() -> Server {
     let folder = tempfile::tempdir().unwrap();
@@ -70,6 +92,7 @@ fn a_browser_walks_every_page_and_nothing_is_amiss() {
     devices[0].store_and_check(&server, &devices[0].seal(passwords[0], version(), Condition::Any, None));
     let trace = version().to_string();
     tell_trace(&server, &devices[0], &trace);
+    tell_policy(&server, &devices[0]);
     let link = run(&["operator", "link", "admin"], server.folder.path());
     assert!(link.status.success(), "{}", String::from_utf8_lossy(&link.stderr));
     let link = String::from_utf8(link.stdout).unwrap().trim().replace("https://localhost:0", &server.url);

@@ -1,5 +1,6 @@
 //! The console as a browser without scripts uses it.
 
+mod device;
 mod visitor;
 
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair};
@@ -11,9 +12,11 @@ use crate::{
     device::{Device, version},
     harness::{Server, run},
     life::passwords,
+    reveal::rotate_after,
 };
 
-use self::visitor::{Authenticator, PASSWORD, SESSION, Visitor, administrator, entries, link, now, totp};
+pub(crate) use self::visitor::administrator;
+use self::visitor::{Authenticator, PASSWORD, SESSION, Visitor, entries, link, now, totp};
 
 #[test]
 fn a_link_lets_one_operator_in_once() {
@@ -182,6 +185,45 @@ fn a_password_is_shown_with_a_reason_once_and_recorded_before() {
     assert_eq!(recorded[0]["actor"], "operator:admin");
     assert!(recorded[0]["detail"].as_str().unwrap().ends_with(": ticket 42"));
     assert_eq!(passwords(&server, &device), [SECRET, "older"]);
+}
+
+#[test]
+fn whoever_reveals_is_told_before_and_after_that_the_device_will_rotate() {
+    let server = Server::start();
+    let device = Device::join(&server, "host");
+    device.store_and_check(&server, &device.seal("older", version(), Condition::Any, None));
+    device.store_and_check(&server, &device.seal("newer", version(), Condition::Any, None));
+    let (mut visitor, _) = administrator(&server);
+    let (page, reveal) =
+        (format!("/console/devices/{}", device.id), format!("/console/devices/{}/reveal", device.id));
+    visitor.get(&page);
+    assert!(!visitor.page.contains("asked to rotate"));
+    rotate_after(&server, 4);
+    visitor.get(&page);
+    assert!(visitor.page.contains("asked to rotate 4 hours after"), "{}", visitor.page);
+    let sequence: i64 = visitor
+        .page
+        .split("name=\"entry\" value=\"")
+        .nth(1)
+        .unwrap()
+        .split('"')
+        .next()
+        .unwrap()
+        .parse()
+        .unwrap();
+    let (newest, older) = (sequence.to_string(), (sequence - 1).to_string());
+    visitor.post(&reveal, &[("entry", &older), ("reason", "x")]);
+    assert!(visitor.page.contains("an older one") && !visitor.page.contains("Will be rotated"));
+    visitor.get(&page);
+    assert!(!visitor.page.contains("The password will be rotated"));
+    visitor.post(&reveal, &[("entry", &newest), ("reason", "x")]);
+    assert!(visitor.page.contains("Will be rotated") && visitor.page.contains("in 4 h"), "{}", visitor.page);
+    visitor.get(&page);
+    assert!(visitor.page.contains("The password will be rotated at"), "{}", visitor.page);
+    assert!(visitor.page.contains("because it was revealed by operator:admin at"), "{}", visitor.page);
+    assert!(visitor.page.contains("Waits until it is due"), "{}", visitor.page);
+    let asked = entries(&server, "Rotate local administrator password");
+    assert_eq!((asked.len(), asked[0]["actor"].as_str()), (1, Some("server")));
 }
 
 #[test]

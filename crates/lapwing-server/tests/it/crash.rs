@@ -9,6 +9,7 @@ use crate::{
     device::{Device, account, version},
     harness::{Request, Server, run, run_with},
     life::passwords,
+    reveal::{actions, credentials, rotate_after},
 };
 
 /// A device with one password stored, its server to be restarted with a fail point.
@@ -57,6 +58,34 @@ fn a_crash_after_the_commit_keeps_what_was_not_answered() {
         assert_eq!(passwords(&server, &device), ["after", "before"]);
         let (_, folder) = server.stop();
         assert_eq!(run(&["audit", "verify"], folder.path()).status.code(), Some(0));
+    }
+}
+
+#[test]
+fn a_crash_while_a_password_is_shown_keeps_the_record_and_the_rotation_or_neither() {
+    for (point, kept) in [("store-before-commit", 0), ("store-after-commit", 1)] {
+        let server = Server::start();
+        let device = Device::join(&server, "host");
+        device.store_and_check(&server, &device.seal("shown", version(), Condition::Absent, None));
+        rotate_after(&server, 4);
+        let (_, folder) = server.stop();
+        let server = Server::open(folder, Some(point));
+        let (token, path) = (server.admin_token(), credentials(&device));
+        let request = Request { method: "GET", path: &path, bearer: Some(&token), ..Request::default() };
+        assert!(server.try_send(&request).is_err(), "{point}: nothing is shown");
+        let (status, folder) = server.wait();
+        assert_eq!(status.signal(), Some(9));
+        let server = Server::open(folder, None);
+        let audit = server.get(&server.admin_path("audit"), &server.admin_token()).json();
+        let count = |activity: &str| {
+            audit["value"].as_array().unwrap().iter().filter(|entry| entry["activity"] == activity).count()
+        };
+        let recorded = count("Recover device local administrator password");
+        let asked = count("Rotate local administrator password");
+        assert_eq!((recorded, asked, actions(&server, &device).len()), (kept, kept, kept), "{point}");
+        // Shown in the end, and asked for once.
+        assert_eq!(server.get(&path, &server.admin_token()).status, 200);
+        assert_eq!(actions(&server, &device).len(), 1, "{point}");
     }
 }
 

@@ -75,8 +75,9 @@ fn a_device_is_shown_a_page_if_it_can_show_one_and_else_asks_for_a_password() {
     let password = ask(&server, DISCOVERY, &published!("discover.xml").replace("Federated", "Telepathic"));
     assert_eq!(text(&password, "AuthPolicy"), Some("OnPremise"));
     assert_eq!(text(&password, "AuthenticationServiceUrl"), None);
+    // Where a renewal can show its certificate.
     for (name, path) in [("EnrollmentPolicyServiceUrl", POLICY), ("EnrollmentServiceUrl", ENROLMENT)] {
-        assert_eq!(text(&password, name), Some(format!("{}{path}", server.url).as_str()));
+        assert_eq!(text(&password, name), Some(format!("{}{path}", server.device_url).as_str()));
     }
     let neither = published!("discover.xml").replace("Federated", "x").replace("OnPremise", "Certificate");
     let told = ("s:Authentication".to_owned(), Some("NotSupported".to_owned()));

@@ -159,7 +159,7 @@ fn the_audit_log_is_a_chain_that_nobody_can_rewrite() {
     assert!(String::from_utf8_lossy(&broken.stdout).starts_with("broken at entry 2"));
 }
 
-fn sql(folder: &std::path::Path, statement: &str) -> Result<(), sqlx::Error> {
+pub(crate) fn sql(folder: &std::path::Path, statement: &str) -> Result<(), sqlx::Error> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let url = format!("sqlite://{}", folder.join("lapwing.db").display());
     runtime.block_on(async {

@@ -3,6 +3,7 @@
 use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream},
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Output, Stdio},
     sync::Arc,
@@ -19,9 +20,39 @@ use tokio_rustls::rustls::{
     client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
     crypto::aws_lc_rs::default_provider,
     pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime},
+    time_provider::TimeProvider,
 };
 
 const ANSWER_TIME_MAX: Duration = Duration::from_secs(60);
+
+/// As `cargo xtask setup` has it installed.
+#[cfg(target_arch = "x86_64")]
+const FAKETIME: &str = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1";
+#[cfg(target_arch = "aarch64")]
+const FAKETIME: &str = "/usr/lib/aarch64-linux-gnu/faketime/libfaketime.so.1";
+
+fn clock(ahead: Duration) -> Vec<(&'static str, String)> {
+    if ahead.is_zero() {
+        return Vec::new();
+    }
+    vec![
+        ("LD_PRELOAD", FAKETIME.to_owned()),
+        ("FAKETIME", format!("+{}", ahead.as_secs())),
+        ("FAKETIME_DONT_FAKE_MONOTONIC", "1".to_owned()),
+        ("FAKETIME_DISABLE_SHM", "1".to_owned()),
+    ]
+}
+
+/// A clock that is ahead.
+#[derive(Debug)]
+struct Ahead(Duration);
+
+impl TimeProvider for Ahead {
+    fn current_time(&self) -> Option<UnixTime> {
+        let now = UnixTime::now().as_secs();
+        Some(UnixTime::since_unix_epoch(Duration::from_secs(now) + self.0))
+    }
+}
 
 pub(crate) struct Server {
     pub(crate) folder: TempDir,
@@ -33,6 +64,8 @@ pub(crate) struct Server {
     device_address: SocketAddr,
     pub(crate) admin: Credentials,
     pub(crate) authority: CertificateDer<'static>,
+    /// How far its clock is ahead of the machine's, and with it those of all who speak with it here.
+    ahead: Duration,
 }
 
 pub(crate) struct Answer {
@@ -116,10 +149,35 @@ impl Server {
         Self::open(folder, None)
     }
 
+    /// With one more file in its folder, for its owner alone.
+    pub(crate) fn start_with_file(name: &str, text: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        set_up(folder.path());
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+        Self::open(folder, None)
+    }
+
     /// Starts the program on a folder that is set up.
     pub(crate) fn open(folder: TempDir, fail_point: Option<&str>) -> Self {
         let point = fail_point.map(|point| ("LAPWING_FAILPOINT", point));
         Self::open_with(folder, point.as_slice())
+    }
+
+    /// With a clock that is so many days ahead. The machine's own is never touched.
+    pub(crate) fn open_ahead(folder: TempDir, days: u64) -> Self {
+        let ahead = Duration::from_secs(days * 86_400);
+        let clock = clock(ahead);
+        let clock: Vec<_> = clock.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let mut server = Self::open_with(folder, &clock);
+        server.ahead = ahead;
+        server
+    }
+
+    /// The variables by which another program has this one's clock.
+    pub(crate) fn clock(&self) -> Vec<(&'static str, String)> {
+        clock(self.ahead)
     }
 
     /// With these variables in its environment.
@@ -128,7 +186,8 @@ impl Server {
         let admin: Credentials = toml::from_str(&text).unwrap();
         let (child, [(address, url), (device_address, device_url)]) = spawn(folder.path(), variables);
         let authority = authority_in_chain(address, &admin);
-        Self { folder, child, url, address, device_url, device_address, admin, authority }
+        let ahead = Duration::ZERO;
+        Self { folder, child, url, address, device_url, device_address, admin, authority, ahead }
     }
 
     pub(crate) fn log(&self) -> PathBuf {
@@ -176,7 +235,8 @@ impl Server {
     fn client_config(&self, identity: Option<&ClientIdentity>) -> ClientConfig {
         let mut roots = RootCertStore::empty();
         roots.add(self.authority.clone()).unwrap();
-        let config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
+        let clock = Arc::new(Ahead(self.ahead));
+        let config = ClientConfig::builder_with_details(Arc::new(default_provider()), clock)
             .with_safe_default_protocol_versions()
             .unwrap()
             .with_root_certificates(roots);

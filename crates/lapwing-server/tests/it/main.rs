@@ -3,6 +3,7 @@
 
 mod browser;
 mod bulk;
+mod certificate;
 mod console;
 #[cfg(feature = "failpoints")]
 mod crash;
@@ -16,6 +17,7 @@ mod manage;
 mod openapi;
 mod policies;
 mod python;
+mod reveal;
 mod sdk;
 mod secrets;
 mod wake;

@@ -10,6 +10,7 @@ use lapwing_proto::{
 use serde_json::{Value, json};
 
 use crate::{
+    certificate::{other_key, renewal_body},
     device::{Device, discover, enrolment_token, join_body, version},
     harness::{Request, Server},
     python::{self, to_pem},
@@ -99,6 +100,7 @@ impl Seeds {
         self.graph_example("POST", "$batch", |_| String::new(), batch);
         self.graph_example("POST", "groups", |_| String::new(), group);
         self.graph_example("GET", "groups/{id}", Self::group, Value::Null);
+        self.graph_example("GET", "groups/{id}/members", Self::group, Value::Null);
         self.graph_example("DELETE", "groups/{id}", Self::group, Value::Null);
         self.graph_example("GET", "devices/{id}", |_| object.clone(), Value::Null);
         self.graph_example("PUT", "policies/deviceRegistrationPolicy", |_| String::new(), switch);
@@ -158,6 +160,7 @@ impl Seeds {
         self.ours_example("PUT", "devices/{id}/tags", json!({ "id": id }), json!({ "tags": ["web"] }));
         self.ours_example("GET", "devices/{id}/policy", json!({ "id": id }), Value::Null);
         for (method, path, body) in [
+            ("GET", "policies/{id}/devices", Value::Null),
             ("GET", "policies/{id}/versions", Value::Null),
             ("POST", "policies/{id}/restore", json!({ "version": 1 })),
             ("POST", "policies/{id}/dryRun", json!({ "delete": true })),
@@ -213,6 +216,8 @@ impl Seeds {
         self.ours_example("POST", "manage", Value::Null, message.into());
         let traces = json!({ "time": "2026-05-06T07:08:09Z", "traces": [] });
         self.ours_example("POST", "manage/traces", Value::Null, traces);
+        let renewal = serde_json::from_slice(&renewal_body(other_key(0), CSR_SUBJECT)).unwrap();
+        self.ours_example("POST", "manage/certificate", Value::Null, renewal);
     }
 }
 

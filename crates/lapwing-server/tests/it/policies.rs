@@ -342,6 +342,120 @@ fn a_device_is_told_its_policy_whole_and_drift_is_put_right() {
     assert_eq!((tree, &standing()["told"]), (Tree::default(), &Value::Null));
 }
 
+/// How each device stands to a policy, by name.
+fn standings(world: &World, policy: &str) -> Vec<(String, String)> {
+    let found = world.ours("GET", &format!("policies/{policy}/devices"), &Value::Null).json();
+    let value = found["value"].as_array().unwrap();
+    let count = |state: &str| value.iter().filter(|device| device["state"] == state).count();
+    for state in ["has", "pending", "conflict", "refused", "leaving"] {
+        assert_eq!(found["counts"][state], json!(count(state)), "{state}");
+    }
+    value.iter().map(|device| (text(&device["displayName"]), text(&device["state"]))).collect()
+}
+
+#[test]
+fn a_policy_shows_which_devices_have_it_and_which_do_not() {
+    let world = World::new();
+    let [has, _pending, both, refuses, leaves] =
+        ["web-1", "web-2", "web-3", "web-4", "db-5"].map(|name| Device::join(&world.server, name));
+    let (id, _) = world.policy(20, "name:*");
+    let is = |expected: &[(&str, &str)]| {
+        let expected: Vec<_> =
+            expected.iter().map(|(name, state)| ((*name).to_owned(), (*state).to_owned())).collect();
+        assert_eq!(standings(&world, &id), expected);
+    };
+    let pending = [
+        ("db-5", "pending"),
+        ("web-1", "pending"),
+        ("web-2", "pending"),
+        ("web-3", "pending"),
+        ("web-4", "pending"),
+    ];
+    is(&pending);
+    session(&world, &has, &mut Tree::default());
+    session(&world, &leaves, &mut Tree::default());
+    refuse(&world, &refuses);
+    world.policy(30, "name:web-3");
+    let group = json!({ "displayName": "web", "membershipRule": "name:web-*" });
+    let group = text(&world.graph("POST", "groups", &group).json()["id"]);
+    let assign = format!("deviceManagement/configurationPolicies/{id}/assign");
+    assert_eq!(world.graph("POST", &assign, &assignments(&[&group])).status, 200);
+    let all = [
+        ("web-4", "refused"),
+        ("web-3", "conflict"),
+        ("web-2", "pending"),
+        ("db-5", "leaving"),
+        ("web-1", "has"),
+    ];
+    is(&all);
+    let found = world.ours("GET", &format!("policies/{id}/devices"), &Value::Null).json();
+    assert_eq!((&found["version"], &found["value"][0]["status"]), (&json!(1), &json!(507)));
+    assert_eq!((&found["value"][4]["version"], found["value"][4]["since"].is_string()), (&json!(1), true));
+    let told = world.ours("GET", &format!("devices/{}/policy", refuses.id), &Value::Null).json();
+    assert_eq!(told["refused"]["policy"], json!(id));
+
+    // What was refused is taken in the end.
+    session(&world, &refuses, &mut Tree::default());
+    assert!(standings(&world, &id).contains(&("web-4".to_owned(), "has".to_owned())));
+    // And a version that is newer than what a device has is pending there.
+    let path = format!("deviceManagement/configurationPolicies/{id}");
+    world.graph("PATCH", &path, &json!({ "settings": settings(22) }));
+    assert!(standings(&world, &id).contains(&("web-1".to_owned(), "pending".to_owned())));
+    let unassigned = both.id.to_string();
+    assert!(world.ours("GET", &format!("policies/{unassigned}/devices"), &Value::Null).status == 404);
+}
+
+/// A session of a device on which one leaf of the policy cannot be set.
+fn refuse(world: &World, device: &Device) {
+    let mut tree = Tree::default();
+    let mut session = Session::unnamed(&world.server, device);
+    let asked = session.exchange(vec![alert(1, AlertCode::CLIENT_INITIATED, None, Vec::new())]);
+    let mut set = session.exchange(perform(&mut tree, 1, &asked.commands));
+    for command in &mut set.commands {
+        let Command::Group(group) = command else { continue };
+        let Some(Command::Operation(member)) = group.commands.first_mut() else { panic!("{group:?}") };
+        member.items[0].target = "./Device/Vendor/MSFT/LAPS/Policies/Unknown".parse().ok();
+    }
+    session.exchange(perform(&mut tree, 2, &set.commands));
+    assert_eq!(tree, Tree::default());
+}
+
+#[test]
+fn drift_is_shown_and_recorded() {
+    let world = World::new();
+    let device = Device::join(&world.server, "web-01");
+    let (id, _) = world.policy(20, "name:web-*");
+    let mut tree = Tree::default();
+    session(&world, &device, &mut tree);
+    let shown =
+        || world.ours("GET", &format!("policies/{id}/devices"), &Value::Null).json()["value"][0].clone();
+    assert!(shown().get("drifted").is_none(), "{}", shown());
+    tree = Tree::holding([(Setting::PasswordLength, "9".to_owned())]).unwrap();
+    session(&world, &device, &mut tree);
+    assert_eq!((tree.value(Setting::PasswordLength), shown()["state"].as_str()), (Some("20"), Some("has")));
+    assert!(shown()["drifted"].is_string(), "{}", shown());
+    let audit = world.server.get(&world.server.admin_path("audit"), &world.server.admin_token()).json();
+    let said = |entry: &&Value| entry["detail"].as_str().unwrap().contains("something else than it had said");
+    assert_eq!(audit["value"].as_array().unwrap().iter().filter(said).count(), 1);
+}
+
+#[test]
+fn the_members_of_a_group_are_those_that_its_rule_is_for_now() {
+    let world = World::new();
+    let [web, _db] = ["web-01", "db-01"].map(|name| Device::join(&world.server, name));
+    let group = json!({ "displayName": "europe", "membershipRule": "tag:eu" });
+    let group = text(&world.graph("POST", "groups", &group).json()["id"]);
+    let members =
+        || world.graph("GET", &format!("groups/{group}/members"), &Value::Null).json()["value"].clone();
+    assert_eq!(members(), json!([]));
+    world.ours("PUT", &format!("devices/{}/tags", web.id), &json!({ "tags": ["eu"] }));
+    let found = members();
+    assert_eq!((found.as_array().unwrap().len(), &found[0]["deviceId"]), (1, &json!(web.id.to_string())));
+    assert_eq!(found[0]["@odata.type"], "#microsoft.graph.device");
+    let nobody = world.graph("GET", &format!("groups/{}/members", web.id), &Value::Null);
+    assert_eq!(nobody.status, 404);
+}
+
 #[test]
 fn a_change_of_policy_is_recorded_when_a_device_holds_it() {
     let world = World::new();

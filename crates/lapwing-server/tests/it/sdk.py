@@ -1,4 +1,4 @@
-"""Reads a list with paging, a password, a count and a refusal with Microsoft's own client of Graph.
+"""Reads a list with paging, a password, the audit log and a refusal with Microsoft's own client of Graph.
 
 Gets one line of JSON on standard input (secrets are no arguments) and prints one on standard output.
 """
@@ -49,6 +49,8 @@ async def main():
         refusal = None
     except ODataError as error:
         refusal = [error.response_status_code, error.error.code]
+    audits = await graph.audit_logs.directory_audits.get()
+    initiators = [(entry.activity_display_name, entry.initiated_by) for entry in audits.value]
     await credential.close()
     print(json.dumps({
         "names": [name for name, _ in seen],
@@ -57,6 +59,12 @@ async def main():
         "password": newest.password_base64,
         "device_name": one.device_name,
         "refusal": refusal,
+        "apps": [[activity, by.app.display_name, by.app.app_id] for activity, by in initiators if by.app],
+        "users": [
+            [activity, by.user.id, by.user.display_name, by.user.user_principal_name]
+            for activity, by in initiators
+            if by.user
+        ],
     }))
 
 

@@ -4,6 +4,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use lapwing_proto::register::Condition;
 
 use crate::{
+    console,
     device::{Device, version},
     harness::Server,
     manage::{Session, report},
@@ -32,6 +33,7 @@ fn the_client_of_microsoft_reads_a_list_and_a_password() {
         let upload = device.seal(&format!("password {at}"), version(), Condition::Any, None);
         device.store_and_check(&server, &upload);
     }
+    console::administrator(&server);
     let given = serde_json::json!({
         "url": server.url,
         "tenant": server.admin.tenant,
@@ -46,6 +48,14 @@ fn the_client_of_microsoft_reads_a_list_and_a_password() {
     assert_eq!(answer["account"], "lapadmin");
     assert_eq!(answer["password"], STANDARD.encode("password 1"));
     assert_eq!(answer["refusal"], serde_json::json!([404, "Request_ResourceNotFound"]));
+    // A person is a user, a program and a device are not.
+    let holds = |list: &str, entry: serde_json::Value| answer[list].as_array().unwrap().contains(&entry);
+    let set_up = serde_json::json!(["Set up sign-in of operator", "admin", "admin", "admin"]);
+    assert!(holds("users", set_up), "{answer}");
+    let read = "Recover device local administrator password";
+    assert!(holds("apps", serde_json::json!([read, "client", server.admin.client_id])), "{answer}");
+    let stored = "Update device local administrator password";
+    assert!(holds("apps", serde_json::json!([stored, "device", devices[1].id.to_string()])), "{answer}");
 }
 
 #[test]

@@ -29,12 +29,16 @@ fn ask(server: &Server, identity: Option<&ClientIdentity>, headers: &str) -> (u1
 }
 
 pub(crate) fn connect(server: &Server, device: &Device) -> Stream {
-    let (status, stream) = ask(server, Some(&device.identity()), UPGRADE);
+    connect_as(server, &device.identity())
+}
+
+pub(crate) fn connect_as(server: &Server, identity: &ClientIdentity) -> Stream {
+    let (status, stream) = ask(server, Some(identity), UPGRADE);
     assert_eq!(status, 101);
     stream
 }
 
-fn beat(stream: &mut Stream) {
+pub(crate) fn beat(stream: &mut Stream) {
     stream.write_all(b"h").unwrap();
     let mut echo = [0];
     stream.read_exact(&mut echo).unwrap();
@@ -49,7 +53,7 @@ pub(crate) fn called(stream: &mut Stream) {
 }
 
 /// Waits until the server ends the connection.
-fn must_end(stream: &mut Stream) {
+pub(crate) fn must_end(stream: &mut Stream) {
     let ended = stream.read(&mut [0]);
     match ended {
         Ok(0) => {}

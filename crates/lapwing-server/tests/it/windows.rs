@@ -30,6 +30,13 @@ fn run(given: &Value) -> Value {
     python::run(PACKAGES, SCRIPT, &[] as &[(&str, &Path)], given)
 }
 
+/// With the clock of that server.
+fn run_at(server: &Server, given: &Value) -> Value {
+    let clock = server.clock();
+    let variables: Vec<_> = clock.iter().map(|(name, value)| (*name, Path::new(value))).collect();
+    python::run(PACKAGES, SCRIPT, &variables, given)
+}
+
 /// What an enrolment needs; `more` may replace any of it.
 fn enrol(server: &Server, token: &str, offers: &[&str], more: &Value) -> Value {
     let mut given = json!({
@@ -53,7 +60,10 @@ struct World {
 
 impl World {
     fn new() -> Self {
-        let server = Server::start();
+        Self::at(Server::start())
+    }
+
+    fn at(server: Server) -> Self {
         let token = enrolment_token(&server, 1);
         let device = enrol(&server, &token.expose_secret(), ON_PREMISE, &json!({}));
         let operator = server.token_with_roles(&[
@@ -77,9 +87,28 @@ impl World {
         let authority = to_pem(&self.server.authority);
         let mut given = json!({ "verb": "session", "authority": authority, "device": self.device });
         given.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        let mut answer = run(&given);
+        let mut answer = run_at(&self.server, &given);
         self.device = answer["device"].take();
         answer["session"].take()
+    }
+
+    /// With a server that was started anew, so many days later and at another port.
+    fn later(self, days: u64) -> Self {
+        let Self { server, mut device, operator } = self;
+        let before = server.device_url.clone();
+        let server = Server::open_ahead(server.stop().1, days);
+        for address in ["address", "enrolment"] {
+            device[address] = json!(device[address].as_str().unwrap().replace(&before, &server.device_url));
+        }
+        Self { server, device, operator }
+    }
+
+    /// The device with its next certificate.
+    fn renew(&self, more: &Value) -> Value {
+        let authority = to_pem(&self.server.authority);
+        let mut given = json!({ "verb": "renew", "authority": authority, "device": self.device, "name": "PC", "type": "Full" });
+        given.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        run_at(&self.server, &given)["device"].take()
     }
 
     fn identity(&self) -> ClientIdentity {
@@ -185,6 +214,40 @@ fn a_token_is_good_for_as_many_keys_as_it_says_and_a_repeat_of_one_counts_nothin
 }
 
 #[test]
+fn windows_renews_its_certificate_by_itself_in_time_and_within_a_year_of_its_end() {
+    for days in [0, 300, 365 + 300] {
+        let world = World::new();
+        assert_eq!(world.device["renew"]["ROBOSupport"], "true");
+        assert_eq!(
+            (&world.device["renew"]["RenewPeriod"], &world.device["name_there"]),
+            (&json!("120"), &world.device["id"])
+        );
+        let mut world = world.later(days);
+        let old = world.device.clone();
+        world.device = world.renew(&json!({}));
+        assert_eq!((&world.device["refused"], &world.device["id"]), (&Value::Null, &old["id"]), "{days}");
+        assert_ne!(world.device["key"], old["key"]);
+        assert_eq!(world.session()["messages"], 1, "{days}");
+        let new = std::mem::replace(&mut world.device, old);
+        assert_eq!(world.session(), json!({ "refused": true }), "the old one was replaced");
+        world.device = new;
+        assert_eq!(world.devices().len(), 1);
+    }
+}
+
+#[test]
+fn what_is_no_renewal_of_windows_is_refused_in_its_words() {
+    let mut world = World::new();
+    let refused = |world: &World, more: Value| world.renew(&more)["refused"].clone();
+    let anew = json!(["s:CertificateRequest", "NotEligibleToRenew"]);
+    assert_eq!(refused(&world, json!({ "shows": false })), anew);
+    for more in [json!({ "bare": true }), json!({ "same": true }), json!({ "bits": 1024 })] {
+        assert_eq!(refused(&world, more.clone()), json!(["s:CertificateRequest", null]), "{more}");
+    }
+    assert_eq!(world.session()["messages"], 1, "nothing was renewed, and nothing lost");
+}
+
+#[test]
 fn a_click_reaches_windows_and_is_done_when_its_status_says_so() {
     let mut world = World::new();
     assert_eq!(world.devices()[0]["displayName"], "DESKTOP-1");
@@ -282,6 +345,96 @@ fn windows_takes_its_policy_whole_and_what_was_changed_there_is_put_right() {
     let told = world.server.admin_path(&format!("devices/{}/policy", world.id()));
     let told = world.server.get(&told, &world.operator).json()["told"].take();
     assert_eq!(told["policy"], policy["id"]);
+}
+
+/// A policy for all devices, and what of it is long.
+fn assign_policy(world: &World) {
+    let group = json!({ "displayName": "all", "membershipRule": "name:*", "mailEnabled": false });
+    let group = world.graph("POST", "groups", &group)["id"].as_str().unwrap().to_owned();
+    let path = "deviceManagement/configurationPolicies";
+    let policy = world.graph("POST", path, &serde_json::from_str(EXPORTED).unwrap());
+    let path = format!("{path}/{}/assign", policy["id"].as_str().unwrap());
+    world.graph("POST", &path, &assignments(&[&group]));
+}
+
+fn is_told(world: &World) -> bool {
+    let told = world.server.admin_path(&format!("devices/{}/policy", world.id()));
+    !world.server.get(&told, &world.operator).json()["told"].is_null()
+}
+
+#[test]
+fn results_in_chunks_are_put_together_and_count_as_the_word_of_the_device() {
+    let mut world = World::new();
+    assign_policy(&world);
+    let session = world.session_with(&json!({ "piece": 8 }));
+    // `LAPSAdmins@contoso.com` is three pieces, `lapadmin` one.
+    assert_eq!(session["chunks"], json!([213, 213]));
+    assert!(is_told(&world), "{session}");
+    assert_eq!(world.device["tree"]["values"]["ADPasswordEncryptionPrincipal"], "LAPSAdmins@contoso.com");
+    // And once more with each message sent twice, which changes nothing.
+    let session = world.session_with(&json!({ "piece": 8, "repeats": true }));
+    assert_eq!(session["chunks"], json!([213, 213]));
+    let performed = session["performed"].as_array().unwrap();
+    assert!(!performed.iter().any(|did| did[0] == "Atomic"), "{session}");
+}
+
+#[test]
+fn a_result_of_another_length_than_told_is_refused_and_not_believed() {
+    for wrong in [-1, 1] {
+        let mut world = World::new();
+        assign_policy(&world);
+        let session = world.session_with(&json!({ "piece": 8, "wrong": wrong }));
+        assert_eq!(session["chunks"], json!([213, 213, 424]), "{wrong}");
+        assert!(!is_told(&world), "{wrong}");
+        world.session();
+        assert!(is_told(&world), "{wrong}");
+    }
+}
+
+#[test]
+fn a_first_package_of_two_messages_has_its_work_in_the_same_session() {
+    let mut world = World::new();
+    world.click();
+    let session = world.session_with(&json!({ "spread": true }));
+    assert_eq!(session["performed"], json!([["1222", null], ["Exec", 200], ["Get", 200]]));
+    world.session_with(&json!({ "spread": true, "repeats": true }));
+    assert_eq!((world.states(), &world.device["tree"]["resets"]), (vec![json!("done")], &json!(1)));
+}
+
+#[test]
+fn windows_is_told_whose_notifications_to_listen_to_and_tells_its_channel() {
+    let credentials =
+        "package_sid = 'ms-app://s'\nclient_secret = 'x'\npackage_family_name = 'Contoso.Push_1'\n";
+    let mut world = World::at(Server::start_with_file("wns.toml", credentials));
+    let channels = |world: &World| {
+        let audit = world.server.get(&world.server.admin_path("audit"), &world.server.admin_token()).json();
+        let entries = audit["value"].as_array().unwrap().iter();
+        let entries = entries.filter(|entry| entry["activity"] == "Register push channel");
+        entries.map(|entry| entry["result"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let session = world.session();
+    assert_eq!(session["performed"], json!([["Get", 404], ["Get", 404], ["Add", 200], ["Get", 404]]));
+    assert_eq!(world.device["tree"]["push"]["family"], "Contoso.Push_1");
+    assert_eq!(channels(&world), [""; 0]);
+    // The device has registered meanwhile, and says so each time.
+    world.device["tree"]["push"]["channel"] = json!("https://db5p.notify.windows.com/?token=abc");
+    for _ in 0..2 {
+        let session = world.session();
+        assert_eq!(session["performed"], json!([["Get", 200], ["Get", 200]]));
+        assert_eq!(channels(&world), ["success"]);
+    }
+    // In chunks, and another one.
+    world.device["tree"]["push"]["channel"] = json!("https://db5p.notify.windows.com/?token=def");
+    world.session_with(&json!({ "piece": 20 }));
+    assert_eq!(channels(&world), ["success"; 2]);
+    world.device["tree"]["push"]["channel"] = json!("https://127.0.0.1/?token=abc");
+    world.session();
+    assert_eq!(channels(&world), ["success", "success", "failure"]);
+    // One that belongs to another server's notifications is none of ours.
+    world.device["tree"]["push"]["family"] = json!("Fabrikam.Push_2");
+    let session = world.session();
+    assert_eq!(session["performed"], json!([["Get", 200], ["Get", 200], ["Replace", 200], ["Get", 200]]));
+    assert_eq!(world.device["tree"]["push"]["family"], "Contoso.Push_1");
 }
 
 #[test]

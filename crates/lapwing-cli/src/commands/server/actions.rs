@@ -56,17 +56,30 @@ pub(crate) fn cancel(args: &CancelArgs) -> Result<(), Failure> {
 }
 
 fn print(common: &Common, actions: &[ActionInfo]) -> Result<(), Failure> {
-    let head = ["Action", "State", "Requested", "RequestedBy", "Since", "HResult", "Event", "Version"];
+    let head = [
+        "Action",
+        "State",
+        "Requested",
+        "RequestedBy",
+        "NotBefore",
+        "Since",
+        "HResult",
+        "Event",
+        "Version",
+        "Reason",
+    ];
     common.print(actions, head, |action| {
         [
             action.id.clone(),
             action.state.clone(),
             action.requested.clone(),
             action.requested_by.clone(),
+            action.not_before.clone().unwrap_or_default(),
             action.since.clone(),
             action.hresult.clone().unwrap_or_default(),
             action.event.map(|event| event.to_string()).unwrap_or_default(),
             action.version.clone().unwrap_or_default(),
+            action.reason.clone().unwrap_or_default(),
         ]
     })
 }

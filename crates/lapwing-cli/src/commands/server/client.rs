@@ -156,6 +156,10 @@ fn as_profile(created: ClientCreated, own: &Profile) -> Result<Zeroizing<String>
         },
         client_id: created.client_id,
         client_secret: created.client_secret,
+        // Whoever gets it may be elsewhere.
+        proxy: None,
+        proxy_credentials: None,
+        no_proxy: Vec::new(),
     };
     toml::to_string(&credentials)
         .map(Zeroizing::new)

@@ -5,10 +5,10 @@ use lapwing_client::graph::Administrator;
 use lapwing_core::types::Guid;
 use lapwing_proto::admin::{DeviceInfo, DevicePatch};
 
-use super::{Common, parse_id};
-use crate::{failure::Failure, profile::ProfileArgs};
+use super::{Common, find, parse_id};
+use crate::{failure::Failure, output, profile::ProfileArgs};
 
-/// Lists devices, keeps them out, deletes them
+/// Lists devices, tags them, keeps them out, deletes them
 #[derive(Debug, clap::Args)]
 #[command(arg_required_else_help = true, disable_help_subcommand = true)]
 #[command(after_help = "\
@@ -27,6 +27,23 @@ Examples:
   lapwing server device list
   lapwing server device list --json")]
     List {
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Shows the tags of a device, or changes them, by which groups and so policies are for it
+    #[command(after_help = "\
+Examples:
+  lapwing server device tags web-01
+  lapwing server device tags web-01 --add eu --remove us")]
+    Tags {
+        /// Name or id of the device
+        device: String,
+        /// Adds a tag; may be given several times
+        #[arg(long, value_name = "TAG")]
+        add: Vec<String>,
+        /// Takes a tag away; may be given several times
+        #[arg(long, value_name = "TAG")]
+        remove: Vec<String>,
         #[command(flatten)]
         common: Common,
     },
@@ -68,10 +85,28 @@ Example:
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
     match args.action {
         Action::List { common } => print(&common, &common.profile.ask(Administrator::devices)?),
+        Action::Tags { device, add, remove, common } => tags(&common, &device, &add, &remove),
         Action::Enable { id, common } => patch(&common, id, &DevicePatch { enabled: true }),
         Action::Disable { id, common } => patch(&common, id, &DevicePatch { enabled: false }),
         Action::Delete { id, profile } => profile.ask(async |server| server.delete_device(id).await),
     }
+}
+
+fn tags(common: &Common, device: &str, add: &[String], remove: &[String]) -> Result<(), Failure> {
+    let tags = common.profile.ask(async |server| {
+        let id = find(server, device).await?;
+        let mut tags = server.device_tags(id).await?;
+        if !add.is_empty() || !remove.is_empty() {
+            tags.tags.retain(|tag| !remove.iter().chain(add).any(|named| named.eq_ignore_ascii_case(tag)));
+            tags.tags.extend_from_slice(add);
+            tags = server.tag_device(id, &tags).await?;
+        }
+        Ok::<_, Failure>(tags)
+    })?;
+    if common.json {
+        return output::print_json(&tags);
+    }
+    common.print(&tags.tags, ["Tag"], |tag| [tag.clone()])
 }
 
 fn patch(common: &Common, id: Guid, patch: &DevicePatch) -> Result<(), Failure> {

@@ -5,6 +5,8 @@ mod audit;
 mod client;
 mod device;
 mod enrolment_token;
+mod group;
+mod policy;
 mod rotate;
 mod rotations;
 mod trace;
@@ -17,13 +19,14 @@ use serde::Serialize;
 use super::the_one;
 use crate::{failure::Failure, output, profile::ProfileArgs};
 
-/// Administers a lapwing-server: enrolment tokens, clients, devices, rotations, audit log
+/// Administers a lapwing-server: enrolment tokens, clients, devices, policies, rotations, audit log
 #[derive(Debug, clap::Args)]
 #[command(arg_required_else_help = true, disable_help_subcommand = true)]
 #[command(after_help = "\
 Examples:
   lapwing server enrolment-token create --uses 20 --hours 8
   lapwing server device list
+  lapwing server policy status
   lapwing server rotate web-01")]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -35,6 +38,8 @@ enum Topic {
     EnrolmentToken(enrolment_token::Args),
     Client(client::Args),
     Device(device::Args),
+    Group(group::Args),
+    Policy(policy::Args),
     Rotate(rotate::Args),
     Rotations(rotations::Args),
     Actions(actions::Args),
@@ -78,6 +83,8 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
         Topic::EnrolmentToken(args) => enrolment_token::run(args),
         Topic::Client(args) => client::run(args),
         Topic::Device(args) => device::run(args),
+        Topic::Group(args) => group::run(args),
+        Topic::Policy(args) => policy::run(args),
         Topic::Rotate(args) => rotate::run(&args),
         Topic::Rotations(args) => rotations::run(args),
         Topic::Actions(args) => actions::run(&args),

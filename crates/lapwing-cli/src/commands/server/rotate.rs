@@ -64,6 +64,16 @@ pub(crate) struct Args {
     #[arg(long, value_name = "PERCENT", default_value_t = 5)]
     stop_at: u32,
 
+    /// Of many: why, for the audit log
+    #[arg(
+        long,
+        value_name = "TEXT",
+        default_value = "",
+        hide_default_value = true,
+        conflicts_with = "devices"
+    )]
+    reason: String,
+
     /// Of many: do not ask whether to begin
     #[arg(long)]
     yes: bool,
@@ -110,6 +120,7 @@ fn rotate_many(args: &Args, devices: String) -> Result<(), Failure> {
         canaries: args.canary.clone(),
         per_minute: args.rate,
         stop_at_percent: args.stop_at,
+        reason: args.reason.clone(),
         dry_run: args.dry_run,
     };
     let common = &args.common;

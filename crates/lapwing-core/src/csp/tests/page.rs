@@ -144,24 +144,6 @@ fn atomic(member: Member) -> String {
     format!("{} | {}", reply.status, members.join(", "))
 }
 
-/// The leaves without which this one means nothing. "LAPS CSP", dependencies.
-fn depends_on(setting: Setting) -> &'static str {
-    let name = setting.name();
-    match setting {
-        Setting::PasswordLength => "`PasswordComplexity` 1 to 5",
-        Setting::PassphraseLength => "`PasswordComplexity` 6 to 8",
-        Setting::ADPasswordEncryptionPrincipal | Setting::ADEncryptedPasswordHistorySize => {
-            "`BackupDirectory` 2, `ADPasswordEncryptionEnabled`"
-        }
-        Setting::ADPasswordEncryptionEnabled => "`BackupDirectory` 2",
-        Setting::PostAuthenticationActions => "`PostAuthenticationResetDelay` above 0",
-        Setting::AdministratorAccountName => "`AutomaticAccountManagementEnabled` false",
-        Setting::AutomaticAccountManagementEnabled => "–",
-        _ if name.starts_with("AutomaticAccountManagement") => "`AutomaticAccountManagementEnabled` true",
-        _ => "–",
-    }
-}
-
 fn nodes() -> String {
     let mut table = "| node | format | operations | default | supported | means something with |\n|---|---|---|---|---|---|\n"
         .to_owned();
@@ -178,7 +160,7 @@ fn nodes() -> String {
                     Kind::Boolean { default } => (default.to_string(), "true, false".to_owned()),
                     Kind::Text { default } => (default.to_owned(), "text".to_owned()),
                 };
-                (default, supported, depends_on(setting))
+                (default, supported, depends_on(setting).unwrap_or("–"))
             }
             Node::ResetPasswordStatus => ("0".to_owned(), "any HRESULT".to_owned(), "–"),
             Node::Laps | Node::Policies | Node::Actions | Node::ResetPassword => {

@@ -1,8 +1,8 @@
 //! The definitions: one for each leaf of the CSP, and for the age in days one for each directory.
 
 use lapwing_core::{
-    csp::VALUE_LEN_MAX,
-    policy::{Kind, Setting},
+    csp::{supported, supported_value},
+    policy::{Kind, Setting, choices},
 };
 
 use super::error::CatalogError;
@@ -125,24 +125,21 @@ impl Definition {
     }
 
     pub(super) fn misplaced(&self) -> CatalogError {
-        let parent = match self.parent {
-            None => "no other".to_owned(),
-            Some((parent, options)) => format!("{parent} {}", options.join(" or ")),
-        };
-        CatalogError::Misplaced { id: self.id(), parent }
+        CatalogError::Misplaced { id: self.id(), parent: self.place() }
     }
 
-    pub(super) const fn shape(&self) -> Shape {
-        let has_options = matches!(
-            self.setting,
-            Setting::BackupDirectory
-                | Setting::PasswordComplexity
-                | Setting::PostAuthenticationActions
-                | Setting::AutomaticAccountManagementTarget
-        );
+    /// Where it belongs, in words.
+    pub(super) fn place(&self) -> String {
+        match self.parent {
+            None => "no other".to_owned(),
+            Some((parent, options)) => format!("{parent} {}", options.join(" or ")),
+        }
+    }
+
+    pub(super) fn shape(&self) -> Shape {
         match self.setting.kind() {
             Kind::Boolean { .. } => Shape::Choice,
-            Kind::Integer { .. } if has_options => Shape::Choice,
+            Kind::Integer { .. } if !choices(self.setting).is_empty() => Shape::Choice,
             Kind::Integer { .. } => Shape::Integer,
             Kind::Text { .. } => Shape::Text,
         }
@@ -152,21 +149,7 @@ impl Definition {
     ///
     /// The catalog's least age for Entra ID, 7 days, is the directory's to demand and not the policy's.
     pub(super) fn checked(&self, value: &str) -> Result<String, CatalogError> {
-        let (checked, supported) = match self.setting.kind() {
-            Kind::Integer { allowed, .. } => {
-                let number = value.trim().parse::<u16>().ok().filter(|number| allowed.contains(*number));
-                (number.map(|number| number.to_string()), allowed.to_string())
-            }
-            Kind::Boolean { .. } => {
-                let known =
-                    ["true", "false"].into_iter().find(|known| known.eq_ignore_ascii_case(value.trim()));
-                (known.map(str::to_owned), "true or false".to_owned())
-            }
-            Kind::Text { .. } => (
-                Some(value.to_owned()).filter(|text| text.len() <= VALUE_LEN_MAX),
-                "a shorter text".to_owned(),
-            ),
-        };
-        checked.ok_or_else(|| CatalogError::Unsupported { id: self.id(), supported })
+        let unsupported = || CatalogError::Unsupported { id: self.id(), supported: supported(self.setting) };
+        supported_value(self.setting, value).ok_or_else(unsupported)
     }
 }

@@ -20,8 +20,11 @@ pub use self::{
     assignment::{AssignmentTarget, PolicyAssignment, PolicyAssignments},
     error::CatalogError,
     read::read_settings,
-    write::write_settings,
+    write::{misplaced, write_settings},
 };
+
+/// The most hours between the showing of a password and its rotation: a week.
+pub const ROTATE_AFTER_REVEAL_HOURS_MAX: u16 = 168;
 
 /// A policy. Ids and times are the server's; a body that makes or changes one may carry them and they mean nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,6 +62,10 @@ pub struct ConfigurationPolicy {
     /// Whether any group has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub is_assigned: Option<bool>,
+    /// Ours: how many hours after a password was shown its device is asked to rotate, from 1 to
+    /// [`ROTATE_AFTER_REVEAL_HOURS_MAX`]; 0 and left out are never. The server acts on it, and no device is told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rotate_after_reveal_hours: Option<u16>,
     /// What it sets, for [`read_settings`]; left out of answers that were not asked to expand it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub settings: Option<Vec<Value>>,
@@ -92,6 +99,7 @@ impl ConfigurationPolicy {
             last_modified_date_time: None,
             setting_count: None,
             is_assigned: None,
+            rotate_after_reveal_hours: None,
             settings: Some(Vec::new()),
         }
     }

@@ -205,6 +205,23 @@ fn any_policy() -> impl Strategy<Value = Vec<(Setting, String)>> {
     })
 }
 
+#[test]
+fn what_the_catalog_has_no_place_for_is_told_with_where_it_belongs() {
+    let holding = |values: &[(Setting, &str)]| {
+        Tree::holding(values.iter().map(|(setting, data)| (*setting, (*data).to_owned()))).unwrap()
+    };
+    let words = (Setting::PassphraseLength, "6");
+    let age = (Setting::PasswordAgeDays, "30");
+    let expected = [
+        (Setting::PasswordAgeDays, "BackupDirectory 1 or BackupDirectory 2".to_owned()),
+        (Setting::PassphraseLength, "PasswordComplexity 6 or 7 or 8".to_owned()),
+    ];
+    assert_eq!(misplaced(&holding(&[words, age])), expected);
+    let placed = holding(&[words, age, (Setting::BackupDirectory, "1"), (Setting::PasswordComplexity, "7")]);
+    assert_eq!(misplaced(&placed), []);
+    assert!(write_settings(&placed).is_ok() && write_settings(&holding(&[age])).is_err());
+}
+
 proptest! {
     #[test]
     fn reading_what_was_written_is_the_identity(values in any_policy()) {

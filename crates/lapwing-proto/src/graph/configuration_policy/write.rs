@@ -28,6 +28,24 @@ pub fn write_settings(tree: &Tree) -> Result<Vec<Value>, CatalogError> {
     Ok(instances.into_iter().enumerate().map(element).collect())
 }
 
+/// The leaves that mean nothing beside the others, each with where the catalog has its place, in words.
+#[must_use]
+pub fn misplaced(tree: &Tree) -> Vec<(Setting, String)> {
+    let is_placed = |setting: Setting| {
+        let mut ways = CATALOG.iter().filter(|definition| definition.setting == setting);
+        ways.any(|definition| match definition.parent {
+            None => true,
+            Some((parent, options)) => tree.value(parent).is_some_and(|value| options.contains(&value)),
+        })
+    };
+    let place = |setting: Setting| {
+        let ways = CATALOG.iter().filter(|definition| definition.setting == setting);
+        ways.map(Definition::place).collect::<Vec<_>>().join(" or ")
+    };
+    let left = tree.values().map(|(setting, _)| setting).filter(|setting| !is_placed(*setting));
+    left.map(|setting| (setting, place(setting))).collect()
+}
+
 /// The instances at the top, or under an option.
 fn write(
     values: &[(Setting, &str)],

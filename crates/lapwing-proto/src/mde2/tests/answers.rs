@@ -30,6 +30,7 @@ fn provisioning() -> Provisioning {
         store: Store::System,
         renew_days: 60,
         renew_retry_days: 4,
+        device_id: "0b3c2a10-1111-4222-8333-444455556666".to_owned(),
         provider: "Lapwing".to_owned(),
         name: "laps.example".to_owned(),
         address: "https://laps.example:8444/lapwing/v1/t/manage?a=1&b=2".to_owned(),

@@ -41,6 +41,7 @@ async fn two_servers_on_one_database_ask_each_device_once_and_together_keep_the_
     let rotation = BulkRotationId(Guid::from_bytes([9; 16]));
     let record = crate::app::record(now, Actor::Local, Activity::CreateBulkRotation, "");
     let create = CreateBulk {
+        reason: "the key leaked".parse().unwrap(),
         id: rotation,
         selection: Selection::All,
         pace: Pace::parse(600, 5).unwrap(),

@@ -3,21 +3,7 @@
 use tempfile::TempDir;
 
 use super::*;
-use crate::store::{Change, Transaction, row::ticks};
-
-/// Runs statements as they are.
-struct Statements(Vec<String>);
-
-impl Change for Statements {
-    type Outcome = ();
-
-    async fn apply(&mut self, transaction: &mut Transaction<'_>) -> Result<(), sqlx::Error> {
-        for statement in self.0.drain(..) {
-            sqlx::raw_sql(sqlx::AssertSqlSafe(statement)).execute(&mut *transaction.connection).await?;
-        }
-        Ok(())
-    }
-}
+use crate::store::{row::ticks, testing::Statements};
 
 fn now() -> FileTime {
     "2026-05-06T07:08:09Z".parse().unwrap()

@@ -13,14 +13,14 @@ use tokio_rustls::{
 
 use super::*;
 
-const TOKEN: &str = "POST /accesstoken.srf";
-const PUSH: &str = "POST /?token=abc";
+pub(in crate::wake) const TOKEN: &str = "POST /accesstoken.srf";
+pub(in crate::wake) const PUSH: &str = "POST /?token=abc";
 
 /// One answer: which request it is for, the status, further headers, the content.
-type Step = (&'static str, u16, &'static str, &'static str);
+pub(in crate::wake) type Step = (&'static str, u16, &'static str, &'static str);
 
 /// A service for the names that are certified, whose test's authority is trusted. Returns the requests, whole.
-async fn service(names: &[&str], steps: &[Step]) -> (Wns, JoinHandle<Vec<String>>) {
+pub(in crate::wake) async fn service(names: &[&str], steps: &[Step]) -> (Wns, JoinHandle<Vec<String>>) {
     let authority_key = KeyPair::generate().unwrap();
     let mut authority = CertificateParams::new(Vec::new()).unwrap();
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -42,6 +42,7 @@ async fn service(names: &[&str], steps: &[Step]) -> (Wns, JoinHandle<Vec<String>
     let credentials = Credentials {
         package_sid: "ms-app://s-1-15-2-7".to_owned(),
         client_secret: SecretText::new("s&cret".to_owned()),
+        package_family_name: "Contoso.Push_8wekyb3d8bbwe".to_owned(),
     };
     let wns = Wns::at(credentials, roots, Some(listener.local_addr().unwrap())).unwrap();
     let steps = steps.to_vec();
@@ -74,8 +75,9 @@ fn is_whole(request: &[u8]) -> bool {
     body.len() >= len.map_or(0, |len| len.parse().unwrap())
 }
 
-const NAMES: &[&str] = &["login.live.com", "db5p.notify.windows.com"];
-const GIVEN: Step = (TOKEN, 200, "", r#"{"token_type":"bearer","access_token":"t0ken","expires_in":86400}"#);
+pub(in crate::wake) const NAMES: &[&str] = &["login.live.com", "db5p.notify.windows.com"];
+pub(in crate::wake) const GIVEN: Step =
+    (TOKEN, 200, "", r#"{"token_type":"bearer","access_token":"t0ken","expires_in":86400}"#);
 
 fn channel() -> ChannelUri {
     ChannelUri::parse("https://db5p.notify.windows.com/?token=abc").unwrap()
@@ -119,6 +121,7 @@ async fn what_the_service_says_of_a_channel_is_told() {
         ((PUSH, 406, "retry-after: 9\r\n", ""), Delivery::Throttled(Some(Duration::from_secs(9)))),
         ((PUSH, 429, "", ""), Delivery::Throttled(None)),
         ((PUSH, 302, "location: https://127.0.0.1/\r\n", ""), Delivery::Failed),
+        ((PUSH, 503, "", ""), Delivery::Unavailable),
     ];
     for (step, delivery) in table {
         let (wns, _) = service(NAMES, &[GIVEN, step]).await;
@@ -128,9 +131,12 @@ async fn what_the_service_says_of_a_channel_is_told() {
 
 #[tokio::test]
 async fn without_a_token_nothing_is_sent() {
-    for (status, delivery) in
-        [(400, Delivery::Failed), (401, Delivery::Failed), (429, Delivery::Throttled(None))]
-    {
+    for (status, delivery) in [
+        (400, Delivery::Failed),
+        (401, Delivery::Failed),
+        (429, Delivery::Throttled(None)),
+        (500, Delivery::Unavailable),
+    ] {
         let (wns, served) = service(NAMES, &[(TOKEN, status, "", "{}")]).await;
         assert_eq!(wns.wake(&channel()).await, delivery);
         served.await.unwrap();
@@ -140,13 +146,31 @@ async fn without_a_token_nothing_is_sent() {
 #[tokio::test]
 async fn a_service_that_cannot_prove_its_name_is_told_nothing() {
     let (wns, served) = service(&["login.live.com", "other.example"], &[GIVEN, (PUSH, 200, "", "")]).await;
-    assert_eq!(wns.wake(&channel()).await, Delivery::Failed);
+    assert_eq!(wns.wake(&channel()).await, Delivery::Unavailable);
     assert_eq!(served.await.unwrap().len(), 1);
 }
 
 #[test]
-fn the_credentials_are_a_file_that_shows_no_secret() {
-    let read: Credentials = toml::from_str("package_sid = 'ms-app://s'\nclient_secret = 'hunter2'").unwrap();
+fn the_credentials_are_a_file_of_their_owner_alone_that_shows_no_secret() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("wns.toml");
+    assert!(Credentials::read(&path).unwrap().is_none());
+    let write = |text: &str, mode: u32| {
+        std::fs::write(&path, text).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+        Credentials::read(&path)
+    };
+    let whole = "package_sid = 'ms-app://s'\nclient_secret = 'hunter2'\npackage_family_name = 'A_b'\n";
+    let read = write(whole, 0o600).unwrap().unwrap();
+    assert_eq!(read.package_family_name, "A_b");
     assert!(!format!("{read:?}").contains("hunter2"));
-    assert!(toml::from_str::<Credentials>("package_sid = 'x'").is_err());
+    for mode in [0o640, 0o604] {
+        assert!(matches!(write(whole, mode), Err(CredentialsError::Exposed(_))));
+    }
+    let unquoted = whole.replace('\'', "");
+    for text in ["package_sid = 'x'", &format!("{whole}more = 1"), &unquoted] {
+        let error = write(text, 0o600).unwrap_err();
+        assert!(matches!(error, CredentialsError::Malformed(_)));
+        assert!(!format!("{error:?} {error} {}", error.next_step()).contains("hunter2"));
+    }
 }

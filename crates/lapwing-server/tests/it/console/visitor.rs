@@ -21,14 +21,14 @@ pub(super) const PASSWORD: &str = "correct horse battery";
 pub(super) const SESSION: &str = "__Host-lapwing-session";
 
 /// Cookies, the page that is open, and the forms on it.
-pub(super) struct Visitor<'a> {
+pub(crate) struct Visitor<'a> {
     pub(super) server: &'a Server,
     pub(super) cookies: BTreeMap<String, String>,
     pub(super) page: String,
 }
 
 /// What an operator signs in with.
-pub(super) struct Proofs {
+pub(crate) struct Proofs {
     pub(super) secret: Vec<u8>,
     /// The step of the last code.
     pub(super) step: u64,
@@ -149,7 +149,7 @@ pub(super) fn link(server: &Server, arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
-pub(super) fn administrator(server: &Server) -> (Visitor<'_>, Proofs) {
+pub(crate) fn administrator(server: &Server) -> (Visitor<'_>, Proofs) {
     let mut visitor = Visitor::new(server);
     let proofs = visitor.set_up(&link(server, &["admin"]));
     (visitor, proofs)

@@ -17,6 +17,10 @@ def enrol(given):
     return {"device": enrolment.enrol(Web(given["authority"]), given)}
 
 
+def renew(given):
+    return {"device": enrolment.renew(given)}
+
+
 def run_session(given):
     device = given["device"]
     tree = Tree(device["tree"])
@@ -33,7 +37,7 @@ def apply(given):
 
 def main():
     given = json.load(sys.stdin)
-    verb = {"enrol": enrol, "session": run_session, "apply": apply}[given["verb"]]
+    verb = {"enrol": enrol, "renew": renew, "session": run_session, "apply": apply}[given["verb"]]
     print(json.dumps(verb(given)))
 
 

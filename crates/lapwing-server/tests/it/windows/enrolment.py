@@ -11,7 +11,9 @@ from xml.sax.saxutils import escape
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import pkcs7
 from cryptography.x509.oid import NameOID
+from transport import Web
 
 MANAGEMENT = "http://schemas.microsoft.com/windows/management/2012/01/enrollment"
 PKI = "http://schemas.microsoft.com/windows/pki/2009/01"
@@ -157,11 +159,19 @@ def get_policy(web, url, security):
 
 def request_certificate(web, url, security, key, given):
     """The provisioning document. [MS-MDE2] 3.4."""
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "ConfigMgrEnroll")])
-    csr = x509.CertificateSigningRequestBuilder().subject_name(subject).sign(key, hashes.SHA256())
-    der = csr.public_bytes(serialization.Encoding.DER)
+    der = certificate_request(key)
     if given.get("spoil") == "signature":
         der = der[:-1] + bytes([der[-1] ^ 1])
+    return send_request(web, url, security, "Issue", "PKCS10", der, given)
+
+
+def certificate_request(key):
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "ConfigMgrEnroll")])
+    csr = x509.CertificateSigningRequestBuilder().subject_name(subject).sign(key, hashes.SHA256())
+    return csr.public_bytes(serialization.Encoding.DER)
+
+
+def send_request(web, url, security, request_type, kind, der, given):
     items = {
         "UXInitiated": "true",
         "HWDevID": "CF1D12AA5AE42E47D52465E9A71316CAF3AFCC1D3088F230F4D50B371FB2256F",
@@ -184,8 +194,8 @@ def request_certificate(web, url, security, key, given):
     )
     body = (
         f"<wst:RequestSecurityToken><wst:TokenType>{CONFIGURATION}/DeviceEnrollmentToken</wst:TokenType>"
-        f"<wst:RequestType>{TRUST}/Issue</wst:RequestType>"
-        f'<wsse:BinarySecurityToken ValueType="{PKI}/enrollment#PKCS10" EncodingType="{SECURITY}#base64binary">'
+        f"<wst:RequestType>{TRUST}/{request_type}</wst:RequestType>"
+        f'<wsse:BinarySecurityToken ValueType="{PKI}/enrollment#{kind}" EncodingType="{SECURITY}#base64binary">'
         f"{base64.b64encode(der).decode()}</wsse:BinarySecurityToken>"
         f'<ac:AdditionalContext xmlns:ac="http://schemas.xmlsoap.org/ws/2006/12/authorization">{context}'
         "</ac:AdditionalContext></wst:RequestSecurityToken>"
@@ -240,6 +250,7 @@ def take_home(document, key):
     levels = [parms(element)["AAUTHLEVEL"] for path, element in found if path == ("APPLICATION", "APPAUTH")]
     poll = next(element for path, element in found if path == ("DMClient", "Provider", provider, "Poll"))
     client = next(element for path, element in found if path == ("DMClient", "Provider", provider))
+    renew_parms = parms(next(element for path, element in found if path[-2:] == ("WSTEP", "Renew")))
     return {
         "address": application["ADDR"],
         "provider": provider,
@@ -249,6 +260,8 @@ def take_home(document, key):
         "levels": levels,
         "poll": parms(poll),
         "upn": parms(client).get("UPN"),
+        "name_there": parms(client)["EntDMID"],
+        "renew": renew_parms,
         "certificate": own.public_bytes(serialization.Encoding.PEM).decode(),
         "session": 0,
         "tree": {},
@@ -266,6 +279,25 @@ def new_key(given, bits):
     return rsa.generate_private_key(public_exponent=65537, key_size=given.get("bits", bits))
 
 
+def renew(given):
+    """The device with its next certificate, or the refusal. [MS-MDE2] 3.5: TLS says who asks, and no header does."""
+    device = given["device"]
+    shown = (device["certificate"], device["key"]) if given.get("shows", True) else None
+    web = Web(given["authority"], shown)
+    old = x509.load_pem_x509_certificate(device["certificate"].encode())
+    old_key = serialization.load_pem_private_key(device["key"].encode(), None)
+    key = old_key if given.get("same") else new_key(given, 2048)
+    request = certificate_request(key)
+    if not given.get("bare"):
+        builder = pkcs7.PKCS7SignatureBuilder().set_data(request).add_signer(old, old_key, hashes.SHA256())
+        request = builder.sign(serialization.Encoding.DER, [pkcs7.PKCS7Options.Binary])
+    try:
+        document = send_request(web, device["enrolment"], "", "Renew", "PKCS7", request, given)
+    except Refused as refused:
+        return {"refused": list(refused.args)}
+    return {**device, **{name: take_home(document, key)[name] for name in ("id", "certificate")}, "key": to_pem(key)}
+
+
 def enrol(web, given):
     """The device as it is from now on, or the refusal."""
     try:
@@ -276,4 +308,10 @@ def enrol(web, given):
         document = request_certificate(web, found["EnrollmentServiceUrl"], security, key, given)
     except Refused as refused:
         return {"refused": list(refused.args)}
-    return {**take_home(document, key), "auth_policy": found["AuthPolicy"], "key": to_pem(key)}
+    home = take_home(document, key)
+    return {
+        **home,
+        "auth_policy": found["AuthPolicy"],
+        "key": to_pem(key),
+        "enrolment": found["EnrollmentServiceUrl"],
+    }

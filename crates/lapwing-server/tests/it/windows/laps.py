@@ -3,6 +3,7 @@
 import urllib.parse
 
 ROOT = "./Device/Vendor/MSFT/LAPS"
+PUSH = "./Device/Vendor/MSFT/DMClient/Provider/Lapwing/Push/"
 E_PENDING = -0x7FFFFFF6
 
 POLICIES = {
@@ -45,12 +46,16 @@ class Tree:
         self.values = dict(kept.get("values", {}))
         self.resets = kept.get("resets", 0)
         self.statuses = list(kept.get("statuses", [0]))
+        # Whose notifications it listens to, and the channel that it has once it does. "DMClient CSP", Push.
+        self.push = dict(kept.get("push", {}))
 
     def to_json(self):
-        return {"values": self.values, "resets": self.resets, "statuses": self.statuses}
+        return {"values": self.values, "resets": self.resets, "statuses": self.statuses, "push": self.push}
 
     def perform(self, verb, uri, kind, data):
         """A status code and, for a Get, the format and the text of its result."""
+        if uri.lower().startswith(PUSH.lower()):
+            return self.perform_push(verb, uri[len(PUSH) :].lower(), kind, data)
         name = self.name(uri)
         if name is None:
             return 404, None
@@ -75,6 +80,21 @@ class Tree:
             if uri.lower().startswith(root.lower() + "/"):
                 return lower.get(uri[len(root) + 1 :].lower())
         return None
+
+    def perform_push(self, verb, leaf, kind, data):
+        if leaf == "pfn":
+            if verb == "Get":
+                return (200, ("chr", self.push["family"])) if "family" in self.push else (404, None)
+            if verb not in ("Add", "Replace") or (verb == "Add") == ("family" in self.push):
+                return (418 if verb == "Add" else 404), None
+            if kind not in (None, "chr"):
+                return 415, None
+            self.push["family"] = data
+            return 200, None
+        if leaf == "channeluri" and verb == "Get":
+            is_there = "family" in self.push and "channel" in self.push
+            return (200, ("chr", self.push["channel"])) if is_there else (404, None)
+        return 404, None
 
     def reset(self):
         """The work itself is done elsewhere and takes its time: the status says so first."""

@@ -8,7 +8,7 @@ from enrolment import find, local
 from transport import Web
 
 MEDIA_TYPE = "application/vnd.syncml.dm+xml"
-MESSAGES_MAX = 20
+PACKAGES_MAX = 20
 OPERATIONS = ("Add", "Replace", "Delete", "Get", "Exec")
 
 
@@ -73,11 +73,26 @@ class Session:
         self.web = Web(given["authority"], (device["certificate"], device["key"]))
         self.device, self.tree = device, tree
         self.repeats = given.get("repeats", False)
+        # The longest piece of data in one message, by how much its length is misstated, and whether package 1 is two.
+        self.piece, self.wrong = given.get("piece"), given.get("wrong", 0)
+        self.spread = given.get("spread", False)
+        self.chunks = []
         device["session"] += 1
         self.number, self.message = format(device["session"], "X"), 0
         self.seen = []
 
-    def exchange(self, elements, sent):
+    def send_package(self, parts):
+        """The messages of a package, each of which but the last must be answered by a demand for the next."""
+        for at, (elements, sent) in enumerate(parts, 1):
+            work = self.exchange(elements, sent, at == len(parts))
+            if work is None:
+                return None
+            if at < len(parts):
+                assert [(c.name, self.server_final) for c in work] == [("Alert", True)], work
+                self.seen.append(["1222", None])
+        return work
+
+    def exchange(self, elements, sent, is_final=True):
         """Sends one message, whose commands are `sent` (name and id), and checks the statuses of the answer."""
         self.message += 1
         body = (
@@ -86,7 +101,7 @@ class Session:
             f"<Target><LocURI>{escape(self.device['address'])}</LocURI></Target>"
             f"<Source><LocURI>urn:uuid:{self.device['id']}</LocURI></Source>"
             '<Meta><MaxMsgSize xmlns="syncml:metinf">524288</MaxMsgSize></Meta></SyncHdr>'
-            f"<SyncBody>{''.join(elements)}<Final/></SyncBody></SyncML>"
+            f"<SyncBody>{''.join(elements)}{'<Final/>' if is_final else ''}</SyncBody></SyncML>"
         )
         headers = {"Content-Type": MEDIA_TYPE, "User-Agent": "MSFT OMA DM Client/1.2.0.1"}
         url = self.device["address"] + "?mode=Maintenance&Platform=WoA"
@@ -109,13 +124,16 @@ class Session:
         numbers = [child.text for element in body for child in element if local(child) == "CmdID"]
         assert len(set(numbers)) == len(numbers) and "0" not in numbers, numbers
         wanted = [("SyncHdr", "0")] + sent
+        chunks = [status for status in statuses if child_text(status, "Cmd") == "Results"]
+        self.chunks += [int(child_text(status, "Data")) for status in chunks]
+        statuses = [status for status in statuses if status not in chunks]
         told = [(child_text(status, "Cmd"), child_text(status, "CmdRef")) for status in statuses]
         assert told == wanted, (told, wanted)
         assert all(child_text(status, "MsgRef") == str(self.message) for status in statuses)
         codes = [child_text(status, "Data") for status in statuses]
         assert codes[0] in ("200", "212"), codes
         self.codes = [int(code) for code in codes[1:]]
-        self.is_final = find(body, "Final") is not None
+        self.is_final = self.server_final = find(body, "Final") is not None
         return list(commands(element for element in body if local(element) != "Status"))
 
     def first(self, alerts):
@@ -135,16 +153,24 @@ class Session:
             f"<Item><Source><LocURI>./DevInfo/{name}</LocURI></Source><Data>{escape(value)}</Data></Item>"
             for name, value in about.items()
         )
+        if self.spread:
+            # What follows is another message of the same package.
+            parts = [(elements, sent)]
+            elements, sent = [], []
+            add("Replace", "".join(nodes))
+            return [*parts, (elements, sent)]
         add("Replace", "".join(nodes))
-        return elements, sent
+        return [(elements, sent)]
 
     def answers(self, work):
         """Statuses in the order of the commands; what was read comes right after its Status."""
         elements, number = [], 1
 
+        parts, answered = [], self.server_message
+
         def add(name, content):
             nonlocal number
-            elements.append(f"<{name}><CmdID>{number}</CmdID><MsgRef>{self.server_message}</MsgRef>{content}</{name}>")
+            elements.append(f"<{name}><CmdID>{number}</CmdID><MsgRef>{answered}</MsgRef>{content}</{name}>")
             number += 1
 
         add("Status", "<CmdRef>0</CmdRef><Cmd>SyncHdr</Cmd><Data>200</Data>")
@@ -153,26 +179,41 @@ class Session:
             add("Status", f"<CmdRef>{about}</CmdRef><Cmd>{name}</Cmd><Data>{code}</Data>")
             if result:
                 uri, kind, data = result
-                meta = f'<Meta><Format xmlns="syncml:metinf">{kind}</Format></Meta>'
                 source = f"<Source><LocURI>{uri}</LocURI></Source>"
-                add("Results", f"<CmdRef>{about}</CmdRef><Item>{source}{meta}<Data>{escape(data)}</Data></Item>")
+                for at, piece in self.pieces(data):
+                    size = "" if at or piece == data else f"<Size>{len(data) + self.wrong}</Size>"
+                    more = "" if at + len(piece) == len(data) else "<MoreData/>"
+                    meta = f'<Meta xmlns="syncml:metinf"><Format>{kind}</Format>{size}</Meta>'
+                    content = f"{source}{meta}<Data>{escape(piece)}</Data>{more}"
+                    add("Results", f"<CmdRef>{about}</CmdRef><Item>{content}</Item>")
+                    if more:
+                        # A chunk is the last of its message. OMA-TS-DM_Protocol-V1_2 section 7.
+                        parts.append((elements, []))
+                        elements = []
         if not self.is_final:
             elements.append(f"<Alert><CmdID>{number}</CmdID><Data>1222</Data></Alert>")
-            return elements, [("Alert", str(number))]
-        return elements, []
+            return [*parts, (elements, [("Alert", str(number))])]
+        return [*parts, (elements, [])]
+
+    def pieces(self, data):
+        """Where each piece begins that fits into a message, and the piece."""
+        if not self.piece or len(data) <= self.piece:
+            return [(0, data)]
+        return [(at, data[at : at + self.piece]) for at in range(0, len(data), self.piece)]
 
 
 def run(given, tree):
     """One session to its end: when the server has nothing more to do, nothing more is sent."""
     session = Session(given, tree)
-    elements, sent = session.first(given.get("alerts", []))
+    parts = session.first(given.get("alerts", []))
     statuses = None
-    for _ in range(MESSAGES_MAX):
-        work = session.exchange(elements, sent)
+    for _ in range(PACKAGES_MAX):
+        work = session.send_package(parts)
         if work is None:
             return {"refused": True}
         statuses = statuses or session.codes
         if not work and session.is_final:
-            return {"messages": session.message, "statuses": statuses, "performed": session.seen}
-        elements, sent = session.answers(work)
+            told = {"messages": session.message, "statuses": statuses, "performed": session.seen}
+            return {**told, "chunks": session.chunks}
+        parts = session.answers(work)
     raise AssertionError("the session has no end")

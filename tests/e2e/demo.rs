@@ -1,0 +1,28 @@
+//! The demonstrations run to their end, as a reader of the README would run them.
+
+use xtask::sys;
+
+/// Runs a demonstration, with the programs that the other tests run; what it printed.
+fn shown(arguments: &[&str]) -> String {
+    let mut demo = sys::rust(env!("CARGO_BIN_EXE_xtask"));
+    sys::text(demo.args(["demo", "--check", "--as-tested"]).args(arguments)).unwrap()
+}
+
+#[test]
+fn the_main_job_is_shown_to_its_end() {
+    let shown = shown(&[]);
+    for step in ["which opens the host", "while the old one is refused", "in an unbroken chain"] {
+        assert!(shown.contains(step), "{step}\n{shown}");
+    }
+    assert!(shown.contains("\nEvery step held, in "), "{shown}");
+}
+
+#[test]
+fn a_browser_presses_the_button_and_what_it_reveals_opens_the_host() {
+    let shown = shown(&["--button"]);
+    for step in ["pressed Rotate", "which opens the host", "while the old one is refused"] {
+        assert!(shown.contains(step), "{step}\n{shown}");
+    }
+    assert!(shown.contains("From the click to a drawing that shows the end: "), "{shown}");
+    assert!(shown.contains("\nEvery step held, in "), "{shown}");
+}
