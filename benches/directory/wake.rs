@@ -67,7 +67,7 @@ pub(crate) async fn run(programs: &Path, folder: &Path, fleet: &Path, size: &Siz
     let (devices, public_key) = Fleet::start(fleet)?;
     let (others, other_key) = Fleet::start(fleet)?;
     let mut server =
-        Server::start_with_key(programs, &folder.join("server"), size.devices, Some(&public_key)).await?;
+        Server::start_with_key(programs, &folder.join("waiting"), size.devices, Some(&public_key)).await?;
     let mut child = os::command(&std::env::current_exe()?);
     child.arg("echo").arg(&server.folder).arg(&server.url);
     let (echo, line) = announced(&mut child)?;
@@ -162,7 +162,7 @@ async fn restart(fleet: &mut Fleet, server: &mut Server, devices: u32, series: &
     fleet.wait_until("all devices have noticed", |state| state.connected < devices).await?;
     let state = fleet.wait_until("all devices are back", |state| state.connected == devices).await?;
     series.entry("back".to_owned()).or_default().push(begun.elapsed().as_secs_f64());
-    ensure!(state.refused == 0, "the server refused {} connections", state.refused);
+    ensure!(state.refused == 0, "the server refused {}, such as: {:?}", state.refused, state.refusal);
     Ok(())
 }
 
@@ -204,7 +204,7 @@ async fn wake_all(fleet: &mut Fleet, server: &Server, devices: u32, series: &mut
         })
         .await?;
     ensure!(state.failures.is_empty(), "{} failed, such as: {}", state.failures.len(), state.failures[0]);
-    ensure!(state.refused == 0, "the server refused {} connections", state.refused);
+    ensure!(state.refused == 0, "the server refused {}, such as: {:?}", state.refused, state.refusal);
     let count = |name: &str| {
         seen.as_ref().and_then(|seen| seen.pointer(&format!("/counts/{name}"))?.as_f64()).unwrap_or(f64::NAN)
     };
@@ -264,9 +264,10 @@ impl Fleet {
             }
             ensure!(
                 begun.elapsed() < PATIENCE,
-                "waited too long until {what}: {} connected, {} refused",
+                "waited too long until {what}: {} connected, {} refused, such as: {:?}",
                 state.connected,
-                state.refused
+                state.refused,
+                state.refusal
             );
             tokio::time::sleep(LOOK).await;
         }

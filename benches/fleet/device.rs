@@ -90,8 +90,11 @@ impl Device {
                     fleet.change(|state| state.connected -= 1);
                     backoff.after_failure(os::rng().next_u64())
                 }
-                Err(CallError::Refused(_)) => {
-                    fleet.change(|state| state.refused += 1);
+                Err(CallError::Refused(refusal)) => {
+                    fleet.change(|state| {
+                        state.refused += 1;
+                        state.refusal.get_or_insert(refusal.to_string());
+                    });
                     backoff.after_refusal(os::rng().next_u64())
                 }
                 Err(_) => backoff.after_failure(os::rng().next_u64()),

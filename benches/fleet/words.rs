@@ -35,8 +35,9 @@ pub(crate) struct Member {
 pub(crate) struct State {
     /// Devices whose wake-up connection is open.
     pub(crate) connected: u32,
-    /// Connections that the server answered with a refusal.
+    /// Connections that the server answered with a refusal, and the first of them.
     pub(crate) refused: u32,
+    pub(crate) refusal: Option<String>,
     /// Wake-ups that led to a session which brought nothing to do.
     pub(crate) idle_visits: u32,
     /// What went wrong after a wake-up.
