@@ -1,6 +1,6 @@
 //! Group Policy as far as LAPS needs it: which objects hold for a computer, and what they set for LAPS.
 //!
-//! A client reads containers and objects over LDAP and the files over SMB; [`select`] picks the objects in their order,
+//! A client reads containers and objects over LDAP and the files over SMB; [`select()`] picks the objects in their order,
 //! [`RegistryPolicy`] puts their files together, and `lapwing_core::policy` takes the result as two of its roots.
 
 pub mod registry_pol;
