@@ -139,7 +139,7 @@ pub(crate) fn run() -> Result<()> {
         lab::Image::prepare(kind)?;
     }
     lab::domain::prepare()?;
-    println!("The lab's hosts boot from {}", lab::cache()?.display());
+    eprintln!("The lab's hosts boot from {}", lab::cache()?.display());
     Ok(())
 }
 
@@ -157,9 +157,9 @@ fn install(needs: &[Need]) -> Result<()> {
     if missing_now.is_empty() {
         return Ok(());
     }
-    println!("Missing on this machine:");
+    eprintln!("Missing on this machine:");
     for need in &missing_now {
-        println!("    {:24}{}", need.package, need.why);
+        eprintln!("    {:24}{}", need.package, need.why);
     }
     let packages: Vec<_> = missing_now.iter().map(|need| need.package).collect();
     if !rustix::process::geteuid().is_root() {

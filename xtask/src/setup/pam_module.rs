@@ -18,7 +18,7 @@ pub(super) fn prepare() -> Result<()> {
     if folder.join(MODULE).exists() {
         return Ok(());
     }
-    println!("Fetching {MODULE} into {}", folder.display());
+    eprintln!("Fetching {MODULE} into {}", folder.display());
     let unpacked = folder.with_extension("new");
     lab::remove_folder(&unpacked)?;
     fs::create_dir_all(&unpacked)?;

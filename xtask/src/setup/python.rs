@@ -41,7 +41,7 @@ fn install(packages: &[&str]) -> Result<()> {
     if done.exists() {
         return Ok(());
     }
-    println!("Installing {} in {}", packages.join(" and "), folder.display());
+    eprintln!("Installing {} in {}", packages.join(" and "), folder.display());
     // What a stopped installation left may lack anything.
     lab::remove_folder(&folder)?;
     sys::run(sys::command(PYTHON).args(["-m", "venv"]).arg(&folder))?;
