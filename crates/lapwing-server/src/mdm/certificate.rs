@@ -24,9 +24,7 @@ pub(super) async fn renew(
     Extension(context): Extension<Context>,
     body: Bytes,
 ) -> Result<Json<RenewalAnswer>, Fault> {
-    if !app.is_tenant(&tenant) {
-        return Err(Fault::not_found("The tenant does not exist."));
-    }
+    super::check_tenant(&app, &tenant)?;
     let renewing = Renewing::of(&app, &context).await?;
     let malformed = |error: &dyn core::fmt::Display| Fault::bad_request(error.to_string());
     let request: RenewalRequest = json::parse(&body).map_err(|error| malformed(&error))?;

@@ -9,17 +9,20 @@ mod provisioning;
 mod push;
 mod traces;
 
+use core::fmt::Display;
 use std::sync::Arc;
 
 use axum::{
     Extension, Router,
     body::Bytes,
     extract::{Path, State},
-    http::{HeaderMap, HeaderValue, header},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse as _, Response},
     routing::post,
 };
-use lapwing_proto::syncml;
+use lapwing_core::types::{DeviceId, FileTime};
+use lapwing_proto::{json, syncml};
+use serde::de::DeserializeOwned;
 
 use crate::{
     app::{App, record},
@@ -32,7 +35,7 @@ use crate::{
         package::Package,
         session::{self, Work},
     },
-    store::{Contact, Contacted, DeleteDevice},
+    store::{Change, Contact, Contacted, DeleteDevice},
     token::bearer,
 };
 
@@ -51,6 +54,42 @@ fn is_syncml(headers: &HeaderMap) -> bool {
     kind.eq_ignore_ascii_case(syncml::MEDIA_TYPE)
 }
 
+fn check_tenant(app: &App, tenant: &str) -> Result<(), Fault> {
+    if app.is_tenant(tenant) { Ok(()) } else { Err(Fault::not_found("The tenant does not exist.")) }
+}
+
+/// Takes what a device tells in one body of JSON, by the change that `understand` makes of it.
+async fn hear<B, C, E>(
+    app: &App,
+    tenant: &str,
+    context: &Context,
+    body: &[u8],
+    understand: impl FnOnce(DeviceId, FileTime, B) -> Result<C, E>,
+) -> Result<StatusCode, Fault>
+where
+    B: DeserializeOwned,
+    C: Change<Outcome = bool>,
+    E: Display,
+{
+    check_tenant(app, tenant)?;
+    let device = bearer::certified(app, context).await?;
+    let told: B = json::parse(body).map_err(|error| Fault::bad_request(error.to_string()))?;
+    let change =
+        understand(device, context.at, told).map_err(|error| Fault::bad_request(error.to_string()))?;
+    if app.store.change(change).await? {
+        Ok(StatusCode::NO_CONTENT)
+    } else {
+        Err(not_managed(app, context, device).await)
+    }
+}
+
+/// The device has a certificate of ours, and is unknown or disabled.
+async fn not_managed(app: &App, context: &Context, device: DeviceId) -> Fault {
+    let fault = Fault::new(Kind::Forbidden, "The device is unknown or disabled.");
+    let target = device.to_string();
+    app.refuse(context.at, Actor::Device(device), Activity::ManageDevice, &target, fault).await
+}
+
 async fn manage(
     State(app): State<Arc<App>>,
     Path(tenant): Path<String>,
@@ -58,9 +97,7 @@ async fn manage(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Fault> {
-    if !app.is_tenant(&tenant) {
-        return Err(Fault::not_found("The tenant does not exist."));
-    }
+    check_tenant(&app, &tenant)?;
     let device = bearer::certified(&app, &context).await?;
     if !is_syncml(&headers) {
         return Err(Fault::new(Kind::UnsupportedMediaType, "The body must be SyncML in XML."));
@@ -71,11 +108,7 @@ async fn manage(
     let noted = if message.is_final { heard.clone() } else { heard.clone().for_now() };
     let contact = Contact { device, at: context.at, heard: noted };
     let Some(Contacted { is_named, actions }) = app.store.change(contact).await? else {
-        let fault = Fault::new(Kind::Forbidden, "The device is unknown or disabled.");
-        let target = device.to_string();
-        return Err(app
-            .refuse(context.at, Actor::Device(device), Activity::ManageDevice, &target, fault)
-            .await);
+        return Err(not_managed(&app, &context, device).await);
     };
     app.sessions().keep(device, package.next.clone());
     if heard.unenrols {

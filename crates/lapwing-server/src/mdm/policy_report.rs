@@ -9,20 +9,12 @@ use axum::{
     extract::{Path, State},
     http::StatusCode,
 };
-use lapwing_proto::{
-    json,
-    policy_report::{self, PolicyReport},
-};
+use lapwing_proto::policy_report::{self, PolicyReport, ReportError};
 
 use crate::{
     app::App,
-    http::{
-        fault::{Fault, Kind},
-        request::Context,
-    },
-    rules::audit::{Activity, Actor},
+    http::{fault::Fault, request::Context},
     store::TellPolicy,
-    token::bearer,
 };
 
 pub(super) async fn tell(
@@ -31,16 +23,9 @@ pub(super) async fn tell(
     Extension(context): Extension<Context>,
     body: Bytes,
 ) -> Result<StatusCode, Fault> {
-    if !app.is_tenant(&tenant) {
-        return Err(Fault::not_found("The tenant does not exist."));
-    }
-    let device = bearer::certified(&app, &context).await?;
-    let report: PolicyReport = json::parse(&body).map_err(|error| Fault::bad_request(error.to_string()))?;
-    policy_report::check(&report).map_err(|error| Fault::bad_request(error.to_string()))?;
-    if app.store.change(TellPolicy { device, at: context.at, report }).await? {
-        return Ok(StatusCode::NO_CONTENT);
-    }
-    let fault = Fault::new(Kind::Forbidden, "The device is unknown or disabled.");
-    let target = device.to_string();
-    Err(app.refuse(context.at, Actor::Device(device), Activity::ManageDevice, &target, fault).await)
+    super::hear(&app, &tenant, &context, &body, |device, at, report: PolicyReport| {
+        policy_report::check(&report)?;
+        Ok::<_, ReportError>(TellPolicy { device, at, report })
+    })
+    .await
 }

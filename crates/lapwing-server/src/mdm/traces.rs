@@ -9,20 +9,12 @@ use axum::{
     http::StatusCode,
 };
 use lapwing_core::types::{DeviceId, FileTime};
-use lapwing_proto::{
-    json,
-    trace::{TraceError, TraceUpload},
-};
+use lapwing_proto::trace::{TraceError, TraceUpload};
 
 use crate::{
     app::App,
-    http::{
-        fault::{Fault, Kind},
-        request::Context,
-    },
-    rules::audit::{Activity, Actor},
+    http::{fault::Fault, request::Context},
     store::{TellTraces, Told},
-    token::bearer,
 };
 
 pub(super) async fn tell(
@@ -31,18 +23,7 @@ pub(super) async fn tell(
     Extension(context): Extension<Context>,
     body: Bytes,
 ) -> Result<StatusCode, Fault> {
-    if !app.is_tenant(&tenant) {
-        return Err(Fault::not_found("The tenant does not exist."));
-    }
-    let device = bearer::certified(&app, &context).await?;
-    let upload: TraceUpload = json::parse(&body).map_err(|error| Fault::bad_request(error.to_string()))?;
-    let change = change(device, context.at, upload).map_err(|error| Fault::bad_request(error.to_string()))?;
-    if app.store.change(change).await? {
-        return Ok(StatusCode::NO_CONTENT);
-    }
-    let fault = Fault::new(Kind::Forbidden, "The device is unknown or disabled.");
-    let target = device.to_string();
-    Err(app.refuse(context.at, Actor::Device(device), Activity::ManageDevice, &target, fault).await)
+    super::hear(&app, &tenant, &context, &body, change).await
 }
 
 fn change(device: DeviceId, at: FileTime, upload: TraceUpload) -> Result<TellTraces, TraceError> {
