@@ -6,17 +6,16 @@ use anyhow::{Context as _, Result, ensure};
 use lapwing_client::{
     cloud::{self, Material, NewDevice, Session, Store, StoreOutcome},
     identity::Identity,
-    mdm::{self, Cause, Channel, Start},
+    mdm::{Cause, Done, Work},
     transport::Limits,
 };
-use lapwing_core::types::{AccountName, Guid, PasswordVersion};
-use lapwing_proto::{
-    management::DeviceInfo,
-    register::{EnrolmentToken, ManagementService},
-    syncml::SessionId,
+use lapwing_core::{
+    csp::{Reply, Status},
+    types::{AccountName, Guid, PasswordVersion},
 };
+use lapwing_proto::register::{EnrolmentToken, ManagementService};
 
-use crate::{os, seal::seal};
+use crate::{management::session, os, seal::seal};
 
 /// A device that exists for the benchmark alone.
 pub(crate) struct Device {
@@ -51,8 +50,8 @@ impl Device {
         let version = members.version;
         let store = Store { account: &self.account, material: Material::Sealed(&members) };
         let begun = os::now();
-        let mut session = Session::open(Arc::clone(&self.identity), Limits::default()).await?;
-        let outcome = session.store(&store, Guid::random(&mut os::rng())).await;
+        let mut stores = Session::open(Arc::clone(&self.identity), Limits::default()).await?;
+        let outcome = stores.store(&store, Guid::random(&mut os::rng())).await;
         let time = begun.elapsed();
         ensure!(matches!(outcome, StoreOutcome::Stored(Some(_))), "the server did not store: {outcome:?}");
         self.held = Some(version);
@@ -62,29 +61,16 @@ impl Device {
     /// A session with the management server that brings nothing to do, over a fresh connection.
     pub(crate) async fn empty_session(&mut self) -> Result<Duration> {
         self.sessions = self.sessions.wrapping_add(1);
-        let endpoint = &self.management.endpoint;
-        let start = Start {
-            id: SessionId::number(self.sessions),
-            server: endpoint.parse()?,
-            device: DeviceInfo {
-                device: self.identity.settings.device,
-                manufacturer: "Lapwing".to_owned(),
-                model: "Linux".to_owned(),
-                language: "en-US".to_owned(),
-            },
-            cause: Cause::ClientInitiated,
-            reports: Vec::new(),
+        let mut asked = None;
+        let perform = |work: &Work| {
+            asked = Some(work.clone());
+            Done::Single(Reply::status(Status::FAILED))
         };
+        let (endpoint, cause) = (&self.management.endpoint, Cause::ClientInitiated);
         let begun = os::now();
-        let mut channel = Channel::new(&self.identity, endpoint.parse()?, Limits::default())?;
-        let (mut session, mut message) = mdm::Session::start(start);
-        loop {
-            let received = session.receive(channel.post(message).await?.expose_secret())?;
-            ensure!(received.work.is_empty(), "the server asks for {:?}", received.work);
-            match session.reply(&[]) {
-                Some(next) => message = next,
-                None => return Ok(begun.elapsed()),
-            }
-        }
+        session(&self.identity, endpoint, self.sessions, cause, Vec::new(), perform).await?;
+        let time = begun.elapsed();
+        ensure!(asked.is_none(), "the server asks for {asked:?}");
+        Ok(time)
     }
 }

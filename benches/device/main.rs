@@ -6,6 +6,7 @@
 
 mod clicks;
 mod directory;
+mod management;
 mod os;
 mod parts;
 mod seal;

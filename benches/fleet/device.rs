@@ -7,7 +7,7 @@ use lapwing_client::{
     CallError,
     cloud::{self, Backoff, Material, Session, Store, StoreOutcome, WakeUps},
     identity::{AgentSettings, DeviceKey, Identity},
-    mdm::{self, Cause, Channel, Done, Start, Work},
+    mdm::{Cause, Done, Work},
     transport::{CertificateDer, HttpsUrl, Limits},
 };
 use lapwing_core::{
@@ -15,16 +15,14 @@ use lapwing_core::{
     event::Hresult,
     types::{AccountName, ActionId, Guid, PasswordVersion},
 };
-use lapwing_proto::{
-    management::{ActionReport, DeviceInfo},
-    register::ManagementService,
-    syncml::SessionId,
-};
+use lapwing_proto::{management::ActionReport, register::ManagementService};
 use rand_core::Rng as _;
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::{
-    Fleet, os,
+    Fleet,
+    management::session,
+    os,
     seal::seal,
     words::{Member, Roster},
 };
@@ -137,36 +135,10 @@ impl Device {
     async fn session(&mut self, cause: Cause, reports: Vec<ActionReport>) -> Result<Vec<ActionId>> {
         let service = self.service.as_ref().context("the server manages no devices")?;
         self.sessions = self.sessions.wrapping_add(1);
-        let told = reports.len();
-        let start = Start {
-            id: SessionId::number(self.sessions),
-            server: service.endpoint.parse()?,
-            device: DeviceInfo {
-                device: self.identity.settings.device,
-                manufacturer: "Lapwing".to_owned(),
-                model: "Linux".to_owned(),
-                language: "en-US".to_owned(),
-            },
-            cause,
-            reports,
-        };
-        let mut channel = Channel::new(&self.identity, service.endpoint.parse()?, Limits::default())?;
-        let (mut session, mut message) = mdm::Session::start(start);
-        let (mut asked, mut heard) = (Vec::new(), 0);
-        loop {
-            let answer = channel.post(message).await?;
-            let received = session.receive(answer.expose_secret())?;
-            heard += received.reported.iter().filter(|(_, status)| status.is_success()).count();
-            if !received.is_over {
-                let done: Vec<_> = received.work.iter().map(|work| perform(work, &mut asked)).collect();
-                if let Some(next) = session.reply(&done) {
-                    message = next;
-                    continue;
-                }
-            }
-            ensure!(heard == told, "the server heard {heard} of {told} reports");
-            return Ok(asked);
-        }
+        let mut asked = Vec::new();
+        let perform = |work: &Work| perform(work, &mut asked);
+        session(&self.identity, &service.endpoint, self.sessions, cause, reports, perform).await?;
+        Ok(asked)
     }
 }
 

@@ -6,6 +6,8 @@
 //! minutes; each has its own certificate. Standard output gets the key's public half, then an answer to each line.
 
 mod device;
+#[path = "../device/management.rs"]
+mod management;
 mod os;
 #[path = "../device/seal.rs"]
 mod seal;

@@ -18,7 +18,7 @@ use self::{
 
 #[derive(Args)]
 #[command(after_help = "Examples:
-  cargo xtask bench                                  all of them: about three quarters of an hour
+  cargo xtask bench                                  all of them, one after the other
   cargo xtask bench rotation server-store
   cargo xtask bench idle --minutes 1
   cargo xtask bench server-scale --devices 100000

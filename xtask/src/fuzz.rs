@@ -23,15 +23,8 @@ const COVERAGE: [&str; 6] = [
     "-Cllvm-args=-sanitizer-coverage-trace-compares",
     "-Ccodegen-units=1",
 ];
-/// The bodies of `lapwing_sim::fuzz`, each with the folder of its examples.
-const BODIES: [(&str, &str); 6] = [
-    ("syncml", "crates/lapwing-proto/src/syncml/fixtures"),
-    ("enrolment", "crates/lapwing-proto/src/mde2/fixtures"),
-    ("settings_catalog", "crates/lapwing-proto/tests/fixtures"),
-    ("upload", "fuzz/examples/upload"),
-    ("registry_pol", "crates/lapwing-proto/src/gpo/fixtures"),
-    ("security_descriptor", "crates/lapwing-proto/src/ad/rights/fixtures"),
-];
+/// A line for each body of `lapwing_sim::fuzz`: its name, and the folder of its examples.
+const BODIES: &str = include_str!("../../fuzz/bodies.txt");
 
 #[derive(Args)]
 #[command(after_help = "Examples:
@@ -50,13 +43,14 @@ pub(crate) struct Fuzz {
 }
 
 pub(crate) fn run(fuzz: &Fuzz) -> Result<()> {
-    if let Some(unknown) = fuzz.names.iter().find(|name| BODIES.iter().all(|(body, _)| body != name)) {
-        let known: Vec<_> = BODIES.iter().map(|(name, _)| *name).collect();
+    let bodies: Vec<_> = BODIES.lines().filter_map(|line| line.split_once(' ')).collect();
+    if let Some(unknown) = fuzz.names.iter().find(|name| bodies.iter().all(|(body, _)| body != name)) {
+        let known: Vec<_> = bodies.iter().map(|(name, _)| *name).collect();
         bail!("there is no body {unknown}\nnext: name one of {}", known.join(", "));
     }
     setup::for_fuzzing()?;
     let programs = build()?;
-    for (name, examples) in BODIES {
+    for (name, examples) in bodies {
         if fuzz.names.is_empty() || fuzz.names.iter().any(|wanted| wanted == name) {
             eprintln!("▸ {name}");
             feed(&programs, name, examples, fuzz.secs)?;

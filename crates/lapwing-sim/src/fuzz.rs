@@ -19,19 +19,6 @@ use lapwing_proto::{
     syncml::{self, Command, Group},
 };
 
-/// What a fuzzer runs.
-pub type Body = fn(&[u8]);
-
-/// The bodies by name, each with the folder of its examples.
-pub const BODIES: [(&str, Body, &str); 6] = [
-    ("syncml", syncml, "crates/lapwing-proto/src/syncml/fixtures"),
-    ("enrolment", enrolment, "crates/lapwing-proto/src/mde2/fixtures"),
-    ("settings_catalog", settings_catalog, "crates/lapwing-proto/tests/fixtures"),
-    ("upload", upload, "fuzz/examples/upload"),
-    ("registry_pol", registry_pol, "crates/lapwing-proto/src/gpo/fixtures"),
-    ("security_descriptor", security_descriptor, "crates/lapwing-proto/src/ad/rights/fixtures"),
-];
-
 /// A message of device management: what is read of it is written, and then read as the same.
 pub fn syncml(bytes: &[u8]) {
     if let Ok(mut message) = syncml::decode(bytes) {
@@ -122,17 +109,48 @@ pub fn security_descriptor(bytes: &[u8]) {
 
 #[cfg(test)]
 mod tests {
-    use std::{fs, path::Path};
+    use std::{
+        collections::{BTreeMap, BTreeSet},
+        fs,
+        path::{Path, PathBuf},
+    };
 
     use super::*;
 
+    const BODIES: [(&str, fn(&[u8])); 6] = [
+        ("syncml", syncml),
+        ("enrolment", enrolment),
+        ("settings_catalog", settings_catalog),
+        ("upload", upload),
+        ("registry_pol", registry_pol),
+        ("security_descriptor", security_descriptor),
+    ];
+
+    /// What `cargo xtask fuzz` reads: each body's name and the folder of its examples.
+    const LIST: &str = include_str!("../../../fuzz/bodies.txt");
+
+    fn root() -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+    }
+
+    #[test]
+    fn every_body_has_a_target_and_examples_and_no_target_is_without_a_body() {
+        let bodies: BTreeSet<String> = BODIES.iter().map(|(name, _)| (*name).to_owned()).collect();
+        let listed = LIST.lines().filter_map(|line| line.split(' ').next()).map(str::to_owned);
+        assert_eq!(listed.collect::<BTreeSet<_>>(), bodies);
+        let targets = fs::read_dir(root().join("fuzz/targets")).unwrap();
+        let targets =
+            targets.map(|file| file.unwrap().path().file_stem().unwrap().to_str().unwrap().to_owned());
+        assert_eq!(targets.collect::<BTreeSet<_>>(), bodies);
+    }
+
     #[test]
     fn every_body_holds_for_examples_and_for_all_that_was_ever_found() {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-        for (name, body, examples) in BODIES {
-            let examples: Vec<_> = fs::read_dir(root.join(examples)).unwrap().collect();
+        let examples: BTreeMap<_, _> = LIST.lines().filter_map(|line| line.split_once(' ')).collect();
+        for (name, body) in BODIES {
+            let examples: Vec<_> = fs::read_dir(root().join(examples[name])).unwrap().collect();
             assert!(!examples.is_empty(), "{name} has no examples");
-            let found = fs::read_dir(root.join("fuzz/found").join(name)).into_iter().flatten();
+            let found = fs::read_dir(root().join("fuzz/found").join(name)).into_iter().flatten();
             for file in examples.into_iter().chain(found) {
                 body(&fs::read(file.unwrap().path()).unwrap());
             }

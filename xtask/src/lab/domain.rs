@@ -168,7 +168,7 @@ fn layer() -> Result<PathBuf> {
     let lock = File::create(home.with_extension("lock")).context("cannot lock the lab's domain")?;
     lock.lock()?;
     if !layer.exists() {
-        eprintln!("Making the lab's domain once (about half a minute) in {}", home.display());
+        eprintln!("Making the lab's domain once, which takes minutes at most, in {}", home.display());
         image::folder(&home)?;
         let lab = Lab::new()?;
         let controller = lab.boot_disk(CONTROLLER, &Disk::of(Kind::Controller)?, CONTROLLER_ADDRESS)?;

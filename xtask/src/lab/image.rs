@@ -171,7 +171,11 @@ fn recipe(kind: Kind) -> u64 {
 
 /// Builds beside the final place and renames, so that a broken build is never taken for an image.
 fn build(kind: Kind, home: &Path) -> Result<()> {
-    eprintln!("Building the lab's Debian {} once (about half a minute) in {}", kind.name(), home.display());
+    eprintln!(
+        "Building the lab's Debian {} once, which takes minutes at most, in {}",
+        kind.name(),
+        home.display()
+    );
     let unfinished = home.with_extension("new");
     remove_folder(&unfinished)?;
     folder(&unfinished)?;
