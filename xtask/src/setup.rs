@@ -129,8 +129,8 @@ impl Need {
     }
 }
 
-/// Installs the missing packages and fills the cache with what no package may put into this machine, the root directory
-/// of the lab's hosts above all. All of it is kept, so the next run is over at once.
+/// Installs the missing packages and fills the cache with what no package may put into this machine, the root
+/// directories of the lab's hosts and its domain above all. All of it is kept, so the next run is over at once.
 pub(crate) fn run() -> Result<()> {
     install(&NEEDS)?;
     pam_module::prepare()?;

@@ -16,13 +16,12 @@ use lapwing_core::{
     agent::{Acceptance, ActionStatus, Machine, Trace},
     csp::{Performed, Reply, Status},
     event::Hresult,
-    local::agent,
     management::Because,
     types::{ActionId, BootTime},
 };
 use lapwing_proto::{
     management::{ActionReport, DeviceInfo},
-    policy_report::{self, PolicyReport, PolicySetting},
+    policy_report::{self, PolicyReport},
     register::ManagementService,
     syncml::SessionId,
     trace::{TraceInfo, TraceUpload},
@@ -95,11 +94,12 @@ pub(crate) enum Asked {
 pub(crate) async fn visit(root: Root, mut visits: mpsc::Receiver<Visit>, loop_: mpsc::Sender<Asked>) {
     let mut caller = Caller {
         csp: CspStore::new(&root),
-        root,
         loop_,
         known: None,
         renewal: Renewal::default(),
+        policy: PolicySources::new(root.clone()),
         told_policy: None,
+        root,
     };
     while let Some(visit) = visits.recv().await {
         let is_complete = match caller.call(&visit).await {
@@ -126,6 +126,8 @@ struct Caller {
     /// Where the server is managed from, as its discovery answer said, and whose answer that was.
     known: Option<(String, ManagementService)>,
     renewal: Renewal,
+    /// Kept, so that what a damaged file said last is told as it holds.
+    policy: PolicySources,
     /// The policy in effect that the server was told last.
     told_policy: Option<PolicyReport>,
 }
@@ -190,7 +192,7 @@ impl Caller {
     /// Sends which policy is in effect now, with what the session may have set of it, unless the server knows.
     async fn tell_policy(&mut self, channel: &mut Channel) {
         let age_days_min = memory::load(&self.root).age_days_min;
-        let mut report = wire(PolicySources::new(self.root.clone()).explain(age_days_min));
+        let mut report = self.policy.explain(age_days_min);
         policy_report::shorten(&mut report);
         if self.told_policy.as_ref() == Some(&report) {
             return;
@@ -255,21 +257,6 @@ impl Caller {
         let (reply, answer) = oneshot::channel();
         self.loop_.send(question(reply)).await?;
         Ok(answer.await?)
-    }
-}
-
-/// The policy in effect as the server takes it: what `lapwing get-policy` shows here.
-fn wire(report: agent::PolicyReport) -> PolicyReport {
-    let setting = |agent::PolicySetting { name, value, origin, remarks }| PolicySetting {
-        name,
-        value,
-        origin,
-        remarks,
-    };
-    PolicyReport {
-        source: report.source,
-        settings: report.settings.into_iter().map(setting).collect(),
-        remarks: report.remarks,
     }
 }
 

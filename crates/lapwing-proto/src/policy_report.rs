@@ -3,36 +3,13 @@
 //!
 //! What is read is bounded: the texts are for people, and the server shows them as they are.
 
-use serde::{Deserialize, Serialize};
+/// `POST policy`: what `lapwing get-policy` shows on the host.
+pub use lapwing_core::local::agent::{PolicyReport, PolicySetting};
 
 /// The longest text, in bytes.
 pub const TEXT_LEN_MAX: usize = 2048;
 /// The most settings, the most remarks of one, and the most remarks beside.
 pub const ENTRIES_MAX: usize = 64;
-
-/// `POST policy`: the policy in effect, and why it is that.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PolicyReport {
-    /// The root that won: `CSP`, `GPO`, `Local` or `Legacy LAPS`; none if no root holds a value.
-    pub source: Option<String>,
-    /// Every setting.
-    pub settings: Vec<PolicySetting>,
-    /// Names that no setting has, files that could not be read, roots that lost.
-    pub remarks: Vec<String>,
-}
-
-/// One setting of a [`PolicyReport`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PolicySetting {
-    /// Its Windows name.
-    pub name: String,
-    /// The value in effect.
-    pub value: String,
-    /// Where the value comes from: a place in a file, a GPO, or `default`.
-    pub origin: String,
-    /// Why a configured value was ignored or replaced.
-    pub remarks: Vec<String>,
-}
 
 /// What was found is no policy in effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -1,13 +1,14 @@
 //! What is done with LAPS policies and their groups, by whichever way it is asked for: Graph, administration, console.
 //!
 //! A change is written together with its audit entry, and then calls the devices that it touches. The same change can be
-//! tried out first: [`try_out`] tells whom it would touch, and changes nothing.
+//! tried out first: [`try_out`] tells whose settings it would touch, and changes nothing. Another name, description or hour is
+//! a version too, which its devices confirm without any setting changing.
 
 use std::{collections::BTreeSet, sync::Arc};
 
 use lapwing_core::{
     csp::Tree,
-    types::{DeviceId, GroupId, PolicyId},
+    types::{DeviceId, FileTime, GroupId, PolicyId},
 };
 use lapwing_proto::{
     graph::{ConfigurationPolicy, read_settings},
@@ -24,13 +25,14 @@ use crate::{
         policy_form::{check_name, check_reveal_hours},
     },
     store::{
-        AssignOutcome, AssignPolicy, ChangeGroup, CreatePolicy, DeleteGroup, DeleteGroupOutcome,
-        DeletePolicy, Edit, EditOutcome, EditPolicy, PolicyContent, PolicyRow, StoreError, TagDevice,
+        AssignOutcome, AssignPolicy, ChangeGroup, CreateGroup, CreatePolicy, DeleteGroup, DeleteGroupOutcome,
+        DeletePolicy, Edit, EditOutcome, EditPolicy, GroupRow, PolicyContent, PolicyRow, StoreError,
+        TagDevice,
     },
 };
 
 /// The most groups that one policy is for.
-pub(crate) const GROUPS_MAX: usize = 256;
+const GROUPS_MAX: usize = 256;
 
 /// The most tags of one device.
 const TAGS_MAX: usize = 32;
@@ -67,7 +69,20 @@ pub(crate) fn unknown_policy() -> Fault {
     Fault::not_found("The policy does not exist.")
 }
 
-fn unknown_group() -> Fault {
+/// A request names a group that is not there.
+pub(crate) fn no_such_group() -> Fault {
+    Fault::bad_request("A group does not exist.")
+}
+
+/// Refuses more groups than a policy may be for.
+pub(crate) fn check_groups(count: usize) -> Result<(), Fault> {
+    if count > GROUPS_MAX {
+        return Err(Fault::bad_request(format!("A policy is for at most {GROUPS_MAX} groups.")));
+    }
+    Ok(())
+}
+
+pub(crate) fn unknown_group() -> Fault {
     Fault::not_found("The group does not exist.")
 }
 
@@ -197,6 +212,20 @@ pub(crate) fn parse_tags<'a>(tags: impl Iterator<Item = &'a str>) -> Result<BTre
     Ok(tags)
 }
 
+/// Makes a group; `record` gives the entry in the log for its id.
+pub(crate) async fn create_group(
+    app: &App,
+    name: String,
+    group: Group,
+    created: FileTime,
+    record: impl FnOnce(&str) -> Record,
+) -> Result<GroupRow, Fault> {
+    let row = GroupRow { id: GroupId::random(&mut os::rng()), name, group, created };
+    let record = record(&row.id.to_string());
+    app.store.change(CreateGroup { row: row.clone(), record }).await?;
+    Ok(row)
+}
+
 /// Gives a device these tags in place of those before; which policy is for it may change by that.
 pub(crate) async fn tag(
     app: &Arc<App>,
@@ -211,7 +240,7 @@ pub(crate) async fn tag(
     Ok(())
 }
 
-/// A change of one policy or group that is only thought of.
+/// A change of one policy that is only thought of.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Thought {
     /// What the policy would set.
@@ -247,7 +276,7 @@ async fn apply(app: &App, row: &PolicyRow, thought: Thought, policies: &mut Poli
         let known = app.store.groups().await?;
         let find = |id: &GroupId| {
             let found = known.iter().find(|row| row.id == *id).map(|row| row.group.clone());
-            found.ok_or_else(|| Fault::bad_request("A group does not exist."))
+            found.ok_or_else(no_such_group)
         };
         assigned.groups = wanted.iter().map(find).collect::<Result<_, _>>()?;
     }

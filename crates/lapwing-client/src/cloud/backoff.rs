@@ -57,7 +57,7 @@ mod tests {
             }
             after(&mut backoff, draw)
         };
-        // Every whole range divides the one after it but the last, which this covers too.
+        // From 0 past the longest range, so that the last second of each is among them.
         (0..300).map(|second| last(second * 1000 + 999)).max().unwrap()
     }
 

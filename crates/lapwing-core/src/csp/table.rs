@@ -1,5 +1,6 @@
 //! What the nodes' table says of a leaf beyond its type: which values are supported, and beside which others it means
-//! something. "LAPS CSP". `docs/csp.md` is printed from it, and whoever writes a policy is held to it.
+//! something. "LAPS CSP". The dependencies in `docs/csp.md` are printed from it, and
+//! whoever writes a policy is held to it.
 
 use super::tree::VALUE_LEN_MAX;
 use crate::policy::{Kind, Setting};

@@ -2,10 +2,15 @@
 
 use crate::policy::{Kind, RawValue, Setting};
 
-/// Whether two values of a leaf mean the same, however they are written.
+/// Whether two values of a leaf mean the same, however they are written; a leaf that is not there has none.
 #[must_use]
-pub fn mean_the_same(setting: Setting, one: &str, other: &str) -> bool {
-    one == other || parse(setting, one).is_some_and(|one| Some(one) == parse(setting, other))
+pub fn mean_the_same(setting: Setting, one: Option<&str>, other: Option<&str>) -> bool {
+    match (one, other) {
+        (Some(one), Some(other)) => {
+            one == other || parse(setting, one).is_some_and(|one| Some(one) == parse(setting, other))
+        }
+        (one, other) => one.is_none() && other.is_none(),
+    }
 }
 
 /// The value of `data`, or none if it is not of the setting's type.

@@ -1,4 +1,5 @@
-//! Why a domain controller did not do what it was asked, in the few kinds that call for different things.
+//! Why a domain controller did not do what it was asked, in the few kinds that call for different things. The commands
+//! that next steps name come with the client that uses this.
 
 use lapwing_core::event::{EventId, Hresult};
 

@@ -1,7 +1,8 @@
 //! Who may do what with the passwords of the computers below an object: three circles, as entries of its permissions.
 //!
 //! What Windows' cmdlets write for readers is not published entry by entry; these are the rights that a directory
-//! enforces, each checked against Samba: a confidential attribute needs `CONTROL_ACCESS` beside `READ_PROPERTY`.
+//! enforces: a confidential attribute needs `CONTROL_ACCESS` beside `READ_PROPERTY`. Samba has judged the bytes, and no
+//! directory yet their effect.
 //! The GUIDs of attributes are random in each forest and come from its schema; see [`SchemaGuids`].
 
 use std::collections::{BTreeMap, BTreeSet};

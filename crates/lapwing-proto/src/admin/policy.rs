@@ -151,15 +151,15 @@ pub struct PolicyDevices {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PolicyCounts {
     /// They hold the newest version whole.
-    pub has: usize,
+    pub has: u64,
     /// It is for them, and they have not said yet that they hold it.
-    pub pending: usize,
+    pub pending: u64,
     /// Another policy is for them too: they keep what they have.
-    pub conflict: usize,
+    pub conflict: u64,
     /// They have answered that they do not take it.
-    pub refused: usize,
+    pub refused: u64,
     /// They hold a version, and it is no longer for them.
-    pub leaving: usize,
+    pub leaving: u64,
 }
 
 /// A device that a policy concerns.

@@ -20,7 +20,7 @@ use crate::{
         access::Act,
         audit::Activity,
         policy_assignment::{Difference, Effective, Member, PolicyVersion, effective},
-        policy_standing::Standing,
+        policy_standing::{Standing, Tally},
     },
     store::{Edit, PolicyRow, PolicyVersionRow, StandingRow},
 };
@@ -104,7 +104,7 @@ fn thought(request: PolicyDryRun) -> Result<Thought, Fault> {
         read_settings(&settings)
             .map_err(|error| Fault::bad_request(format!("{error}; {}", error.next_step())))
     });
-    let parse = |id: &String| id.parse().map_err(|_| Fault::bad_request("A group does not exist."));
+    let parse = |id: &String| id.parse().map_err(|_| policies::no_such_group());
     let groups = request.groups.map(|groups| groups.iter().map(parse).collect::<Result<_, _>>());
     Ok(Thought { tree: tree.transpose()?, groups: groups.transpose()?, delete: request.delete })
 }
@@ -141,13 +141,13 @@ pub(super) async fn devices(
     };
     let rows = call.app.store.policy_standings(row.id).await?;
     allowed.note(&id).await?;
-    let count = |standing| rows.iter().filter(|row| row.standing == standing).count();
+    let tally: Tally = rows.iter().map(|row| row.standing).collect();
     let counts = PolicyCounts {
-        has: count(Standing::Has),
-        pending: count(Standing::Pending),
-        conflict: count(Standing::Conflict),
-        refused: count(Standing::Refused),
-        leaving: count(Standing::Leaving),
+        has: tally.of(Standing::Has),
+        pending: tally.of(Standing::Pending),
+        conflict: tally.of(Standing::Conflict),
+        refused: tally.of(Standing::Refused),
+        leaving: tally.of(Standing::Leaving),
     };
     let value = rows.iter().take(COUNTED_MAX).map(policy_device).collect();
     Ok(Json(PolicyDevices { version: row.version, counts, value }))

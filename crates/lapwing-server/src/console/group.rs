@@ -18,14 +18,14 @@ use super::{
 };
 use crate::{
     http::fault::Fault,
-    os, policies,
+    policies,
     rules::{
         access::Act,
         audit::Activity,
         policy_assignment::{Group, GroupError, Member},
         policy_form::check_name,
     },
-    store::{CreateGroup, GroupRow},
+    store::GroupRow,
 };
 
 /// How many members are named beside the form.
@@ -258,11 +258,9 @@ pub(super) async fn create(visit: Visit) -> Result<Response, Fault> {
     if visit.form.get("step") == Some("members") {
         return show(&visit, None, typed, AS_IT_IS).await;
     }
-    let (id, created) = (GroupId::random(&mut os::rng()), visit.context.at);
-    let record = visit.record(Activity::CreateGroup, &id.to_string());
-    let row = GroupRow { id, name: typed.name, group, created };
-    visit.app.store.change(CreateGroup { row, record }).await?;
-    Ok(see_other(&format!("/console/groups/{id}")))
+    let record = |id: &str| visit.record(Activity::CreateGroup, id);
+    let row = policies::create_group(&visit.app, typed.name, group, visit.context.at, record).await?;
+    Ok(see_other(&format!("/console/groups/{}", row.id)))
 }
 
 pub(super) async fn edit(visit: Visit) -> Result<Response, Fault> {

@@ -12,16 +12,16 @@ use serde::Serialize;
 
 use super::{body, devices, filter::Fields, metadata, page::Query};
 use crate::{
-    call::Call,
+    call::{Allowed, Call},
     http::fault::Fault,
-    os, policies,
+    policies,
     rules::{
         access::Act,
         audit::Activity,
         policy_assignment::{self, GroupError},
         policy_form::check_name,
     },
-    store::{CreateGroup, GroupRow, Window},
+    store::{GroupRow, Window},
 };
 
 impl Fields for GroupRow {
@@ -61,10 +61,6 @@ struct Member {
     device: Device,
 }
 
-fn unknown() -> Fault {
-    Fault::not_found("The group does not exist.")
-}
-
 pub(super) async fn list(call: Call) -> Result<Response, Fault> {
     let allowed = call.authorise(Act::ReadConfiguration, Activity::ReadLapsPolicy, "").await?;
     let page = Query::parse(call.uri.query()).page(call.app.store.groups().await?)?;
@@ -72,11 +68,18 @@ pub(super) async fn list(call: Call) -> Result<Response, Fault> {
     super::list(&call, "groups", &page, group)
 }
 
-pub(super) async fn get(call: Call, Path(id): Path<String>) -> Result<Response, Fault> {
-    let allowed = call.authorise(Act::ReadConfiguration, Activity::ReadLapsPolicy, &id).await?;
+async fn find(call: &Call, allowed: &Allowed<'_>, id: &str) -> Result<GroupRow, Fault> {
     let wanted: Option<GroupId> = id.parse().ok();
     let found = call.app.store.groups().await?.into_iter().find(|row| Some(row.id) == wanted);
-    let Some(row) = found else { return Err(allowed.refuse(&id, unknown()).await) };
+    match found {
+        Some(row) => Ok(row),
+        None => Err(allowed.refuse(id, policies::unknown_group()).await),
+    }
+}
+
+pub(super) async fn get(call: Call, Path(id): Path<String>) -> Result<Response, Fault> {
+    let allowed = call.authorise(Act::ReadConfiguration, Activity::ReadLapsPolicy, &id).await?;
+    let row = find(&call, &allowed, &id).await?;
     allowed.note(&id).await?;
     answer(&call, &row)
 }
@@ -84,9 +87,7 @@ pub(super) async fn get(call: Call, Path(id): Path<String>) -> Result<Response, 
 /// The devices of a group, which are those that its rule is for at this moment.
 pub(super) async fn members(call: Call, Path(id): Path<String>) -> Result<Response, Fault> {
     let allowed = call.authorise(Act::ReadConfiguration, Activity::ReadLapsPolicy, &id).await?;
-    let wanted: Option<GroupId> = id.parse().ok();
-    let found = call.app.store.groups().await?.into_iter().find(|row| Some(row.id) == wanted);
-    let Some(row) = found else { return Err(allowed.refuse(&id, unknown()).await) };
+    let row = find(&call, &allowed, &id).await?;
     let members = call.app.store.members().await?;
     let inside: BTreeSet<DeviceId> =
         members.iter().filter(|member| row.group.contains(member)).map(|member| member.device).collect();
@@ -103,13 +104,12 @@ fn answer(call: &Call, row: &GroupRow) -> Result<Response, Fault> {
 
 pub(super) async fn create(call: Call, request: Bytes) -> Result<(StatusCode, Response), Fault> {
     let allowed = call.authorise(Act::WriteConfiguration, Activity::CreateGroup, "").await?;
-    let (id, created) = (GroupId::random(&mut os::rng()), call.context.at);
-    let row = match parse(&request) {
-        Ok((name, group)) => GroupRow { id, name, group, created },
+    let (name, group) = match parse(&request) {
+        Ok(parsed) => parsed,
         Err(fault) => return Err(allowed.refuse("", fault).await),
     };
-    let record = allowed.record(&id.to_string());
-    call.app.store.change(CreateGroup { row: row.clone(), record }).await?;
+    let row =
+        policies::create_group(&call.app, name, group, call.context.at, |id| allowed.record(id)).await?;
     Ok((StatusCode::CREATED, answer(&call, &row)?))
 }
 
@@ -124,7 +124,7 @@ fn parse(request: &[u8]) -> Result<(String, policy_assignment::Group), Fault> {
 
 pub(super) async fn delete(call: Call, Path(id): Path<String>) -> Result<StatusCode, Fault> {
     let allowed = call.authorise(Act::WriteConfiguration, Activity::DeleteGroup, &id).await?;
-    let Ok(group) = id.parse() else { return Err(allowed.refuse(&id, unknown()).await) };
+    let Ok(group) = id.parse() else { return Err(allowed.refuse(&id, policies::unknown_group()).await) };
     policies::delete_group(&call.app, group, allowed.record(&id)).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -13,7 +13,7 @@ use super::{body, configuration_policies::find, metadata};
 use crate::{
     call::Call,
     http::fault::Fault,
-    policies::{self, GROUPS_MAX},
+    policies,
     rules::{access::Act, audit::Activity},
 };
 
@@ -39,9 +39,7 @@ pub(super) async fn assign(call: Call, Path(id): Path<String>, request: Bytes) -
 fn groups(request: &[u8]) -> Result<BTreeSet<GroupId>, Fault> {
     let PolicyAssignments { assignments } =
         json::parse(request).map_err(|error| Fault::bad_request(error.to_string()))?;
-    if assignments.len() > GROUPS_MAX {
-        return Err(Fault::bad_request(format!("A policy is for at most {GROUPS_MAX} groups.")));
-    }
+    policies::check_groups(assignments.len())?;
     let group = |assignment: &PolicyAssignment| {
         let group = assignment.target.group().and_then(|group| group.parse().ok());
         group.ok_or_else(|| {

@@ -103,14 +103,17 @@ async fn manage(
         return Err(Fault::new(Kind::UnsupportedMediaType, "The body must be SyncML in XML."));
     }
     let mut message = syncml::decode(&body).map_err(|error| Fault::bad_request(error.to_string()))?;
-    let package = Package::of(app.sessions().find(device), &mut message);
-    let heard = package.heard.clone();
+    // Nothing is known but within a package; the lock is for all devices, so it is not held while the message is read.
+    let known = app.sessions().find(device).cloned();
+    let mut package = Package::of(known, &mut message);
+    let heard = &package.heard;
     let noted = if message.is_final { heard.clone() } else { heard.clone().for_now() };
     let contact = Contact { device, at: context.at, heard: noted };
     let Some(Contacted { is_named, actions }) = app.store.change(contact).await? else {
         return Err(not_managed(&app, &context, device).await);
     };
-    app.sessions().keep(device, package.next.clone());
+    app.sessions().keep(device, package.next.take());
+    let heard = &package.heard;
     if heard.unenrols {
         let record = record(context.at, Actor::Device(device), Activity::LeaveDevice, &device.to_string());
         app.store.change(DeleteDevice { device, record }).await?;
@@ -120,11 +123,11 @@ async fn manage(
     let mut commands = Vec::new();
     if message.is_final {
         let actions = actions.into_iter().map(|row| (row.number, row.action));
-        commands.extend(session::work(context.at, &heard, is_named, actions).into_iter().map(Work::command));
-        commands.extend(policy::answer(&app, &context, device, &heard).await?);
+        commands.extend(session::work(context.at, heard, is_named, actions).into_iter().map(Work::command));
+        commands.extend(policy::answer(&app, &context, device, heard).await?);
         // Who names its actions is no Windows, and has a connection of ours.
         if !is_named {
-            commands.extend(push::answer(&app, &context, device, &heard).await?);
+            commands.extend(push::answer(&app, &context, device, heard).await?);
         }
     }
     let source = app.management_url().parse().map_err(|_| Fault::unavailable())?;

@@ -34,7 +34,7 @@ pub(super) async fn answer(
         Told::Channel(channel) => {
             let record =
                 record(context.at, Actor::Device(device), Activity::RegisterChannel, &device.to_string());
-            app.store.change(SetChannel { device, channel: Some(channel), record }).await?;
+            app.store.change(SetChannel { device, channel, record }).await?;
         }
         Told::Foreign => {
             let fault = Fault::new(Kind::BadRequest, "The channel is not one of the push service.");

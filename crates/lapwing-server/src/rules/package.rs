@@ -54,7 +54,7 @@ pub(crate) struct Package {
 
 impl Package {
     /// Puts the message's objects together, and takes note of what it says.
-    pub(crate) fn of(known: Option<&Unfinished>, message: &mut Message) -> Self {
+    pub(crate) fn of(known: Option<Unfinished>, message: &mut Message) -> Self {
         let before = known.and_then(|known| known.before(message));
         let mut progress = before.clone().unwrap_or_default();
         let mut package =
@@ -72,8 +72,8 @@ impl Package {
             package.broken.extend(progress.assembly.give_up());
         }
         progress.heard.add(hear(message));
-        package.heard = progress.heard.clone();
-        let after = (!message.is_final).then_some(progress);
+        let after = (!message.is_final).then(|| progress.clone());
+        package.heard = progress.heard;
         if before.is_some() || after.is_some() {
             let (session, msg_id) = (message.header.session_id.clone(), message.header.msg_id);
             package.next = Some(Unfinished { session, msg_id, before, after });
@@ -108,14 +108,14 @@ impl Package {
 
 impl Unfinished {
     /// How far the message's package had come before it.
-    fn before(&self, message: &Message) -> Option<Progress> {
+    fn before(self, message: &Message) -> Option<Progress> {
         let header = &message.header;
         if header.session_id != self.session || header.msg_id < self.msg_id {
             None
         } else if header.msg_id == self.msg_id {
-            self.before.clone()
+            self.before
         } else {
-            self.after.clone()
+            self.after
         }
     }
 }

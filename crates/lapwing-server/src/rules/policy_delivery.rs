@@ -80,11 +80,9 @@ impl Heard {
 
     /// Whether what it says of them is something else.
     pub(crate) fn differs(&self, wanted: &Tree) -> bool {
-        self.leaves.iter().any(|(setting, held)| match (held, wanted.value(*setting)) {
-            (None, None) => false,
-            (Some(held), Some(wanted)) => !mean_the_same(*setting, held, wanted),
-            (Some(_), None) | (None, Some(_)) => true,
-        })
+        self.leaves
+            .iter()
+            .any(|(setting, held)| !mean_the_same(*setting, held.as_deref(), wanted.value(*setting)))
     }
 
     /// Whether the device holds exactly this, by its own word.

@@ -112,12 +112,7 @@ pub(crate) fn changes<'a>(before: &'a Tree, after: &'a Tree) -> Vec<LeafChange<'
         before: before.value(setting),
         after: after.value(setting),
     });
-    let differs = |change: &LeafChange<'_>| match (change.before, change.after) {
-        (None, None) => false,
-        (Some(before), Some(after)) => !mean_the_same(change.setting, before, after),
-        (Some(_), None) | (None, Some(_)) => true,
-    };
-    all.filter(differs).collect()
+    all.filter(|change| !mean_the_same(change.setting, change.before, change.after)).collect()
 }
 
 /// What a host would make of these leaves, where it is not what they say.

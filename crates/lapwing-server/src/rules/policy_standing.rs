@@ -80,11 +80,24 @@ impl Tally {
         Standing::ALL.into_iter().zip(self.0)
     }
 
+    /// How many stand so.
+    pub(crate) fn of(&self, wanted: Standing) -> u64 {
+        self.counts().find(|(standing, _)| *standing == wanted).map_or(0, |(_, count)| count)
+    }
+
     fn add(&mut self, standing: Standing) {
         let counts = Standing::ALL.into_iter().zip(&mut self.0);
         for (_, count) in counts.filter(|(of, _)| *of == standing) {
             *count += 1;
         }
+    }
+}
+
+impl FromIterator<Standing> for Tally {
+    fn from_iter<I: IntoIterator<Item = Standing>>(standings: I) -> Self {
+        let mut tally = Self::default();
+        standings.into_iter().for_each(|standing| tally.add(standing));
+        tally
     }
 }
 

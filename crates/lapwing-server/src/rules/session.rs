@@ -247,16 +247,14 @@ pub(crate) fn answer(
     status(Some(CmdId::header()), "SyncHdr", StatusCode::OK);
     for command in &message.commands {
         let of_chunk = package.chunks.iter().rev().find(|(about, _)| Some(about) == command.id());
-        let code = match command {
-            Command::Operation(_) | Command::Results(_) if of_chunk.is_some() => {
-                of_chunk.map_or(StatusCode::OK, |(_, code)| *code)
-            }
-            Command::Status(_) | Command::Results(_) => continue,
-            Command::Alert(_) => StatusCode::OK,
+        let code = match (command, of_chunk) {
+            (Command::Operation(_) | Command::Results(_), Some((_, code))) => *code,
+            (Command::Status(_) | Command::Results(_), _) => continue,
+            (Command::Alert(_), _) => StatusCode::OK,
             // A device tells of itself by Replace; it asks for nothing.
-            Command::Operation(Operation { verb: Verb::Replace, .. }) => StatusCode::OK,
-            Command::Operation(_) | Command::Group(_) => StatusCode::NOT_ALLOWED,
-            Command::Refused(refused) => refused.code,
+            (Command::Operation(Operation { verb: Verb::Replace, .. }), None) => StatusCode::OK,
+            (Command::Operation(_), None) | (Command::Group(_), _) => StatusCode::NOT_ALLOWED,
+            (Command::Refused(refused), _) => refused.code,
         };
         status(command.id().cloned(), command.name(), code);
     }

@@ -170,8 +170,17 @@ pub(super) async fn queue(
     if waiting >= PENDING_MAX {
         return Ok(RequestOutcome::Full);
     }
-    insert(transaction, device, action, requested_by).await?;
+    insert(transaction, device, action, requested_by, None).await?;
     Ok(RequestOutcome::Queued)
+}
+
+/// A password that was shown, for which an action is asked for.
+#[derive(Debug)]
+pub(super) struct Revealed {
+    /// Its number.
+    pub(super) password: i64,
+    /// For people.
+    pub(super) reason: String,
 }
 
 /// Writes down an action that is new.
@@ -180,11 +189,13 @@ pub(super) async fn insert(
     device: DeviceId,
     action: &QueuedAction,
     requested_by: &str,
+    revealed: Option<&Revealed>,
 ) -> Result<(), sqlx::Error> {
     let not_before = (action.not_before > action.requested).then(|| ticks(action.not_before));
     sqlx::query(
-        "INSERT INTO action (id, device, requested, requested_by, not_before, expires, state, since)
-         VALUES (?, ?, ?, ?, ?, ?, 'pending', ?)",
+        "INSERT INTO action
+             (id, device, requested, requested_by, not_before, expires, state, since, reason, revealed)
+         VALUES (?, ?, ?, ?, ?, ?, 'pending', ?, ?, ?)",
     )
     .bind(blob(action.id.0))
     .bind(blob(device.0))
@@ -193,6 +204,8 @@ pub(super) async fn insert(
     .bind(not_before)
     .bind(ticks(action.expires))
     .bind(ticks(action.since))
+    .bind(revealed.map(|revealed| &revealed.reason))
+    .bind(revealed.map(|revealed| revealed.password))
     .execute(&mut *transaction.connection)
     .await
     .map(drop)

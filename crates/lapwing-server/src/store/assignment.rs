@@ -52,6 +52,11 @@ pub(crate) struct WantedPolicy {
     pub(crate) tree: Tree,
 }
 
+/// The version that a row names.
+pub(super) fn policy_version(row: &SqliteRow) -> Result<PolicyVersion, sqlx::Error> {
+    Ok(PolicyVersion { policy: PolicyId(guid(row, "policy")?), number: row.try_get("number")? })
+}
+
 fn group(row: &SqliteRow) -> Result<GroupRow, sqlx::Error> {
     let rule: &str = row.try_get("rule")?;
     Ok(GroupRow {
@@ -126,11 +131,7 @@ pub(super) async fn device_policy(
         .bind(blob(device.0))
         .fetch_optional(&mut *connection)
         .await?;
-    let told = row.map(|row| {
-        let version =
-            PolicyVersion { policy: PolicyId(guid(&row, "policy")?), number: row.try_get("number")? };
-        Ok::<_, sqlx::Error>((version, time(&row, "told")?))
-    });
+    let told = row.map(|row| Ok::<_, sqlx::Error>((policy_version(&row)?, time(&row, "told")?)));
     let told = told.transpose()?;
     let effective = effective(&member, &assigned(connection, None).await?);
     let target = target(&effective, told.map(|(version, _)| version));

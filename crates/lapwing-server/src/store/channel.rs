@@ -28,11 +28,11 @@ impl Store {
     }
 }
 
-/// Replaces the channel of a device, or forgets it.
+/// Replaces the channel of a device.
 #[derive(Debug)]
 pub(crate) struct SetChannel {
     pub(crate) device: DeviceId,
-    pub(crate) channel: Option<ChannelUri>,
+    pub(crate) channel: ChannelUri,
     pub(crate) record: Record,
 }
 
@@ -41,10 +41,31 @@ impl Change for SetChannel {
 
     async fn apply(&mut self, transaction: &mut Transaction<'_>) -> Result<(), sqlx::Error> {
         sqlx::query("UPDATE device SET push_channel = ? WHERE id = ?")
-            .bind(self.channel.as_ref().map(ToString::to_string))
+            .bind(self.channel.to_string())
             .bind(blob(self.device.0))
             .execute(&mut *transaction.connection)
             .await?;
         transaction.audit(&self.record).await
+    }
+}
+
+/// Forgets a channel, unless the device has told of another meanwhile.
+#[derive(Debug)]
+pub(crate) struct ForgetChannel {
+    pub(crate) device: DeviceId,
+    pub(crate) channel: ChannelUri,
+    pub(crate) record: Record,
+}
+
+impl Change for ForgetChannel {
+    type Outcome = ();
+
+    async fn apply(&mut self, transaction: &mut Transaction<'_>) -> Result<(), sqlx::Error> {
+        let done = sqlx::query("UPDATE device SET push_channel = NULL WHERE id = ? AND push_channel = ?")
+            .bind(blob(self.device.0))
+            .bind(self.channel.to_string())
+            .execute(&mut *transaction.connection)
+            .await?;
+        if done.rows_affected() > 0 { transaction.audit(&self.record).await } else { Ok(()) }
     }
 }

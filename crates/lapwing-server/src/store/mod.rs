@@ -48,7 +48,7 @@ pub(crate) use self::{
     bulk_read::{BulkDeviceRow, BulkPart, BulkRow},
     certificate::{OfferKey, OfferOutcome, ReplaceDeviceKey},
     change::{Change, Transaction},
-    channel::SetChannel,
+    channel::{ForgetChannel, SetChannel},
     device::{DeleteDevice, EnableDevice, JoinDevice, JoinOutcome, NewDevice},
     directory::{
         ChangeClient, CreateClient, CreateToken, DeleteClient, DeleteToken, Initialise, Note, SetPolicy,

@@ -8,7 +8,7 @@ use sqlx::{Row as _, SqliteConnection, sqlite::SqliteRow};
 
 use super::{
     Change, Store, StoreError, Transaction,
-    action::insert,
+    action::{Revealed, insert},
     assignment::device_policy,
     row::{blob, guid, ticks, time},
     session::{Sha256, spend},
@@ -65,20 +65,15 @@ impl Reveal {
         let Record { time, actor, target, .. } = &self.record;
         let action = QueuedAction::due(self.action, *time, due, ACTION_LIFE);
         let reason = format!("revealed by {actor} at {time}");
-        insert(transaction, self.device, &action, &Actor::Server.to_string()).await?;
-        sqlx::query("UPDATE action SET reason = ?, revealed = ? WHERE id = ?")
-            .bind(&reason)
-            .bind(self.shown)
-            .bind(blob(action.id.0))
-            .execute(&mut *transaction.connection)
-            .await?;
+        let revealed = Revealed { password: self.shown, reason };
+        insert(transaction, self.device, &action, &Actor::Server.to_string(), Some(&revealed)).await?;
         let record = Record {
             time: *time,
             actor: Actor::Server,
             activity: Activity::RequestRotation,
             target: target.clone(),
             refusal: None,
-            detail: format!("action {}, due {due}: {reason}", action.id),
+            detail: format!("action {}, due {due}: {}", action.id, revealed.reason),
         };
         transaction.audit(&record).await
     }

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use lapwing_core::types::{DeviceId, FileTime, PolicyId};
 use lapwing_proto::syncml::StatusCode;
-use sqlx::{Row as _, sqlite::SqliteRow};
+use sqlx::{Row as _, SqliteConnection, sqlite::SqliteRow};
 
 use super::{
     Change, Store, StoreError, Transaction,
-    assignment::{MEMBERS, assigned, members},
+    assignment::{MEMBERS, assigned, members, policy_version},
     row::{blob, damaged, guid, ticks, time, time_or_null},
 };
 use crate::rules::{
@@ -55,6 +55,26 @@ fn trouble(row: &SqliteRow) -> Result<Trouble, sqlx::Error> {
     Ok(Trouble { refused: refused.transpose()?, drifted: time_or_null(row, "drifted")? })
 }
 
+/// The last version that a device holds whole by its own word, and since when; and what went wrong.
+type Story = (Option<(PolicyVersion, FileTime)>, Trouble);
+
+/// That of every device that said anything of its policy.
+async fn stories(connection: &mut SqliteConnection) -> Result<BTreeMap<DeviceId, Story>, sqlx::Error> {
+    let mut stories = BTreeMap::<DeviceId, Story>::new();
+    for row in &sqlx::query("SELECT * FROM device_policy").fetch_all(&mut *connection).await? {
+        let told = (policy_version(row)?, time(row, "told")?);
+        stories.entry(DeviceId(guid(row, "device")?)).or_default().0 = Some(told);
+    }
+    for row in &sqlx::query("SELECT * FROM device_policy_trouble").fetch_all(connection).await? {
+        stories.entry(DeviceId(guid(row, "device")?)).or_default().1 = trouble(row)?;
+    }
+    Ok(stories)
+}
+
+fn said((told, trouble): Story) -> Said {
+    Said { told: told.map(|(version, _)| version), refused: trouble.refused.map(|refused| refused.version) }
+}
+
 impl Store {
     /// What went wrong with the policy of a device.
     pub(crate) async fn policy_trouble(&self, device: DeviceId) -> Result<Trouble, StoreError> {
@@ -67,20 +87,8 @@ impl Store {
 
     /// What every device that said anything of its policy has said.
     pub(crate) async fn policies_said(&self) -> Result<BTreeMap<DeviceId, Said>, StoreError> {
-        let mut said = BTreeMap::<DeviceId, Said>::new();
-        let mut moment = self.readers.begin().await?;
-        let rows = sqlx::query("SELECT device, policy, number FROM device_policy").fetch_all(&mut *moment);
-        for row in &rows.await? {
-            let version =
-                PolicyVersion { policy: PolicyId(guid(row, "policy")?), number: row.try_get("number")? };
-            said.entry(DeviceId(guid(row, "device")?)).or_default().told = Some(version);
-        }
-        let rows = sqlx::query("SELECT * FROM device_policy_trouble").fetch_all(&mut *moment).await?;
-        for row in &rows {
-            let refused = trouble(row)?.refused.map(|refused| refused.version);
-            said.entry(DeviceId(guid(row, "device")?)).or_default().refused = refused;
-        }
-        Ok(said)
+        let stories = stories(&mut *self.readers.begin().await?).await?;
+        Ok(stories.into_iter().map(|(device, story)| (device, said(story))).collect())
     }
 
     /// Every device that a policy concerns, whoever needs to be looked at first, then by name.
@@ -88,27 +96,14 @@ impl Store {
         // One look at the database, so that policies and devices are those of one moment.
         let mut moment = self.readers.begin().await?;
         let policies = assigned(&mut moment, None).await?;
-        let rows = sqlx::query("SELECT * FROM device_policy").fetch_all(&mut *moment).await?;
-        let mut told = BTreeMap::new();
-        for row in &rows {
-            let version =
-                PolicyVersion { policy: PolicyId(guid(row, "policy")?), number: row.try_get("number")? };
-            told.insert(DeviceId(guid(row, "device")?), (version, time(row, "told")?));
-        }
-        let rows = sqlx::query("SELECT * FROM device_policy_trouble").fetch_all(&mut *moment).await?;
-        let mut troubles = BTreeMap::new();
-        for row in &rows {
-            troubles.insert(DeviceId(guid(row, "device")?), trouble(row)?);
-        }
+        let stories = stories(&mut moment).await?;
         let query = sqlx::AssertSqlSafe(format!("{MEMBERS} ORDER BY d.id"));
         let mut found = Vec::new();
         for member in members(&sqlx::query(query).fetch_all(&mut *moment).await?)? {
-            let told = told.get(&member.device).copied();
-            let trouble = troubles.get(&member.device).copied().unwrap_or_default();
-            let refused = trouble.refused.map(|refused| refused.version);
-            let effective = effective(&member, &policies);
-            let version = told.map(|(version, _)| version);
-            if let Some(standing) = standing(policy, &effective, version, refused) {
+            let story = stories.get(&member.device).copied().unwrap_or_default();
+            let Said { told: version, refused } = said(story);
+            let (told, trouble) = story;
+            if let Some(standing) = standing(policy, &effective(&member, &policies), version, refused) {
                 let told = told.filter(|(version, _)| version.policy == policy);
                 found.push(StandingRow {
                     device: member.device,

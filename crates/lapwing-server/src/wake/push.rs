@@ -20,7 +20,7 @@ use crate::{
     app::record,
     os,
     rules::audit::{Activity, Actor},
-    store::{SetChannel, Store, StoreError},
+    store::{ForgetChannel, Store, StoreError},
 };
 
 /// How long nothing is sent after an answer that says to wait and not how long, or after none; doubled each time.
@@ -102,11 +102,10 @@ impl Push {
     async fn send(&self, device: DeviceId) -> Result<Option<Delivery>, StoreError> {
         let Some(channel) = self.store.channel(device).await? else { return Ok(None) };
         let delivery = self.wns.wake(&channel).await;
-        // It may have told of another meanwhile.
-        if delivery == Delivery::ChannelGone && self.store.channel(device).await?.as_ref() == Some(&channel) {
+        if delivery == Delivery::ChannelGone {
             let mut record = record(os::now(), Actor::Server, Activity::RegisterChannel, &device.to_string());
             "the push service has forgotten the channel".clone_into(&mut record.detail);
-            self.store.change(SetChannel { device, channel: None, record }).await?;
+            self.store.change(ForgetChannel { device, channel, record }).await?;
         }
         Ok(Some(delivery))
     }

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     http::fault::Fault,
-    policies::{self, GROUPS_MAX, Thought},
+    policies::{self, Thought},
     rules::{
         audit::Activity,
         policy_assignment::{Difference, Effective, PolicyVersion},
@@ -65,7 +65,7 @@ struct Touched {
     name: String,
     before: String,
     after: String,
-    /// Whether it gets into a conflict by this.
+    /// Whether it is in a conflict then.
     is_conflict: bool,
 }
 
@@ -216,11 +216,7 @@ pub(in super::super) async fn assign(visit: Visit) -> Result<Response, Fault> {
     let row = find(&visit).await?;
     let wanted: Result<BTreeSet<GroupId>, _> = visit.form.all("group").map(str::parse).collect();
     let wanted = wanted.map_err(|_| page::incomplete())?;
-    if wanted.len() > GROUPS_MAX {
-        return Err(Fault::bad_request(format!(
-            "A policy is for at most {GROUPS_MAX} groups. Nothing was done."
-        )));
-    }
+    policies::check_groups(wanted.len())?;
     if is_confirmed(&visit) {
         let record = visit.record(Activity::AssignLapsPolicy, &row.id.to_string());
         policies::assign(&visit.app, row.id, wanted, record).await?;

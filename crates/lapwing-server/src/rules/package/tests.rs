@@ -62,7 +62,7 @@ struct Session(Sessions);
 impl Session {
     fn says(&mut self, msg_id: u32, is_final: bool, commands: Vec<Command>) -> (Package, Message) {
         let mut message = message(msg_id, is_final, commands);
-        let package = Package::of(self.0.find(device(1)), &mut message);
+        let package = Package::of(self.0.find(device(1)).cloned(), &mut message);
         self.0.keep(device(1), package.next.clone());
         let source = "https://laps.example".parse().unwrap();
         let work = vec![Work::TellStatus.command()];
@@ -188,7 +188,7 @@ fn another_session_begins_anew_and_the_oldest_is_forgotten_first() {
     session.says(1, false, vec![announcement()]);
     let mut other = message(2, true, Vec::new());
     other.header.session_id = "8".parse().unwrap();
-    assert!(!Package::of(session.0.find(device(1)), &mut other).heard.starts);
+    assert!(!Package::of(session.0.find(device(1)).cloned(), &mut other).heard.starts);
     let unfinished = session.0.find(device(1)).cloned();
     for number in 0..SESSIONS_MAX {
         let mut bytes = [2; 16];

@@ -10,7 +10,7 @@ use super::{
     super::{ActionRow, CancelAction, EnableDevice, Form, StoreOutcome, StorePassword},
     *,
 };
-use crate::{keys::envelope::SealedRecord, rules::operator::OperatorName};
+use crate::{keys::envelope::SealedRecord, rules::operator::OperatorName, store::testing::Statements};
 
 const DEVICE: DeviceId = DeviceId(Guid::from_bytes([0xd; 16]));
 
@@ -19,18 +19,6 @@ struct World {
     store: Store,
     start: FileTime,
     _folder: TempDir,
-}
-
-/// Statements that no change of ours makes.
-struct Statements(String);
-
-impl Change for Statements {
-    type Outcome = ();
-
-    async fn apply(&mut self, transaction: &mut Transaction<'_>) -> Result<(), sqlx::Error> {
-        let statements = sqlx::AssertSqlSafe(self.0.clone());
-        sqlx::raw_sql(statements).execute(&mut *transaction.connection).await.map(drop)
-    }
 }
 
 impl World {
@@ -53,7 +41,7 @@ impl World {
              INSERT INTO device_group (id, name, rule, created) VALUES ({group}, '', 'name:*', 0);
              INSERT INTO assignment (policy, device_group) VALUES ({policy}, {group});",
         );
-        store.change(Statements(statements)).await.unwrap();
+        store.change(Statements(vec![statements])).await.unwrap();
         let world = Self { store, start: "2026-01-02T03:04:05Z".parse().unwrap(), _folder: folder };
         for _ in 0..3 {
             world.store_password(0).await;
@@ -106,7 +94,7 @@ impl World {
             row.action.state.as_str(),
             row.number
         );
-        self.store.change(Statements(statement)).await.unwrap();
+        self.store.change(Statements(vec![statement])).await.unwrap();
     }
 }
 

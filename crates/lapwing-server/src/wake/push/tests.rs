@@ -7,6 +7,7 @@ use tempfile::TempDir;
 use tokio::task::JoinHandle;
 
 use super::*;
+use crate::store::SetChannel;
 use crate::wake::wns::tests::{GIVEN, NAMES, PUSH, Step, service};
 
 const DEVICE: DeviceId = DeviceId(Guid::from_bytes([1; 16]));
@@ -44,7 +45,7 @@ impl World {
     /// In which the first device has told its channel.
     async fn new(steps: &[Step]) -> Self {
         let (folder, store) = database().await;
-        let channel = Some(ChannelUri::parse(CHANNEL).unwrap());
+        let channel = ChannelUri::parse(CHANNEL).unwrap();
         let record = record(os::now(), Actor::Device(DEVICE), Activity::RegisterChannel, "");
         store.change(SetChannel { device: DEVICE, channel, record }).await.unwrap();
         let (wns, served) = service(NAMES, steps).await;
@@ -95,14 +96,23 @@ async fn a_channel_that_is_gone_is_forgotten_and_never_called_again() {
         while store.channel(DEVICE).await.unwrap().is_some() {
             tokio::task::yield_now().await;
         }
-        world.push.wake(DEVICE);
-        while !world.push.queue().is_empty() {
-            tokio::task::yield_now().await;
-        }
     };
     tokio::time::timeout(Duration::from_secs(20), forgotten).await.unwrap();
     kept.abort();
     assert_eq!(world.served.await.unwrap().len(), 2);
+    assert_eq!(world.push.send(DEVICE).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_channel_that_was_told_meanwhile_is_not_forgotten_with_the_one_that_is_gone() {
+    let world = World::new(&[]).await;
+    let record = || record(os::now(), Actor::Server, Activity::RegisterChannel, "");
+    let gone = ChannelUri::parse("https://db5p.notify.windows.com/?token=old").unwrap();
+    world.push.store.change(ForgetChannel { device: DEVICE, channel: gone, record: record() }).await.unwrap();
+    let told = ChannelUri::parse(CHANNEL).unwrap();
+    assert_eq!(world.push.store.channel(DEVICE).await.unwrap(), Some(told.clone()));
+    world.push.store.change(ForgetChannel { device: DEVICE, channel: told, record: record() }).await.unwrap();
+    assert_eq!(world.push.store.channel(DEVICE).await.unwrap(), None);
 }
 
 #[tokio::test]

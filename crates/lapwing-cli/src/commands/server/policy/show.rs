@@ -238,8 +238,8 @@ fn status_of(common: &Common, policy: &str) -> Result<(), Failure> {
         return output::print_json(&found);
     }
     let PolicyCounts { has, pending, conflict, refused, leaving } = found.counts;
-    let all = [has, pending, conflict, refused, leaving].into_iter().fold(0, usize::saturating_add);
-    if all > found.value.len() {
+    let all = [has, pending, conflict, refused, leaving].into_iter().fold(0, u64::saturating_add);
+    if u64::try_from(found.value.len()).is_ok_and(|shown| all > shown) {
         let shown = found.value.len();
         output::complain(&format!(
             "These are {shown} of {all}: whoever needs to be looked at before the others"
