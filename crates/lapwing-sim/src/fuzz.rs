@@ -117,7 +117,9 @@ mod tests {
 
     use super::*;
 
-    const BODIES: [(&str, fn(&[u8])); 6] = [
+    type Body = fn(&[u8]);
+
+    const BODIES: [(&str, Body); 6] = [
         ("syncml", syncml),
         ("enrolment", enrolment),
         ("settings_catalog", settings_catalog),
