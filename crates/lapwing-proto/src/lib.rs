@@ -30,6 +30,7 @@ pub mod graph;
 pub mod hex;
 pub mod json;
 pub mod jwt;
+pub mod ldap;
 pub mod management;
 pub mod mde2;
 pub mod policy_report;

@@ -50,7 +50,7 @@ pub use self::{
 pub use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use self::sent::{Sent, Watched};
-pub(crate) use self::upgrade::Upgrade;
+pub(crate) use self::{trust::plain as plain_tls, upgrade::Upgrade};
 
 /// The longest wait that a peer can ask for and be obeyed: beyond it, it is asked again.
 pub const RETRY_AFTER_MAX: Duration = Duration::from_hours(24);

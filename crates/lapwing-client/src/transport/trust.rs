@@ -81,11 +81,23 @@ pub struct ClientCertificate {
     pub key: PrivateKeyDer<'static>,
 }
 
-/// TLS 1.2 and 1.3 with aws-lc-rs, without session resumption: each call sequence proves itself anew.
+/// TLS for HTTPS.
 pub(super) fn configuration(
     trust: Trust,
     client: Option<ClientCertificate>,
 ) -> Result<Arc<ClientConfig>, TransportError> {
+    let mut config = configure(trust, client)?;
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(Arc::new(config))
+}
+
+/// TLS for another protocol, in which this host shows no certificate.
+pub(crate) fn plain(trust: Trust) -> Result<Arc<ClientConfig>, TransportError> {
+    configure(trust, None).map(Arc::new)
+}
+
+/// TLS 1.2 and 1.3 with aws-lc-rs, without session resumption: each call sequence proves itself anew.
+fn configure(trust: Trust, client: Option<ClientCertificate>) -> Result<ClientConfig, TransportError> {
     let provider = Arc::new(provider::default_provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
@@ -106,8 +118,7 @@ pub(super) fn configuration(
         None => builder.with_no_client_auth(),
     };
     config.resumption = tokio_rustls::rustls::client::Resumption::disabled();
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(Arc::new(config))
+    Ok(config)
 }
 
 fn system_roots() -> Result<RootCertStore, TransportError> {

@@ -1,0 +1,21 @@
+//! Active Directory: LDAP, sealed by Kerberos or inside TLS, and never in the clear.
+//!
+//! * [`Credentials`]: who asks: a machine by its keytab, a person by tickets or password.
+//! * [`Connection`]: one connection to one controller: search, read, modify, add.
+//!
+//! INVARIANT: nothing here sends a modification twice, and every wait has a deadline.
+
+mod channel;
+mod connection;
+mod controller;
+mod error;
+mod kerberos;
+mod sys;
+
+pub use self::{
+    channel::{Limits, Protection},
+    connection::{Change, Connection, Entry, Scope, Search, SecurityParts},
+    controller::Controller,
+    error::{AdError, Stage},
+    kerberos::{Credentials, GssFault, KerberosError},
+};
