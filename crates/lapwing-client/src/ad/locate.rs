@@ -132,8 +132,8 @@ pub enum NotTaken {
     #[error("it does not tell its name: name it by it")]
     Nameless,
     /// No connection to it came to stand.
-    #[error("no connection to it came to stand")]
-    Failed(#[source] AdError),
+    #[error(transparent)]
+    Failed(AdError),
 }
 
 /// Why DNS named no controller.
