@@ -26,9 +26,9 @@ pub use self::{
     controller::Controller,
     domain::{LapsSchema, RootDse},
     error::{AdError, Stage},
-    kdc::KdcPin,
+    kdc::{KdcPin, PinError},
     kerberos::{Credentials, GssFault, KerberosError},
-    locate::{Candidates, Found, LocateError, NotTaken, Place, Source, Tried, Wish},
+    locate::{Candidates, Found, LocateError, NotTaken, Place, Source, Tried, Wish, controllers},
     machine::MachineError,
     settings::{AdSettings, AdSettingsError},
 };
