@@ -99,6 +99,33 @@ pub fn build(kind: Build) -> Result<PathBuf> {
     Ok(folder)
 }
 
+/// Puts the agent's programs and files on a host, and makes the account that it will manage.
+///
+/// # Errors
+/// When the host cannot take them.
+pub fn install(host: &Host, programs: &Path) -> Result<()> {
+    for (program, path) in PROGRAMS {
+        host.copy_in(&programs.join(program), path, 0o755)?;
+    }
+    for (file, path) in FILES {
+        host.copy_in(&sys::workspace().join("dist").join(file), path, 0o644)?;
+    }
+    host.run(&["systemd-sysusers"])?;
+    host.run(&["systemd-tmpfiles", "--create", "/usr/lib/tmpfiles.d/lapwing.conf"])?;
+    host.run(&["systemctl", "daemon-reload"])?;
+    host.run(&["useradd", "--create-home", "--shell", "/bin/bash", ACCOUNT])?;
+    Ok(())
+}
+
+/// Switches a host's agent on; its first cycle starts at once.
+///
+/// # Errors
+/// When a unit does not start.
+pub fn switch_on(host: &Host) -> Result<()> {
+    host.run(&[&["systemctl", "enable", "--now"][..], &UNITS].concat())?;
+    Ok(())
+}
+
 /// A server, a device, and an administrator who can read.
 #[derive(Debug)]
 pub struct Scene {
@@ -285,21 +312,12 @@ impl Scene {
         Ok(())
     }
 
-    /// Puts the agent's programs and files on the host, and makes the account that it will manage.
+    /// Puts the agent on the host, with the account that it will manage and a policy for it.
     ///
     /// # Errors
     /// When the host cannot take them.
     pub fn install_agent(&self) -> Result<()> {
-        for (program, path) in PROGRAMS {
-            self.host.copy_in(&self.programs.join(program), path, 0o755)?;
-        }
-        for (file, path) in FILES {
-            self.host.copy_in(&sys::workspace().join("dist").join(file), path, 0o644)?;
-        }
-        self.host.run(&["systemd-sysusers"])?;
-        self.host.run(&["systemd-tmpfiles", "--create", "/usr/lib/tmpfiles.d/lapwing.conf"])?;
-        self.host.run(&["systemctl", "daemon-reload"])?;
-        self.host.run(&["useradd", "--create-home", "--shell", "/bin/bash", ACCOUNT])?;
+        install(&self.host, &self.programs)?;
         self.set_policy(
             "BackupDirectory = 1\nAdministratorAccountName = \"lapadmin\"\nPasswordAgeDays = 30\n",
         )
@@ -328,9 +346,7 @@ impl Scene {
     /// # Errors
     /// When a unit does not start.
     pub fn start_agent(&self) -> Result<()> {
-        let enable = [&["systemctl", "enable", "--now"][..], &UNITS].concat();
-        self.host.run(&enable)?;
-        Ok(())
+        switch_on(&self.host)
     }
 
     /// Asks the agent.

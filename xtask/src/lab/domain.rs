@@ -175,8 +175,17 @@ impl Domain {
     /// # Errors
     /// When the domain refuses.
     pub fn join(&self, host: &Host) -> Result<()> {
-        let join =
-            ["adcli", "join", "--stdin-password", "--login-user=administrator", "--os-name=Linux", DOMAIN];
+        self.join_below(host, &format!("CN=Computers,{BASE}"))
+    }
+
+    /// The same, with the machine account in this unit of the directory.
+    ///
+    /// # Errors
+    /// When the domain refuses.
+    pub fn join_below(&self, host: &Host, unit: &str) -> Result<()> {
+        let unit = format!("--domain-ou={unit}");
+        let join = ["adcli", "join", "--stdin-password", "--login-user=administrator", "--os-name=Linux"];
+        let join = [&join[..], &[&unit, DOMAIN]].concat();
         host.feed(&join, self.administrator_password()?.as_bytes())?;
         Ok(())
     }
