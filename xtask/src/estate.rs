@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result, ensure};
 use serde::Deserialize;
 
-use crate::lab::domain::{BASE, DOMAIN, Domain, Samba};
+use crate::lab::domain::{ADMIN_PASSWORD, BASE, DOMAIN, Domain, Samba};
 use crate::lab::{Host, Lab, Login};
 use crate::scene::{self, ACCOUNT, DEVICE};
 
@@ -18,6 +18,19 @@ const AS_PERSON: &str = r#"umask 077
     kinit "$1" >/dev/null
     shift
     exec "$@" </dev/null"#;
+
+/// Makes a policy object on the controller, with the settings on standard input, and links it to a unit.
+/// Arguments: its name, the unit, the file with the administrator's password.
+const ADD_POLICY: &str = r#"umask 077
+    export KRB5CCNAME="FILE:/root/tickets.policy"
+    kinit administrator <"$3" >/dev/null
+    set -- "$1" "$2" --use-kerberos=required
+    created=$(samba-tool gpo create "$1" "$3")
+    object=$(echo "$created" | grep -o '{[^}]*}')
+    cat >/root/settings.json
+    samba-tool gpo load "$object" --content=/root/settings.json "$3" >&2
+    samba-tool gpo setlink "$2" "$object" "$3" >&2
+    echo "$object""#;
 
 /// A domain, and a host in it that has the programs.
 #[derive(Debug)]
@@ -36,6 +49,40 @@ pub struct Person {
     /// The name to log on with.
     pub name: String,
     password: String,
+}
+
+impl Person {
+    /// The password.
+    #[must_use]
+    pub fn password(&self) -> &str {
+        &self.password
+    }
+}
+
+/// The value of a setting of Group Policy.
+#[derive(Debug, Clone, Copy)]
+pub enum Setting {
+    /// `REG_DWORD`.
+    Number(u32),
+    /// `REG_SZ`.
+    Text(&'static str),
+}
+
+impl Setting {
+    /// As `samba-tool gpo load` reads it.
+    fn load(self, name: &str) -> serde_json::Value {
+        let (kind, data) = match self {
+            Self::Number(number) => ("REG_DWORD", serde_json::json!(number)),
+            Self::Text(text) => ("REG_SZ", serde_json::json!(text)),
+        };
+        serde_json::json!({
+            "keyname": r"Software\Microsoft\Windows\CurrentVersion\Policies\LAPS",
+            "valuename": name,
+            "class": "MACHINE",
+            "type": kind,
+            "data": data,
+        })
+    }
 }
 
 /// A password as `lapwing get-ad-password` prints it.
@@ -100,6 +147,18 @@ impl Estate {
         Ok(())
     }
 
+    /// Makes a Group Policy object with LAPS settings, as a console for Group Policy writes them, and links it to [`UNIT`];
+    /// the object's GUID in braces.
+    ///
+    /// # Errors
+    /// When the controller refuses.
+    pub fn add_policy(&self, name: &str, settings: &[(&str, Setting)]) -> Result<String> {
+        let settings: Vec<_> = settings.iter().map(|(name, value)| value.load(name)).collect();
+        let json = serde_json::to_vec(&settings)?;
+        let make = ["sh", "-euc", ADD_POLICY, "policy", name, UNIT, ADMIN_PASSWORD];
+        Ok(self.domain.controller.feed(&make, &json)?.trim().to_owned())
+    }
+
     /// The password that the directory holds for the host, as somebody reads it; none if it holds none or shows none.
     ///
     /// # Errors
@@ -121,6 +180,16 @@ impl Estate {
             login == Login::Accepted(format!("{ACCOUNT}\n")),
             "the directory's password does not open {ACCOUNT}: {login:?}"
         );
+        Ok(())
+    }
+
+    /// Checks that the password does not open the account.
+    ///
+    /// # Errors
+    /// When it does.
+    pub fn must_not_open(&self, password: &str) -> Result<()> {
+        let login = self.host.ssh(ACCOUNT, password, "id --user --name")?;
+        ensure!(login == Login::Refused, "a password that is not in force is not refused: {login:?}");
         Ok(())
     }
 
