@@ -2,7 +2,7 @@
 
 mod domain;
 
-use std::{path::Path, time::Duration};
+use std::path::Path;
 
 use anyhow::{Result, ensure};
 use clap::Args;
@@ -12,8 +12,6 @@ use xtask::steps::Steps;
 use xtask::sys;
 
 const LAB: &str = "demo";
-/// How long a host may take until it can be woken.
-const CONNECT_TIME_MAX: Duration = Duration::from_secs(60);
 
 #[derive(Args)]
 #[command(after_help = "Examples:
@@ -122,11 +120,7 @@ fn play(steps: &Steps, check: bool, programs: &Path) -> Result<Scene> {
 fn press(steps: &Steps, check: bool, programs: &Path) -> Result<Scene> {
     let scene = settle(steps, check, programs)?;
     let before = scene.password()?;
-    steps.run("the host keeps a connection open, to be woken by", || {
-        scene.host.wait_until("the connection", CONNECT_TIME_MAX, |host| {
-            Ok(host.run(&["lapwing", "status", "--json"])?.contains("\"connected\""))
-        })
-    })?;
+    steps.run("the host keeps a connection open, to be woken by", || scene.wait_until_connected())?;
     let python = crate::setup::python::browser()?;
     let (password, seconds) = steps.run(
         "a browser has signed in, pressed Rotate, watched the three lanes and revealed the password",

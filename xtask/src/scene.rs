@@ -6,6 +6,7 @@ use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use serde::Deserialize;
@@ -19,6 +20,9 @@ pub const DEVICE: &str = "device";
 pub const ACCOUNT: &str = "lapadmin";
 /// Where the server is, on [`OUTSIDE`].
 pub const PORT: u16 = 8443;
+
+/// How long a host may take until it can be woken, a failed attempt included.
+const CONNECT_TIME_MAX: Duration = Duration::from_secs(90);
 
 /// Where the programs go on a host, by their names here.
 const PROGRAMS: [(&str, &str); 3] = [
@@ -181,6 +185,13 @@ pub struct Status {
     pub candidates: u32,
     /// Sends in a row without an answer.
     pub unanswered: u32,
+    /// The connection by which the server wakes the host; none if it is enrolled nowhere.
+    wake_up: Option<WakeUp>,
+}
+
+#[derive(Debug, Deserialize)]
+struct WakeUp {
+    state: String,
 }
 
 impl Scene {
@@ -355,6 +366,16 @@ impl Scene {
     /// When it does not answer, as while it starts.
     pub fn status(&self) -> Result<Status> {
         Ok(serde_json::from_str(&self.host.run(&["lapwing", "status", "--json"])?)?)
+    }
+
+    /// Waits until the server can wake the host: it is told of its enrolment, and connects.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub fn wait_until_connected(&self) -> Result<()> {
+        self.host.wait_until("the wake-up connection is open", CONNECT_TIME_MAX, |_| {
+            Ok(self.status()?.wake_up.is_some_and(|wake_up| wake_up.state == "connected"))
+        })
     }
 
     /// Kills `lapwingd` as a crash would; systemd starts it again two seconds later. Tells whether it was running.
