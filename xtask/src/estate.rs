@@ -12,6 +12,15 @@ use crate::scene::{self, ACCOUNT, DEVICE};
 /// Where the managed hosts are in the directory.
 pub const UNIT: &str = "OU=Devices,DC=lapwing,DC=test";
 
+/// What root allows on a managed host of the domain.
+const MANAGED: &str = r#"accounts = ["lapadmin"]
+changes_per_day = 100
+
+[[directory]]
+id = "ad:lapwing.test"
+clear_text = true
+"#;
+
 /// Runs a command with the tickets of one person, got with the password on standard input.
 const AS_PERSON: &str = r#"umask 077
     export KRB5CCNAME="FILE:/root/tickets.$1"
@@ -106,6 +115,7 @@ impl Estate {
         let host = domain.boot_member(&lab, DEVICE)?;
         scene::install(&host, programs)?;
         domain.join_below(&host, UNIT)?;
+        host.write("/etc/lapwing/managed.toml", 0o644, MANAGED.as_bytes())?;
         Ok(Self { lab, domain, host })
     }
 
