@@ -13,6 +13,7 @@ mod domain;
 mod error;
 mod kerberos;
 mod locate;
+mod realm;
 mod sys;
 
 pub use self::{
@@ -23,4 +24,5 @@ pub use self::{
     error::{AdError, Stage},
     kerberos::{Credentials, GssFault, KerberosError},
     locate::{LocateError, controllers},
+    realm::{default_realm, realm_of_tickets},
 };
