@@ -1,7 +1,10 @@
 //! The commands for Active Directory, one file each, and what they share: whom they ask and as whom ([`DomainArgs`]), the
 //! controller that answers ([`Session`]), and how its refusals are told.
 
+mod computer;
+pub(crate) mod get_ad_password;
 mod session;
+pub(crate) mod set_ad_password_expiration_time;
 pub(crate) mod update_ad_schema;
 
 use std::borrow::Cow;

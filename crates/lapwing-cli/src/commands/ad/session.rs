@@ -53,6 +53,7 @@ pub(crate) struct DomainArgs {
 pub(crate) struct Session {
     pub(crate) connection: Connection,
     pub(crate) root: RootDse,
+    controller: Controller,
     asker: Asker,
 }
 
@@ -78,7 +79,7 @@ impl DomainArgs {
                 limits: Limits::default(),
             };
             let mut session = match &self.server {
-                Some(name) => asker.open(&named(name, &domain).await?).await?,
+                Some(name) => asker.open(named(name, &domain).await?).await?,
                 None => asker.open_any(&domain).await?,
             };
             work(&mut session).await
@@ -140,50 +141,50 @@ impl DomainArgs {
 }
 
 impl Asker {
-    async fn open(self, controller: &Controller) -> Result<Session, AdError> {
-        let mut connection =
-            Connection::open(controller, &self.credentials, self.protection, &self.limits).await?;
+    async fn open(self, controller: Controller) -> Result<Session, AdError> {
+        let mut connection = self.connect(&controller).await?;
         let root = connection.root().await?;
-        Ok(Session { connection, root, asker: self })
+        Ok(Session { connection, root, controller, asker: self })
     }
 
-    /// The first controller that answers.
+    async fn connect(&self, controller: &Controller) -> Result<Connection, AdError> {
+        Connection::open(controller, &self.credentials, self.protection, &self.limits).await
+    }
+
+    /// With the first controller that answers.
     async fn open_any(self, domain: &str) -> Result<Session, Failure> {
-        let found = controllers(domain, DNS_MAX).await?;
         let mut silent = None;
-        for controller in found.iter().take(CONTROLLERS_MAX) {
-            let opened = Connection::open(controller, &self.credentials, self.protection, &self.limits).await;
-            match opened {
+        for controller in controllers(domain, DNS_MAX).await?.into_iter().take(CONTROLLERS_MAX) {
+            let error = match self.connect(&controller).await {
                 Ok(mut connection) => {
                     let root = connection.root().await?;
-                    return Ok(Session { connection, root, asker: self });
+                    return Ok(Session { connection, root, controller, asker: self });
                 }
-                Err(
-                    error @ (AdError::Unreachable { .. }
-                    | AdError::Closed { .. }
-                    | AdError::TimedOut {
-                        stage: Stage::Connecting | Stage::Securing | Stage::Binding,
-                        ..
-                    }),
-                ) => {
-                    if let Some(earlier) = silent.replace(error) {
-                        output::complain(&Failure::from(earlier).report());
-                    }
-                }
-                Err(error) => return Err(error.into()),
+                Err(error) => error,
+            };
+            if !is_silent(&error) {
+                return Err(error.into());
+            }
+            if let Some(earlier) = silent.replace(error) {
+                output::complain(&Failure::from(earlier).report());
             }
         }
-        Err(silent.map_or_else(
-            || {
-                Failure::new(
-                    Code::Unreachable,
-                    format!("no domain controller of {domain} is known"),
-                    "name one with --server",
-                )
-            },
-            Failure::from,
-        ))
+        let none = || {
+            let what = format!("no domain controller of {} is known", output::shown(domain));
+            Failure::new(Code::Unreachable, what, "name one with --server")
+        };
+        Err(silent.map_or_else(none, Failure::from))
     }
+}
+
+/// Whether another controller may answer where this one did not.
+const fn is_silent(error: &AdError) -> bool {
+    matches!(
+        error,
+        AdError::Unreachable { .. }
+            | AdError::Closed { .. }
+            | AdError::TimedOut { stage: Stage::Connecting | Stage::Securing | Stage::Binding, .. }
+    )
 }
 
 /// A controller by its full name.
@@ -224,9 +225,17 @@ impl Session {
         }
         let domain = name.split_once('.').map_or("", |(_, domain)| domain).to_ascii_lowercase();
         let controller = named(name, &domain).await?;
-        let Asker { credentials, protection, limits } = &self.asker;
-        self.connection = Connection::open(&controller, credentials, *protection, limits).await?;
+        self.connection = self.asker.connect(&controller).await?;
         self.root = self.connection.root().await?;
+        self.controller = controller;
+        Ok(())
+    }
+
+    /// Connects again if the connection has ended, for a command that has more to ask. Nothing is repeated.
+    pub(crate) async fn revive(&mut self) -> Result<(), AdError> {
+        if !self.connection.is_open() {
+            self.connection = self.asker.connect(&self.controller).await?;
+        }
         Ok(())
     }
 }
