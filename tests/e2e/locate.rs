@@ -106,13 +106,9 @@ fn another_controller_is_found_and_bound_to_within_seconds_and_the_nearer_one_is
         let told = found(&host, &["--prefer", &prefer]);
         assert_eq!(taken(&told), controller.name());
         // An independent judge of what the controllers tell.
-        let judged =
-            host.run(&["adcli", "info", "--domain-controller", &controller.address().to_string()]).unwrap();
-        assert!(
-            judged.contains(&format!("computer-site = {}\n", told.one("site")))
-                || judged.ends_with(told.one("site")),
-            "{judged}"
-        );
+        let address = controller.address().to_string();
+        let judged = host.run(&["adcli", "info", "--domain-controller", &address]).unwrap();
+        assert!(judged.contains(&format!("computer-site = {}", told.one("site"))), "{judged}");
     }
     // Whichever is cut off, silently and with the first of the DNS servers on it, the other is there in time.
     for (cut, other) in [(first, &second), (&second, first)] {
