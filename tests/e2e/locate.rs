@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Result;
 use xtask::lab::{
     Host, Lab,
-    domain::{BASE, CONTROLLER, DOMAIN, Domain},
+    domain::{BASE, CONTROLLER, DOMAIN, Domain, Samba},
 };
 use xtask::scene;
 
@@ -149,6 +149,42 @@ fn a_read_only_controller_is_told_apart_and_not_taken() {
     let error = alone.error();
     assert!(error.contains(&format!("{its}: it is read-only")), "{error}");
     assert!(alone.one("next").contains("those that answer are read-only"), "{alone:?}");
+}
+
+#[test]
+fn a_member_may_call_itself_a_directory_and_not_one_of_the_domain() {
+    const ADD: &str = r#"printf '%s\n' "dn: CN=MEMBER,CN=Computers,$1" 'changetype: modify' 'add: servicePrincipalName' \
+            "servicePrincipalName: $3" | ldapmodify -Q -N -Y GSSAPI -H "ldap://$2""#;
+    const TICKET: &str = r#"kinit -k 'MEMBER$' && kvno "$1""#;
+    let lab = Lab::new().unwrap();
+    let domain = Domain::start(&lab).unwrap();
+    let host = member(&lab, &domain);
+    let controller = format!("{CONTROLLER}.{DOMAIN}");
+    let as_machine = |script: &str, arguments: &[&str]| {
+        let machine = format!(
+            "export KRB5CCNAME=FILE:/run/test.ccache KRB5_CLIENT_KTNAME=FILE:/etc/krb5.keytab; {script}"
+        );
+        host.run(&[&["sh", "-euc", &machine, "machine"], arguments].concat())
+    };
+    let (plain, with_domain) = (format!("ldap/member.{DOMAIN}"), format!("ldap/member.{DOMAIN}/{DOMAIN}"));
+    as_machine(ADD, &[BASE, &controller, &plain]).unwrap();
+    as_machine(TICKET, &[&plain]).unwrap();
+    let refused = as_machine(ADD, &[BASE, &controller, &with_domain]).unwrap_err().to_string();
+    assert!(refused.contains("Constraint violation (19)"), "{refused}");
+    as_machine(TICKET, &[&with_domain]).unwrap_err();
+    // So this is the name that the controller is asked to prove.
+    let traced = host.command("env").args(["KRB5_TRACE=/dev/stderr", CONNECT]).output().unwrap();
+    let trace = String::from_utf8_lossy(&traced.stderr).into_owned();
+    assert!(trace.contains(&format!("ldap/{controller}/{DOMAIN}@")), "{trace}");
+    assert!(!trace.contains(&format!("ldap/{controller}@")), "{trace}");
+}
+
+#[test]
+fn the_oldest_samba_is_found_and_bound_to_as_well() {
+    let lab = Lab::new().unwrap();
+    let domain = Domain::start_on(&lab, Samba::Oldest).unwrap();
+    let host = member(&lab, &domain);
+    assert_eq!(taken(&found(&host, &[])), CONTROLLER);
 }
 
 #[test]

@@ -392,7 +392,7 @@ impl Candidates {
             let place = Place::Name(name);
             if let Some(at) = self.waiting.iter().position(|(waiting, _)| *waiting == place) {
                 let first = self.waiting.remove(at);
-                self.waiting.extend(first.into_iter());
+                self.waiting.extend(first);
                 self.waiting.rotate_right(1);
             } else {
                 let before = self.waiting.len();

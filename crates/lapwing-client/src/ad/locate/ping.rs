@@ -30,11 +30,10 @@ pub(super) const MESSAGE: u8 = 1;
 
 /// Asks the controller at this address: its answer, or none if it speaks LDAP over connections and does not answer pings there.
 pub(super) async fn ask(to: SocketAddr, question: &[u8]) -> Result<Option<Answer>, NotTaken> {
-    match datagram(to, question).await {
-        Ok(Some(answer)) => return answer.map(Some).map_err(NotTaken::Answer),
-        // Silence, or a refusal that a firewall may have made up: a connection tells.
-        Ok(None) | Err(_) => {}
+    if let Ok(Some(answer)) = datagram(to, question).await {
+        return answer.map(Some).map_err(NotTaken::Answer);
     }
+    // Silence, or a refusal that a firewall may have made up: a connection tells.
     match timeout(CONNECTION_MAX, connection(to, question)).await {
         Ok(answer) => answer,
         Err(_) => Err(NotTaken::Silent),
