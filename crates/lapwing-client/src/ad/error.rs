@@ -149,6 +149,24 @@ impl AdError {
         )
     }
 
+    /// Whether another controller may do better: this one is away, or not as it should be. A refusal, a wrong key or a wrong
+    /// clock is the same everywhere.
+    #[must_use]
+    pub const fn is_about_controller(&self) -> bool {
+        match self {
+            Self::Unreachable { .. }
+            | Self::TimedOut { .. }
+            | Self::Tls { .. }
+            | Self::NoProtection { .. }
+            | Self::Broken { .. }
+            | Self::Closed { .. }
+            | Self::Malformed { .. } => true,
+            Self::Kerberos { source, .. } => source.is_about_controller(),
+            Self::Refused { refusal, .. } => matches!(refusal, AdRefusal::Busy | AdRefusal::ReadOnly),
+            Self::Unwritable { .. } => false,
+        }
+    }
+
     /// What to do about it.
     #[must_use]
     pub const fn next_step(&self) -> &'static str {

@@ -9,7 +9,7 @@ pub(crate) mod update_ad_schema;
 
 use std::borrow::Cow;
 
-use lapwing_client::ad::{AdError, KerberosError, LocateError};
+use lapwing_client::ad::{AdError, ConnectError, KerberosError};
 use lapwing_proto::ad::refusal::AdRefusal;
 
 pub(crate) use self::session::{DomainArgs, Session};
@@ -29,10 +29,14 @@ impl From<AdError> for Failure {
     }
 }
 
-impl From<LocateError> for Failure {
-    fn from(error: LocateError) -> Self {
-        let next_step = error.next_step();
-        Self::new(Code::Unreachable, error, next_step)
+impl From<ConnectError> for Failure {
+    fn from(error: ConnectError) -> Self {
+        let next_step = match error.refused().and_then(AdError::refusal) {
+            Some(refusal) => next_step_of(refusal),
+            None => error.next_step(),
+        };
+        let code = error.refused().map_or(Code::Unreachable, code_of);
+        Self::new(code, error, next_step)
     }
 }
 
