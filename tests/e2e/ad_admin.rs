@@ -35,7 +35,7 @@ struct Run {
 
 impl World {
     fn new() -> Self {
-        let programs = std::path::PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../target/debug"));
+        let programs = scene::build(Build::WithFailPoints).unwrap();
         let _ = scene::build as fn(Build) -> _;
         let lab = Lab::new().unwrap();
         let domain = Domain::start(&lab).unwrap();
@@ -221,6 +221,10 @@ fn the_schema_is_extended_by_who_may_and_only_where_nothing_stands_in_the_way() 
     assert_eq!((shown["Changes"].as_array().unwrap().len(), &shown["IsChanged"]), (9, &Value::Bool(false)));
     world.kinit();
     assert_eq!(count(), 0);
+    let read = world.lapwing(&["get-ad-password", "DC1", "--as-plain-text"]);
+    read.must_fail(4, &["the schema of the forest has no LAPS", "lapwing update-ad-schema"]);
+    let expired = world.lapwing(&["set-ad-password-expiration-time", "DC1"]);
+    expired.must_fail(1, &["LDAP result", "lapwing update-ad-schema"]);
 
     // Somebody's attribute of that name shows passwords to everybody.
     world.modify(&format!(
@@ -254,6 +258,20 @@ fn the_schema_is_extended_by_who_may_and_only_where_nothing_stands_in_the_way() 
     let again = world.lapwing(&["update-ad-schema", "--yes", "--json"]).json();
     assert_eq!((again["Changes"].as_array().unwrap().len(), &again["IsChanged"]), (0, &Value::Bool(false)));
     assert_eq!(numbers(), before);
+}
+
+#[test]
+fn the_schema_is_extended_on_its_master_whichever_controller_is_asked() {
+    let world = World::new();
+    let second = world.domain.add_controller(&world.lab).unwrap();
+    world.kinit();
+    let done = world.lapwing(&["update-ad-schema", "--server", second.name(), "--yes", "--json"]).json();
+    assert_eq!((&done["SchemaMaster"], &done["IsChanged"]), (&format!("dc1.{DOMAIN}").into(), &true.into()));
+    judge_schema(&world);
+    // The one that was asked learns of it, and can be asked for what is stored.
+    world.domain.replicate(&second).unwrap();
+    let read = world.lapwing(&["get-ad-password", "DC1", "--as-plain-text", "--server", second.name()]);
+    read.must_fail(4, &["no password of CN=DC1,OU=Domain Controllers"]);
 }
 
 /// A domain whose schema has both LAPS, with the computers of [`COMPUTERS`].
