@@ -215,7 +215,9 @@ impl Connection {
     pub async fn read_with(&mut self, search: &Search<'_>) -> Result<Option<Entry>, AdError> {
         match self.search(search).await {
             Ok(entries) => Ok(entries.into_iter().next()),
-            Err(AdError::Refused { refusal: lapwing_proto::ad::refusal::AdRefusal::NoSuchObject, .. }) => Ok(None),
+            Err(AdError::Refused {
+                refusal: lapwing_proto::ad::refusal::AdRefusal::NoSuchObject, ..
+            }) => Ok(None),
             Err(error) => Err(error),
         }
     }
@@ -234,7 +236,11 @@ impl Connection {
     ///
     /// # Errors
     /// As [`Self::search`].
-    pub async fn search_each(&mut self, search: &Search<'_>, mut take: impl FnMut(Entry)) -> Result<(), AdError> {
+    pub async fn search_each(
+        &mut self,
+        search: &Search<'_>,
+        mut take: impl FnMut(Entry),
+    ) -> Result<(), AdError> {
         let mut cookie = Vec::new();
         loop {
             let mut controls: Vec<RawControl> = search.security.control().into_iter().collect();
@@ -301,7 +307,11 @@ impl Connection {
     ///
     /// # Errors
     /// As [`Self::modify`].
-    pub async fn add(&mut self, name: &str, attributes: Vec<(&'static str, Vec<Vec<u8>>)>) -> Result<(), AdError> {
+    pub async fn add(
+        &mut self,
+        name: &str,
+        attributes: Vec<(&'static str, Vec<Vec<u8>>)>,
+    ) -> Result<(), AdError> {
         let attributes = attributes
             .into_iter()
             .map(|(attribute, values)| (attribute.as_bytes().to_vec(), values.into_iter().collect()))
@@ -324,7 +334,9 @@ fn next_page(controls: &[Control]) -> Vec<u8> {
 
 fn failure(peer: &str, limit: Duration, error: LdapError) -> AdError {
     match error {
-        LdapError::Timeout { .. } => AdError::TimedOut { peer: peer.to_owned(), stage: Stage::Answering, limit },
+        LdapError::Timeout { .. } => {
+            AdError::TimedOut { peer: peer.to_owned(), stage: Stage::Answering, limit }
+        }
         LdapError::FilterParsing | LdapError::AddNoValues | LdapError::UrlParsing { .. } => {
             AdError::Unwritable { peer: peer.to_owned() }
         }

@@ -4,7 +4,9 @@
 //! client carries these over. Sources: [MS-ADTS], [MS-ADA2], "Schema extensions reference for Windows LAPS".
 
 pub mod attribute;
+pub mod metadata;
 pub mod name;
+pub mod principal;
 pub mod refusal;
 pub mod rights;
 pub mod schema;

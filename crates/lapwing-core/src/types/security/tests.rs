@@ -266,7 +266,7 @@ fn who_reads_a_confidential_attribute_needs_both_rights_and_no_earlier_denial() 
             vec![(1, Everything)],
         ),
     ];
-    let asked = Confidential { attribute: ATTRIBUTE, property_set: Some(PROPERTY_SET), class: COMPUTER };
+    let asked = Subject { attribute: ATTRIBUTE, property_set: Some(PROPERTY_SET), class: COMPUTER };
     for (what, aces, expected) in table {
         let read = with_aces(&aces);
         let expected: Vec<_> =
