@@ -1,10 +1,7 @@
 //! What is asked of a controller, and what it answers.
 
 use core::time::Duration;
-use std::{
-    collections::{BTreeMap, HashSet},
-    io,
-};
+use std::{collections::BTreeMap, io};
 
 use lapwing_core::secret::SecretBytes;
 use ldap3::{
@@ -147,12 +144,12 @@ pub enum Change {
 
 impl Change {
     fn into_mod(self) -> Mod<Vec<u8>> {
-        let values = |value: SecretBytes| HashSet::from([value.expose_secret().to_vec()]);
+        let values = |value: SecretBytes| [value.expose_secret().to_vec()].into();
         match self {
             Self::Add(attribute, value) => Mod::Add(attribute.into(), values(value)),
             Self::Delete(attribute, value) => Mod::Delete(attribute.into(), values(value)),
             Self::Replace(attribute, value) => Mod::Replace(attribute.into(), values(value)),
-            Self::Clear(attribute) => Mod::Replace(attribute.into(), HashSet::new()),
+            Self::Clear(attribute) => Mod::Replace(attribute.into(), [].into()),
         }
     }
 }
@@ -278,8 +275,8 @@ impl Connection {
             if found.is_ref() || found.is_intermediate() {
                 continue;
             }
-            let malformed = || AdError::Malformed { peer: peer.clone(), what: "an entry" };
-            take(Entry::parse(found.0).ok_or_else(malformed)?);
+            let entry = Entry::parse(found.0);
+            take(entry.ok_or_else(|| AdError::Malformed { peer: peer.clone(), what: "an entry" })?);
         }
         let result = stream.finish().await;
         if result.rc == 0 { Ok(result) } else { Err(AdError::refused(&peer, result.rc, result.text)) }
@@ -318,6 +315,10 @@ impl Connection {
             .collect();
         let result = self.ldap.with_timeout(self.answer).add(name, attributes).await;
         self.done(result)
+    }
+
+    pub(super) fn malformed(&self, what: &'static str) -> AdError {
+        AdError::Malformed { peer: self.peer.clone(), what }
     }
 
     fn done(&self, result: Result<LdapResult, LdapError>) -> Result<(), AdError> {
