@@ -3,6 +3,8 @@
 //! * [`Credentials`]: who asks: a machine by its keytab, a person by tickets or password.
 //! * [`controllers`]: where the controllers of a domain are.
 //! * [`Connection`]: one connection to one controller: search, read, modify, add.
+//! * [`PlannedChange`]: a change of permissions, shown before it is made. [`Principals`]: whom they are about.
+//! * [`Survey`]: how it stands with the passwords of many computers, without reading one.
 //!
 //! INVARIANT: nothing here sends a modification twice, and every wait has a deadline.
 
@@ -13,14 +15,20 @@ mod domain;
 mod error;
 mod kerberos;
 mod locate;
+mod permissions;
+mod principals;
+mod survey;
 mod sys;
 
 pub use self::{
     channel::{Limits, Protection},
-    connection::{Change, Connection, Entry, Scope, Search, SecurityParts},
+    connection::{Change, Connection, Entry, Page, Scope, Search, SecurityParts},
     controller::Controller,
     domain::{LapsSchema, RootDse},
     error::{AdError, Stage},
     kerberos::{Credentials, GssFault, KerberosError},
     locate::{LocateError, controllers},
+    permissions::{Container, Part, PermissionsError, PlannedChange},
+    principals::{PrincipalError, Principals},
+    survey::{Mode, Survey, Surveyed},
 };
