@@ -4,8 +4,8 @@ use clap::{Parser, Subcommand};
 
 use crate::{
     commands::{
-        enrol, generate_docs, generate_password, get_aad_password, get_policy, invoke_policy_processing,
-        leave, reset_password, server, status, trace,
+        ad::update_ad_schema, enrol, generate_docs, generate_password, get_aad_password, get_policy,
+        invoke_policy_processing, leave, reset_password, server, status, trace,
     },
     failure::Failure,
 };
@@ -43,6 +43,7 @@ pub(crate) enum Command {
     GetPolicy(get_policy::Args),
     GetAadPassword(get_aad_password::Args),
     GeneratePassword(generate_password::Args),
+    UpdateAdSchema(update_ad_schema::Args),
     Server(server::Args),
     #[command(hide = true)]
     GenerateDocs(generate_docs::Args),
@@ -60,6 +61,7 @@ impl Command {
             Self::GetPolicy(args) => get_policy::run(&args),
             Self::GetAadPassword(args) => get_aad_password::run(&args),
             Self::GeneratePassword(args) => generate_password::run(&args),
+            Self::UpdateAdSchema(args) => update_ad_schema::run(&args),
             Self::Server(args) => server::run(args),
             Self::GenerateDocs(args) => generate_docs::run(&args),
         }

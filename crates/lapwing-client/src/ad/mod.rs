@@ -17,6 +17,7 @@ mod kerberos;
 mod locate;
 mod permissions;
 mod principals;
+mod realm;
 mod survey;
 mod sys;
 
@@ -30,5 +31,6 @@ pub use self::{
     locate::{LocateError, controllers},
     permissions::{Container, Part, PermissionsError, PlannedChange},
     principals::{PrincipalError, Principals},
+    realm::{default_realm, realm_of_tickets},
     survey::{Mode, Survey, Surveyed},
 };
