@@ -4,8 +4,13 @@ use clap::{Parser, Subcommand};
 
 use crate::{
     commands::{
-        ad::update_ad_schema, enrol, generate_docs, generate_password, get_aad_password, get_policy,
-        invoke_policy_processing, leave, reset_password, server, status, trace,
+        ad::{
+            find_ad_extended_rights, list_ad_permissions, report_ad, revoke_ad_permission, set_ad_auditing,
+            set_ad_computer_self_permission, set_ad_read_password_permission,
+            set_ad_reset_password_permission, update_ad_schema,
+        },
+        enrol, generate_docs, generate_password, get_aad_password, get_policy, invoke_policy_processing,
+        leave, reset_password, server, status, trace,
     },
     failure::Failure,
 };
@@ -44,6 +49,14 @@ pub(crate) enum Command {
     GetAadPassword(get_aad_password::Args),
     GeneratePassword(generate_password::Args),
     UpdateAdSchema(update_ad_schema::Args),
+    SetAdComputerSelfPermission(set_ad_computer_self_permission::Args),
+    SetAdReadPasswordPermission(set_ad_read_password_permission::Args),
+    SetAdResetPasswordPermission(set_ad_reset_password_permission::Args),
+    SetAdAuditing(set_ad_auditing::Args),
+    FindAdExtendedRights(find_ad_extended_rights::Args),
+    ListAdPermissions(list_ad_permissions::Args),
+    RevokeAdPermission(revoke_ad_permission::Args),
+    ReportAd(report_ad::Args),
     Server(server::Args),
     #[command(hide = true)]
     GenerateDocs(generate_docs::Args),
@@ -62,6 +75,14 @@ impl Command {
             Self::GetAadPassword(args) => get_aad_password::run(&args),
             Self::GeneratePassword(args) => generate_password::run(&args),
             Self::UpdateAdSchema(args) => update_ad_schema::run(&args),
+            Self::SetAdComputerSelfPermission(args) => set_ad_computer_self_permission::run(&args),
+            Self::SetAdReadPasswordPermission(args) => set_ad_read_password_permission::run(&args),
+            Self::SetAdResetPasswordPermission(args) => set_ad_reset_password_permission::run(&args),
+            Self::SetAdAuditing(args) => set_ad_auditing::run(&args),
+            Self::FindAdExtendedRights(args) => find_ad_extended_rights::run(&args),
+            Self::ListAdPermissions(args) => list_ad_permissions::run(&args),
+            Self::RevokeAdPermission(args) => revoke_ad_permission::run(&args),
+            Self::ReportAd(args) => report_ad::run(&args),
             Self::Server(args) => server::run(args),
             Self::GenerateDocs(args) => generate_docs::run(&args),
         }

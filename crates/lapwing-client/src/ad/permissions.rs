@@ -30,6 +30,8 @@ pub struct Container {
     pub name: String,
     /// Where it is, as the directory writes it.
     pub distinguished_name: DistinguishedName,
+    /// Whether it is a computer.
+    pub is_computer: bool,
 }
 
 /// Which list of a security descriptor.
@@ -143,7 +145,7 @@ impl Connection {
             base: base.as_str(),
             scope,
             filter,
-            attributes: &["name"],
+            attributes: &["name", "objectClass"],
             security: SecurityParts::None,
         };
         let found = match self.search(&search).await {
@@ -155,6 +157,7 @@ impl Connection {
             [one] => Ok(Container {
                 name: one.text("name").unwrap_or(named).to_owned(),
                 distinguished_name: one.name.parse().map_err(|_| self.malformed("a name"))?,
+                is_computer: one.texts("objectClass").any(|class| class == "computer"),
             }),
             several => Err(PermissionsError::Ambiguous(several.len(), named.to_owned())),
         }

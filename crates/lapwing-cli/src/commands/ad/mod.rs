@@ -1,7 +1,16 @@
 //! The commands for Active Directory, one file each, and what they share: whom they ask and as whom ([`DomainArgs`]), the
 //! controller that answers ([`Session`]), and how its refusals are told.
 
+pub(crate) mod find_ad_extended_rights;
+pub(crate) mod list_ad_permissions;
+mod permissions;
+pub(crate) mod report_ad;
+pub(crate) mod revoke_ad_permission;
 mod session;
+pub(crate) mod set_ad_auditing;
+pub(crate) mod set_ad_computer_self_permission;
+pub(crate) mod set_ad_read_password_permission;
+pub(crate) mod set_ad_reset_password_permission;
 pub(crate) mod update_ad_schema;
 
 use std::borrow::Cow;
