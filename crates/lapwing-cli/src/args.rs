@@ -5,9 +5,9 @@ use clap::{Parser, Subcommand};
 use crate::{
     commands::{
         ad::{
-            find_ad_extended_rights, list_ad_permissions, report_ad, revoke_ad_permission, set_ad_auditing,
-            set_ad_computer_self_permission, set_ad_read_password_permission,
-            set_ad_reset_password_permission, update_ad_schema,
+            find_ad_extended_rights, get_ad_password, list_ad_permissions, report_ad, revoke_ad_permission,
+            set_ad_auditing, set_ad_computer_self_permission, set_ad_password_expiration_time,
+            set_ad_read_password_permission, set_ad_reset_password_permission, update_ad_schema,
         },
         enrol, generate_docs, generate_password, get_aad_password, get_policy, invoke_policy_processing,
         leave, reset_password, server, status, trace,
@@ -57,6 +57,8 @@ pub(crate) enum Command {
     ListAdPermissions(list_ad_permissions::Args),
     RevokeAdPermission(revoke_ad_permission::Args),
     ReportAd(report_ad::Args),
+    GetAdPassword(get_ad_password::Args),
+    SetAdPasswordExpirationTime(set_ad_password_expiration_time::Args),
     Server(server::Args),
     #[command(hide = true)]
     GenerateDocs(generate_docs::Args),
@@ -83,6 +85,8 @@ impl Command {
             Self::ListAdPermissions(args) => list_ad_permissions::run(&args),
             Self::RevokeAdPermission(args) => revoke_ad_permission::run(&args),
             Self::ReportAd(args) => report_ad::run(&args),
+            Self::GetAdPassword(args) => get_ad_password::run(&args),
+            Self::SetAdPasswordExpirationTime(args) => set_ad_password_expiration_time::run(&args),
             Self::Server(args) => server::run(args),
             Self::GenerateDocs(args) => generate_docs::run(&args),
         }

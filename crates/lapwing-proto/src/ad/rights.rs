@@ -257,7 +257,12 @@ pub fn members<'a>(
         Circle::ComputerSelf => (passwords(schema, None), WRITE, WRITE),
         Circle::ReadPassword => {
             let key = AccessMask::CONTROL_ACCESS;
-            (passwords(schema, legacy), key, key.union(AccessMask::READ_PROPERTY))
+            // As [`Acl::readers_of`] has it.
+            let needed = match reach {
+                Reach::Itself => key.union(AccessMask::READ_PROPERTY),
+                Reach::Descendants(_) => key,
+            };
+            (passwords(schema, legacy), key, needed)
         }
         Circle::ResetPassword => (expiry.into_iter().collect(), WRITE, WRITE),
     };

@@ -70,7 +70,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     }
     let mut table = output::Table::new(&["Circle", "Principal", "Rights", "Object", "Set"]);
     for row in &rows {
-        let rights = row.entry.rights();
+        let rights = row.entry.property_rights();
         let cells = [row.circle.shown(), &row.entry.principal, &rights, row.entry.object(), row.source()];
         table.row(cells);
     }

@@ -1,7 +1,9 @@
 //! The commands for Active Directory, one file each, and what they share: whom they ask and as whom ([`DomainArgs`]), the
 //! controller that answers ([`Session`]), and how its refusals are told.
 
+mod computer;
 pub(crate) mod find_ad_extended_rights;
+pub(crate) mod get_ad_password;
 pub(crate) mod list_ad_permissions;
 mod permissions;
 pub(crate) mod report_ad;
@@ -9,13 +11,14 @@ pub(crate) mod revoke_ad_permission;
 mod session;
 pub(crate) mod set_ad_auditing;
 pub(crate) mod set_ad_computer_self_permission;
+pub(crate) mod set_ad_password_expiration_time;
 pub(crate) mod set_ad_read_password_permission;
 pub(crate) mod set_ad_reset_password_permission;
 pub(crate) mod update_ad_schema;
 
 use std::borrow::Cow;
 
-use lapwing_client::ad::{AdError, KerberosError, LocateError};
+use lapwing_client::ad::{AdError, ConnectError, KerberosError};
 use lapwing_proto::ad::refusal::AdRefusal;
 
 pub(crate) use self::session::{DomainArgs, Session};
@@ -35,10 +38,14 @@ impl From<AdError> for Failure {
     }
 }
 
-impl From<LocateError> for Failure {
-    fn from(error: LocateError) -> Self {
-        let next_step = error.next_step();
-        Self::new(Code::Unreachable, error, next_step)
+impl From<ConnectError> for Failure {
+    fn from(error: ConnectError) -> Self {
+        let next_step = match error.refused().and_then(AdError::refusal) {
+            Some(refusal) => next_step_of(refusal),
+            None => error.next_step(),
+        };
+        let code = error.refused().map_or(Code::Unreachable, code_of);
+        Self::new(code, error, next_step)
     }
 }
 

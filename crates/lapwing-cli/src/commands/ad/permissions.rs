@@ -264,6 +264,13 @@ impl EntryRow {
         self.rights.join(", ")
     }
 
+    /// Of the rights those that matter to passwords: a wide entry has many others.
+    pub(super) fn property_rights(&self) -> String {
+        const MATTER: [&str; 4] = ["ReadProperty", "WriteProperty", "ExtendedRight", "GenericAll"];
+        let rights = self.rights.iter().copied().filter(|right| MATTER.contains(right));
+        rights.collect::<Vec<_>>().join(", ")
+    }
+
     pub(super) const fn is_inherited(&self) -> bool {
         self.is_inherited
     }

@@ -107,7 +107,7 @@ async fn tell_who_remains(
             let remains = format!(
                 "{} still has the right, by an entry {source}: {} on {}",
                 row.principal,
-                row.rights(),
+                row.property_rights(),
                 row.object()
             );
             output::complain(&output::shown(&remains));

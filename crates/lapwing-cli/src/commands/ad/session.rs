@@ -1,29 +1,24 @@
 //! One connection to one controller, as the person who calls.
 
 use core::time::Duration;
-use std::{io::IsTerminal as _, net::IpAddr, sync::Arc};
+use std::{io::IsTerminal as _, sync::Arc};
 
 use lapwing_client::ad::{
-    AdError, Connection, Controller, Credentials, Limits, Protection, RootDse, Stage, controllers,
-    default_realm, realm_of_tickets,
+    AdError, Connected, Connection, Connector, Controller, Credentials, Limits, Place, Protection, RootDse,
+    Source, Wish, default_realm, realm_of_tickets,
 };
 use lapwing_core::secret::Password;
-use tokio::{net::lookup_host, time::timeout};
+use lapwing_proto::ad::dns::DnsName;
 
 use crate::{
     failure::{Code, Failure},
-    output,
+    os, output,
     profile::run_async,
     terminal,
 };
 
-/// How long DNS may take to answer.
-const DNS_MAX: Duration = Duration::from_secs(10);
 /// How long the Kerberos library may take to say what it knows by itself.
 const LIBRARY_MAX: Duration = Duration::from_secs(10);
-/// How many controllers are tried that do not answer.
-const CONTROLLERS_MAX: usize = 5;
-
 /// Which domain is asked, and as whom.
 #[derive(Debug, clap::Args)]
 pub(crate) struct DomainArgs {
@@ -31,7 +26,7 @@ pub(crate) struct DomainArgs {
     #[arg(long, value_name = "NAME")]
     domain: Option<String>,
 
-    /// The domain controller to ask, by its full name [default: one that DNS names and that answers]
+    /// The domain controller to ask, by name or address [default: one that DNS names and that answers]
     #[arg(long, value_name = "NAME")]
     server: Option<String>,
 
@@ -53,6 +48,7 @@ pub(crate) struct DomainArgs {
 pub(crate) struct Session {
     pub(crate) connection: Connection,
     pub(crate) root: RootDse,
+    controller: Controller,
     asker: Asker,
 }
 
@@ -77,10 +73,7 @@ impl DomainArgs {
                 protection: if self.ldaps { Protection::Tls } else { Protection::Sealed },
                 limits: Limits::default(),
             };
-            let mut session = match &self.server {
-                Some(name) => asker.open(&named(name, &domain).await?).await?,
-                None => asker.open_any(&domain).await?,
-            };
+            let mut session = asker.open(&domain, self.server.as_deref()).await?;
             work(&mut session).await
         })
     }
@@ -140,79 +133,34 @@ impl DomainArgs {
 }
 
 impl Asker {
-    async fn open(self, controller: &Controller) -> Result<Session, AdError> {
-        let mut connection =
-            Connection::open(controller, &self.credentials, self.protection, &self.limits).await?;
+    /// With this controller, or with one that answers and can be written to.
+    async fn open(self, domain: &str, server: Option<&str>) -> Result<Session, Failure> {
+        let Connected { mut connection, controller, .. } = self.find(domain, server).await?;
         let root = connection.root().await?;
-        Ok(Session { connection, root, asker: self })
+        Ok(Session { connection, root, controller, asker: self })
     }
 
-    /// The first controller that answers.
-    async fn open_any(self, domain: &str) -> Result<Session, Failure> {
-        let found = controllers(domain, DNS_MAX).await?;
-        let mut silent = None;
-        for controller in found.iter().take(CONTROLLERS_MAX) {
-            let opened = Connection::open(controller, &self.credentials, self.protection, &self.limits).await;
-            match opened {
-                Ok(mut connection) => {
-                    let root = connection.root().await?;
-                    return Ok(Session { connection, root, asker: self });
-                }
-                Err(
-                    error @ (AdError::Unreachable { .. }
-                    | AdError::Closed { .. }
-                    | AdError::TimedOut {
-                        stage: Stage::Connecting | Stage::Securing | Stage::Binding,
-                        ..
-                    }),
-                ) => {
-                    if let Some(earlier) = silent.replace(error) {
-                        output::complain(&Failure::from(earlier).report());
-                    }
-                }
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Err(silent.map_or_else(
-            || {
-                Failure::new(
-                    Code::Unreachable,
-                    format!("no domain controller of {domain} is known"),
-                    "name one with --server",
-                )
-            },
-            Failure::from,
-        ))
+    async fn find(&self, domain: &str, server: Option<&str>) -> Result<Connected, Failure> {
+        let named = |text: &str, next_step| {
+            let what = format!("{} cannot be a name in DNS", output::shown(text));
+            move |_| Failure::new(Code::Usage, what, next_step)
+        };
+        let place =
+            |text: &str| text.parse::<Place>().map_err(named(text, "give --server as a name or an address"));
+        let source = Source {
+            domain: DnsName::parse(domain).map_err(named(domain, "name the domain with --domain"))?,
+            site: None,
+            controllers: server.map(place).transpose()?.into_iter().collect(),
+            host: os::host_name(),
+        };
+        let (protection, limits) = (self.protection, self.limits);
+        let mut connector = Connector { source, protection, limits, pin: None };
+        Ok(connector.connect(&self.credentials, Wish::default(), os::chance()).await?)
     }
-}
 
-/// A controller by its full name.
-async fn named(name: &str, domain: &str) -> Result<Controller, Failure> {
-    let name = name.trim_end_matches('.').to_ascii_lowercase();
-    if !name.contains('.') || name.parse::<IpAddr>().is_ok() {
-        let what = format!("{} is not the full name of a domain controller", output::shown(&name));
-        return Err(Failure::new(
-            Code::Usage,
-            what,
-            "name it as the domain knows it, such as dc1.example.com",
-        ));
+    async fn connect(&self, controller: &Controller) -> Result<Connection, AdError> {
+        Connection::open(controller, &self.credentials, self.protection, &self.limits).await
     }
-    let unknown = |error: std::io::Error| {
-        let what = UnknownHost { name: output::shown(&name), source: error };
-        Failure::new(Code::Unreachable, what, "check the name, and /etc/resolv.conf")
-    };
-    let found = timeout(DNS_MAX, lookup_host((name.as_str(), 0))).await;
-    let found = found.unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into())).map_err(unknown)?;
-    let address = found.map(|address| address.ip()).next();
-    let address = address.ok_or_else(|| unknown(std::io::ErrorKind::NotFound.into()))?;
-    Ok(Controller { name, address, domain: domain.to_owned() })
-}
-
-#[derive(Debug, thiserror::Error)]
-#[error("the address of {name} cannot be found")]
-struct UnknownHost {
-    name: String,
-    source: std::io::Error,
 }
 
 impl Session {
@@ -222,11 +170,19 @@ impl Session {
         if self.root.controller.eq_ignore_ascii_case(name) {
             return Ok(());
         }
-        let domain = name.split_once('.').map_or("", |(_, domain)| domain).to_ascii_lowercase();
-        let controller = named(name, &domain).await?;
-        let Asker { credentials, protection, limits } = &self.asker;
-        self.connection = Connection::open(&controller, credentials, *protection, limits).await?;
+        let domain = name.split_once('.').map_or("", |(_, domain)| domain);
+        let Connected { connection, controller, .. } = self.asker.find(domain, Some(name)).await?;
+        self.connection = connection;
         self.root = self.connection.root().await?;
+        self.controller = controller;
+        Ok(())
+    }
+
+    /// Connects again if the connection has ended, for a command that has more to ask. Nothing is repeated.
+    pub(crate) async fn revive(&mut self) -> Result<(), AdError> {
+        if !self.connection.is_open() {
+            self.connection = self.asker.connect(&self.controller).await?;
+        }
         Ok(())
     }
 }

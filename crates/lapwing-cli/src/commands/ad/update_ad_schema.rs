@@ -138,7 +138,7 @@ async fn apply(session: &mut Session, plan: &SchemaPlan, contexts: &NamingContex
             if done > 1 {
                 output::complain("A part is done; the next run finds it and adds the rest");
             }
-            return Err(of_schema(error));
+            return Err(of_schema(change, error));
         }
     }
     let left = probe(session, contexts).await?;
@@ -170,14 +170,17 @@ async fn make(
     session.connection.modify(name, changes, SecurityParts::None).await
 }
 
-fn of_schema(error: AdError) -> Failure {
-    match error.refusal() {
-        Some(AdRefusal::Unwilling) => Failure::new(
+fn of_schema(change: &SchemaChange, error: AdError) -> Failure {
+    const NOT_ALLOWED: &str = "use a member of Schema Admins, by another ticket or --user";
+    match (error.refusal(), change) {
+        // operationsError is what Samba says to who may not have the schema read again.
+        (Some(AdRefusal::Other(1)), SchemaChange::Reload) => Failure::new(Code::Refused, error, NOT_ALLOWED),
+        (Some(AdRefusal::Unwilling), _) => Failure::new(
             Code::Refused,
             error,
             "allow changes of the schema there; in Samba that is `dsdb:schema update allowed = true` in smb.conf of the schema master",
         ),
-        _ => refused(error, "use a member of Schema Admins, by another ticket or --user"),
+        _ => refused(error, NOT_ALLOWED),
     }
 }
 

@@ -107,14 +107,19 @@ impl Acl {
     }
 
     /// Who may read a confidential attribute: has `CONTROL_ACCESS` and `READ_PROPERTY` on it, on its property set or on
-    /// everything. [MS-ADTS] 3.1.1.4.4.
+    /// everything. [MS-ADTS] 3.1.1.4.4. For objects below, `CONTROL_ACCESS` is enough to be named: the list is not theirs,
+    /// and what a class gives its objects by itself lets everyone who is authenticated read properties.
     ///
     /// Trustees are named as the entries name them. What everyone and every authenticated user may do counts for each of
     /// them; groups are not opened, so a member of a group that is denied is still named.
     #[must_use]
     pub fn readers_of(&self, asked: &Subject, reach: Reach) -> Vec<Holder> {
-        const READS: AccessMask = AccessMask::READ_PROPERTY.union(AccessMask::CONTROL_ACCESS);
-        let grants = self.grants_of(asked, AccessMask::CONTROL_ACCESS, READS, reach);
+        const KEY: AccessMask = AccessMask::CONTROL_ACCESS;
+        let needed = match reach {
+            Reach::Itself => KEY.union(AccessMask::READ_PROPERTY),
+            Reach::Descendants(_) => KEY,
+        };
+        let grants = self.grants_of(asked, KEY, needed, reach);
         let mut holders: Vec<Holder> = grants
             .into_iter()
             .filter_map(|grant| {
