@@ -10,7 +10,8 @@ use lapwing_client::{
 };
 use lapwing_core::{
     agent::{
-        DirectoryFailure, DirectoryFault, DirectoryState, Guarantees, Receipt, Session, Store, StoreOutcome,
+        DirectoryFailure, DirectoryFault, DirectoryState, Expected, Guarantees, Receipt, Session, Store,
+        StoreOutcome, Told,
     },
     event::Hresult,
     types::{RecordId, WallTime},
@@ -52,6 +53,7 @@ impl Directory {
             endpoint: session.endpoint(),
             guarantees: Guarantees::of(session.directory()),
             replica: None,
+            keeps_versions: true,
             age_days_min: announced.and_then(|announced| u16::try_from(announced.password_age_days_min).ok()),
         };
         self.session = Some(session);
@@ -64,7 +66,7 @@ impl Directory {
         let held =
             session.state(os::request_id()).await.map_err(|error| call_failed(&error, Stage::Exchange))?;
         Ok(DirectoryState {
-            version: held.version,
+            version: Told::Version(held.version),
             expiry: held.expiry.map(WallTime),
             receipt: held.receipt.map(|receipt| Receipt(receipt.to_vec())),
             time: Some(WallTime(held.time)),
@@ -79,7 +81,11 @@ impl Directory {
             Material::Sealed(bytes) => {
                 sealed = SealedUpload {
                     version: store.version,
-                    condition: store.expected.map_or(Condition::Absent, Condition::Holds),
+                    condition: match store.expected {
+                        Expected::Version(version) => Condition::Holds(version),
+                        // This directory always tells the version, so nothing else is ever expected.
+                        Expected::Nothing | Expected::AsRead => Condition::Absent,
+                    },
                     in_force: store.in_force,
                     expiry: store.expiry.0,
                     sealed: bytes.clone(),
@@ -95,7 +101,7 @@ impl Directory {
             }
             cloud::StoreOutcome::VersionMismatch { current } => {
                 StoreOutcome::VersionMismatch(DirectoryState {
-                    version: current,
+                    version: Told::Version(current),
                     expiry: None,
                     receipt: None,
                     time: None,
@@ -133,6 +139,7 @@ fn forgotten(message: &str) -> DirectoryFailure {
     DirectoryFailure {
         kind: DirectoryFault::NothingToSend,
         server: String::new(),
+        container: None,
         hresult: Hresult::CONNECTION_ABORTED,
         message: message.to_owned(),
         next_step: "nothing: the cycle starts over once this host is awake".to_owned(),
@@ -145,6 +152,7 @@ fn not_enrolled(error: &IdentityError) -> DirectoryFailure {
     DirectoryFailure {
         kind: DirectoryFault::NotEnrolled,
         server: String::new(),
+        container: None,
         hresult: Hresult::NOT_FOUND,
         message: chain(error),
         next_step: error.next_step().to_owned(),
@@ -163,6 +171,7 @@ fn call_failed(error: &CallError, stage: Stage) -> DirectoryFailure {
                 Stage::Exchange => DirectoryFault::Malformed,
             },
             server: peer.clone(),
+            container: None,
             hresult: Hresult::INVALID_DATA,
             message: chain(error),
             next_step: error.next_step().to_owned(),
@@ -173,6 +182,7 @@ fn call_failed(error: &CallError, stage: Stage) -> DirectoryFailure {
         other => DirectoryFailure {
             kind: DirectoryFault::NotEnrolled,
             server: String::new(),
+            container: None,
             hresult: Hresult::INVALID_DATA,
             message: chain(other),
             next_step: other.next_step().to_owned(),
@@ -195,6 +205,7 @@ fn transport_failed(error: &TransportError) -> DirectoryFailure {
     DirectoryFailure {
         kind,
         server: error.peer().unwrap_or_default().to_owned(),
+        container: None,
         hresult,
         message: chain(error),
         next_step: error.next_step().to_owned(),
@@ -217,6 +228,7 @@ fn refused(refusal: &Refusal, stage: Stage) -> DirectoryFailure {
     DirectoryFailure {
         kind,
         server: refusal.peer.clone(),
+        container: None,
         hresult: Hresult::from_win32(refusal.status),
         message: refusal.to_string(),
         next_step: refusal.next_step().to_owned(),
@@ -232,6 +244,7 @@ fn unanswered(error: &Unanswered) -> DirectoryFailure {
         other => DirectoryFailure {
             kind: DirectoryFault::Malformed,
             server: String::new(),
+            container: None,
             hresult: Hresult::INVALID_DATA,
             message: chain(other),
             next_step: other.next_step().to_owned(),

@@ -50,7 +50,7 @@ impl Executor {
                 let connected = until(cut, self.directory.connect()).await;
                 Some(Outcome::Connected(connected.unwrap_or(Err(directory::cut_off()))))
             }
-            Action::ReadState => {
+            Action::ReadState { .. } => {
                 let state = until(cut, self.directory.state()).await;
                 Some(Outcome::State(state.unwrap_or(Err(directory::cut_off()))))
             }
