@@ -109,7 +109,11 @@ pub enum AdError {
 }
 
 fn words(diagnostic: &str, code: u32) -> String {
-    if diagnostic.is_empty() { format!(" (LDAP result {code})") } else { format!(" (LDAP result {code}): {diagnostic}") }
+    if diagnostic.is_empty() {
+        format!(" (LDAP result {code})")
+    } else {
+        format!(" (LDAP result {code}): {diagnostic}")
+    }
 }
 
 impl AdError {
@@ -138,6 +142,24 @@ impl AdError {
                 | Self::Broken { .. }
                 | Self::Malformed { .. }
         )
+    }
+
+    /// Whether another controller may do better: this one is away, or not as it should be. A refusal, a wrong key or a wrong
+    /// clock is the same everywhere.
+    #[must_use]
+    pub const fn is_about_controller(&self) -> bool {
+        match self {
+            Self::Unreachable { .. }
+            | Self::TimedOut { .. }
+            | Self::Tls { .. }
+            | Self::NoProtection { .. }
+            | Self::Broken { .. }
+            | Self::Closed { .. }
+            | Self::Malformed { .. } => true,
+            Self::Kerberos { source, .. } => source.is_about_controller(),
+            Self::Refused { refusal, .. } => matches!(refusal, AdRefusal::Busy | AdRefusal::ReadOnly),
+            Self::Unwritable { .. } => false,
+        }
     }
 
     /// What to do about it.
