@@ -41,12 +41,15 @@ pub(crate) struct Managed {
     )]
     pub(crate) reboots_per_day: u32,
     directories: Vec<Directory>,
+    /// The machine's keytab, for a host in an Active Directory domain.
+    pub(crate) keytab: PathBuf,
 }
 
 /// A directory that passwords may be stored in.
 pub(crate) struct Directory {
     pub(crate) id: DirectoryId,
-    pub(crate) record: RecordId,
+    /// This host's record there; in Active Directory it may be left out, for the keytab says which computer this is.
+    pub(crate) record: Option<RecordId>,
     pub(crate) protection: Protection,
 }
 
@@ -129,6 +132,8 @@ struct Written {
     changes_per_day: u32,
     #[serde(default = "reboots_per_day_default")]
     reboots_per_day: u32,
+    #[serde(default = "keytab_default")]
+    keytab: PathBuf,
     #[serde(default)]
     directory: Vec<WrittenDirectory>,
 }
@@ -137,7 +142,7 @@ struct Written {
 #[serde(deny_unknown_fields)]
 struct WrittenDirectory {
     id: String,
-    record: String,
+    record: Option<String>,
     seal_key: Option<String>,
     receipt_key: Option<String>,
     #[serde(default)]
@@ -146,6 +151,10 @@ struct WrittenDirectory {
 
 const fn changes_per_day_default() -> u32 {
     10
+}
+
+fn keytab_default() -> PathBuf {
+    PathBuf::from("/etc/krb5.keytab")
 }
 
 const fn reboots_per_day_default() -> u32 {
@@ -170,6 +179,9 @@ impl Managed {
         if !(1..=CHANGES_PER_DAY_MAX).contains(&changes) {
             return Err(format!("changes_per_day must be 1 to {CHANGES_PER_DAY_MAX}"));
         }
+        if !written.keytab.is_absolute() {
+            return Err("keytab must be an absolute path".to_owned());
+        }
         if written.prefixes.iter().any(|prefix| prefix.parse::<AccountName>().is_err()) {
             return Err("a prefix must be the beginning of an account name".to_owned());
         }
@@ -186,6 +198,7 @@ impl Managed {
             changes_per_day: written.changes_per_day,
             reboots_per_day: written.reboots_per_day,
             directories,
+            keytab: written.keytab,
         })
     }
 
@@ -219,6 +232,11 @@ impl Managed {
         Err(ManagedError::AccountNotListed { path: root.managed_file(), account: account.clone(), uid, line })
     }
 
+    /// Whether root lists an Active Directory domain, so that the network half may act as this machine there.
+    pub(crate) fn lists_active_directory(&self) -> bool {
+        self.directories.iter().any(|listed| matches!(listed.id, DirectoryId::ActiveDirectory(_)))
+    }
+
     /// The directory that root lists under this id and record; letter case in a record means nothing.
     ///
     /// # Errors
@@ -229,15 +247,14 @@ impl Managed {
         id: &DirectoryId,
         record: &RecordId,
     ) -> Result<&Directory, ManagedError> {
-        self.directories
-            .iter()
-            .find(|listed| listed.id == *id && listed.record.0.eq_ignore_ascii_case(&record.0))
-            .ok_or_else(|| ManagedError::DirectoryNotListed {
+        self.directories.iter().find(|listed| listed.id == *id && listed.is_record(record)).ok_or_else(|| {
+            ManagedError::DirectoryNotListed {
                 path: root.managed_file(),
                 directory: id.clone(),
                 record: record.clone(),
                 line: lines_to_add(id, record),
-            })
+            }
+        })
     }
 }
 
@@ -250,6 +267,10 @@ fn lines_to_add(id: &DirectoryId, record: &RecordId) -> String {
 }
 
 impl Directory {
+    fn is_record(&self, record: &RecordId) -> bool {
+        self.record.as_ref().is_none_or(|listed| listed.0.eq_ignore_ascii_case(&record.0))
+    }
+
     fn parse(written: WrittenDirectory) -> Result<Self, String> {
         let id: DirectoryId = written.id.parse().map_err(|error| format!("directory: {error}"))?;
         let about = |why: &str| format!("directory {id}: {why}");
@@ -258,7 +279,12 @@ impl Directory {
             (DirectoryId::LapwingServer(tenant), Some(seal_key), Some(receipt_key), false) => {
                 Protection::Pinned(Box::new(Pins {
                     tenant: *tenant,
-                    device: written.record.parse().map_err(|_| about("record is not a device id"))?,
+                    device: written
+                        .record
+                        .as_deref()
+                        .unwrap_or_default()
+                        .parse()
+                        .map_err(|_| about("record is not a device id"))?,
                     seal_key: SealKey::from_bytes(&key_bytes(&seal_key).ok_or_else(|| about("seal_key"))?)
                         .map_err(|_| about("seal_key is not an X25519 key"))?,
                     receipt_key: key_bytes(&receipt_key)
@@ -275,7 +301,10 @@ impl Directory {
                 return Err(about("takes no sealed passwords: needs clear_text = true and no keys"));
             }
         };
-        Ok(Self { id, record: RecordId(written.record), protection })
+        if written.record.is_none() && !matches!(id, DirectoryId::ActiveDirectory(_)) {
+            return Err(about("needs this host's record there"));
+        }
+        Ok(Self { id, record: written.record.map(RecordId), protection })
     }
 }
 
@@ -364,6 +393,15 @@ mod tests {
     }
 
     #[test]
+    fn a_computer_of_a_domain_need_not_be_named_and_a_device_must() {
+        let managed = Managed::parse("[[directory]]\nid = 'ad:corp.example'\nclear_text = true").unwrap();
+        let (id, record) = ("ad:corp.example".parse().unwrap(), RecordId("anything".to_owned()));
+        assert!(managed.directory(&Root::new("/"), &id, &record).is_ok() && managed.lists_active_directory());
+        let server = Managed::parse(&format!("[[directory]]\nid = '{SERVER}'\nclear_text = true"));
+        assert!(server.err().unwrap().contains("needs this host's record there"));
+    }
+
+    #[test]
     fn a_directory_states_how_it_is_given_passwords() {
         let parse = |id: &str, record: &str, rest: &str| {
             Managed::parse(&format!("[[directory]]\nid = '{id}'\nrecord = '{record}'\n{rest}")).map(drop)
@@ -395,6 +433,7 @@ mod tests {
             "changes_per_day = 0",
             "changes_per_day = 101",
             "uids = [-1]",
+            "keytab = 'krb5.keytab'",
             "[[directory]]\nid='ad:a'\nrecord='r'\nclear_text=true\n[[directory]]\nid='ad:A'\nrecord='s'\nclear_text=true",
         ] {
             assert!(Managed::parse(text).is_err(), "{text}");

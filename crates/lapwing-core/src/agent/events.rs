@@ -133,6 +133,7 @@ pub(super) fn root_half_failed(account: Option<&AccountName>, failure: &RootHalf
             | Fault::NotWritable
             | Fault::NoSpace
             | Fault::AgeingTooShort
+            | Fault::Keytab
             | Fault::StaleRun
             | Fault::UnknownVersion
             | Fault::CommitPending

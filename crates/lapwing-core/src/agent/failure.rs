@@ -208,6 +208,7 @@ impl Machine {
                 | Fault::AccountUnsuitable
                 | Fault::BudgetSpent
                 | Fault::AgeingTooShort
+                | Fault::Keytab
                 | Fault::HashRefused
                 | Fault::ReceiptInvalid
                 | Fault::JournalDamaged
