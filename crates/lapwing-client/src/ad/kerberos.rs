@@ -166,7 +166,7 @@ impl KerberosError {
         }
     }
 
-    fn of(error: GssError, principal: &str, service: &str) -> Self {
+    pub(super) fn of(error: GssError, principal: &str, service: &str) -> Self {
         let source = GssFault(error);
         let principal = || principal.to_owned();
         // The codes of RFC 4120 section 7.5.9 count from here in MIT Kerberos (`ERROR_TABLE_BASE_krb5`), and its own follow.
@@ -235,7 +235,7 @@ pub(super) async fn begin(
 }
 
 /// Runs what may ask the domain on a thread of its own.
-async fn apart<T: Send + 'static>(
+pub(super) async fn apart<T: Send + 'static>(
     limit: Duration,
     work: impl FnOnce() -> Result<T, KerberosError> + Send + 'static,
 ) -> Result<T, KerberosError> {

@@ -16,6 +16,7 @@ mod kdc;
 mod kerberos;
 mod locate;
 mod machine;
+mod realm;
 mod settings;
 mod sys;
 
@@ -30,5 +31,6 @@ pub use self::{
     kerberos::{Credentials, GssFault, KerberosError},
     locate::{Candidates, Found, LocateError, NotTaken, Place, Source, Tried, Wish},
     machine::MachineError,
+    realm::{default_realm, realm_of_tickets},
     settings::{AdSettings, AdSettingsError},
 };
