@@ -34,7 +34,7 @@ pub use self::{
     error::{AdError, Stage},
     kdc::{KdcPin, PinError},
     kerberos::{Credentials, GssFault, KerberosError},
-    locate::{Candidates, Found, LocateError, NotTaken, Place, Source, Tried, Wish, controllers},
+    locate::{Candidates, Found, LocateError, NotTaken, Place, Source, Tried, Wish},
     machine::MachineError,
     permissions::{Container, Part, PermissionsError, PlannedChange},
     principals::{PrincipalError, Principals},
