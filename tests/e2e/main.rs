@@ -13,6 +13,7 @@ mod fault;
 mod front;
 mod late;
 mod life;
+mod locate;
 mod policy;
 mod secrets;
 mod soak;

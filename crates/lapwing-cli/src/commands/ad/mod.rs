@@ -2,9 +2,18 @@
 //! controller that answers ([`Session`]), and how its refusals are told.
 
 mod computer;
+pub(crate) mod find_ad_extended_rights;
 pub(crate) mod get_ad_password;
+pub(crate) mod list_ad_permissions;
+mod permissions;
+pub(crate) mod report_ad;
+pub(crate) mod revoke_ad_permission;
 mod session;
+pub(crate) mod set_ad_auditing;
+pub(crate) mod set_ad_computer_self_permission;
 pub(crate) mod set_ad_password_expiration_time;
+pub(crate) mod set_ad_read_password_permission;
+pub(crate) mod set_ad_reset_password_permission;
 pub(crate) mod update_ad_schema;
 
 use std::borrow::Cow;
