@@ -233,8 +233,13 @@ fn the_schema_is_extended_by_who_may_and_only_where_nothing_stands_in_the_way() 
          oMSyntax: 19\nisSingleValued: TRUE\nsearchFlags: 0\nsystemOnly: FALSE\n\
          isMemberOfPartialAttributeSet: FALSE\n"
     ));
-    let faulty = world.lapwing(&["update-ad-schema", "--yes"]);
+    let faulty = world.lapwing(&["update-ad-schema", "--yes", "--json"]);
     faulty.must_fail(1, &["msLAPS-Password is not confidential", "nothing was changed"]);
+    let told: Value = serde_json::from_str(&faulty.out).unwrap();
+    assert_eq!(
+        (&told["Faults"][0]["Attribute"], &told["IsChanged"]),
+        (&"msLAPS-Password".into(), &false.into())
+    );
     assert_eq!(count(), 1);
     // Once it is right it is what an earlier run, broken off, has left.
     let ldif = format!(
