@@ -14,6 +14,7 @@ mod front;
 mod late;
 mod life;
 mod locate;
+mod oldest;
 mod policy;
 mod secrets;
 mod soak;
