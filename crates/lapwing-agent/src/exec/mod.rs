@@ -3,6 +3,8 @@
 pub(crate) mod ledger;
 pub(crate) mod memory;
 
+mod ad;
+mod cloud;
 mod directory;
 mod root_half;
 pub(crate) mod traces;
@@ -34,7 +36,7 @@ impl Executor {
     pub(crate) fn new(root: Root, run: RunId) -> Self {
         Self {
             root_half: RootHalf::new(&root, run),
-            directory: Directory::new(root.clone()),
+            directory: Directory::new(&root),
             policy: PolicySources::new(root.clone()),
             material: None,
         }
@@ -45,13 +47,13 @@ impl Executor {
         match action {
             Action::ReadJournal { begin } => Some(Outcome::Journal(self.root_half.journal(begin).await)),
             Action::ReadPolicy { age_days_min } => Some(Outcome::Policy(self.read_policy(age_days_min))),
-            // One server, whatever is preferred or avoided.
-            Action::Connect { .. } => {
-                let connected = until(cut, self.directory.connect()).await;
+            Action::Connect { target, prefer, avoid } => {
+                let connecting = self.directory.connect(&self.root_half, target, prefer.as_ref(), &avoid);
+                let connected = until(cut, connecting).await;
                 Some(Outcome::Connected(connected.unwrap_or(Err(directory::cut_off()))))
             }
-            Action::ReadState => {
-                let state = until(cut, self.directory.state()).await;
+            Action::ReadState { known } => {
+                let state = until(cut, self.directory.state(&known)).await;
                 Some(Outcome::State(state.unwrap_or(Err(directory::cut_off()))))
             }
             Action::Prepare { plan, directory, record, expiry } => {
