@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "that is how a test fails")]
 
 mod ad_admin;
+mod ad_rights;
 mod button;
 mod certificate;
 mod changes;
