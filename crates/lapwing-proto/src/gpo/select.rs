@@ -1,5 +1,6 @@
 //! Which Group Policy objects hold for a computer, and in which order. [MS-GPOL] 3.2.5.1.5 to 3.2.5.1.7.
 
+use core::fmt;
 use std::collections::{BTreeMap, BTreeSet};
 
 use lapwing_core::types::{
@@ -94,6 +95,21 @@ pub enum WhySkipped {
     NotForThisComputer,
     /// The same object is linked where it counts more.
     LinkedElsewhere,
+}
+
+impl fmt::Display for WhySkipped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::LinkDisabled => "the link is switched off",
+            Self::InheritanceBlocked => "a nearer container blocks inheritance",
+            Self::NotFound => "the object is not there, or this computer may not see it",
+            Self::ComputersDisabled => "its half for computers is switched off",
+            Self::Empty => "its half for computers is empty",
+            Self::NoRegistryValues => "it sets no registry values for computers",
+            Self::NotForThisComputer => "this computer may not read or not apply it",
+            Self::LinkedElsewhere => "it is linked where it counts more",
+        })
+    }
 }
 
 /// Which objects hold, and why the others do not.
