@@ -23,7 +23,7 @@ enum Sign {
     Library(&'static str),
 }
 
-const NEEDS: [Need; 19] = [
+const NEEDS: [Need; 21] = [
     Need {
         package: "chromium",
         why: "is the browser that walks the console",
@@ -50,9 +50,19 @@ const NEEDS: [Need; 19] = [
         sign: Sign::Program("ip"),
     },
     Need {
+        package: "libclang-dev",
+        why: "reads the headers of Kerberos for the bindings to it",
+        sign: Sign::File("/usr/share/doc/libclang-dev"),
+    },
+    Need {
         package: "libfaketime",
         why: "gives the server a wrong clock",
         sign: Sign::Library("faketime/libfaketime.so.1"),
+    },
+    Need {
+        package: "libkrb5-dev",
+        why: "is Kerberos, by which hosts and administrators prove themselves to Active Directory",
+        sign: Sign::File("/usr/include/gssapi/gssapi_ext.h"),
     },
     Need {
         package: "libnss3-tools",

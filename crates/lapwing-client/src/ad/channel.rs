@@ -109,7 +109,8 @@ pub(super) async fn open(
     limits: &Limits,
 ) -> Result<(UnixStream, Running), AdError> {
     let peer = controller.name.as_str();
-    let (ours, theirs) = UnixStream::pair().map_err(|source| AdError::Unreachable { peer: peer.to_owned(), source })?;
+    let (ours, theirs) =
+        UnixStream::pair().map_err(|source| AdError::Unreachable { peer: peer.to_owned(), source })?;
     let tcp = connect(controller.address, protection.port(), peer, limits.connect).await?;
     let bind = Bind { peer, service: controller.service("ldap"), credentials, limits };
     let task = match protection {
@@ -183,13 +184,20 @@ impl fmt::Debug for Bind<'_> {
 
 impl Bind<'_> {
     /// Binds with this protection: the context, and the longest block that the controller takes.
-    async fn run<S>(&self, stream: &mut S, layer: u8, binding: Option<Vec<u8>>) -> Result<(Context, u32), AdError>
+    async fn run<S>(
+        &self,
+        stream: &mut S,
+        layer: u8,
+        binding: Option<Vec<u8>>,
+    ) -> Result<(Context, u32), AdError>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
         let failed = |source| AdError::Kerberos { peer: self.peer.to_owned(), source };
         let (mut context, mut token) =
-            kerberos::begin(self.credentials, &self.service, binding, self.limits.kerberos).await.map_err(failed)?;
+            kerberos::begin(self.credentials, &self.service, binding, self.limits.kerberos)
+                .await
+                .map_err(failed)?;
         let mut message = 0;
         let offer = loop {
             message += 1;
@@ -222,7 +230,12 @@ impl Bind<'_> {
     }
 
     /// Sends one step and reads its answer: the controller's token.
-    async fn ask<S>(&self, stream: &mut S, message: u8, token: Option<&[u8]>) -> Result<Option<Vec<u8>>, AdError>
+    async fn ask<S>(
+        &self,
+        stream: &mut S,
+        message: u8,
+        token: Option<&[u8]>,
+    ) -> Result<Option<Vec<u8>>, AdError>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {

@@ -1,10 +1,7 @@
 //! What is asked of a controller, and what it answers.
 
 use core::time::Duration;
-use std::{
-    collections::{BTreeMap, HashSet},
-    io,
-};
+use std::{collections::BTreeMap, io};
 
 use lapwing_core::secret::SecretBytes;
 use ldap3::{
@@ -147,12 +144,12 @@ pub enum Change {
 
 impl Change {
     fn into_mod(self) -> Mod<Vec<u8>> {
-        let values = |value: SecretBytes| HashSet::from([value.expose_secret().to_vec()]);
+        let values = |value: SecretBytes| [value.expose_secret().to_vec()].into();
         match self {
             Self::Add(attribute, value) => Mod::Add(attribute.into(), values(value)),
             Self::Delete(attribute, value) => Mod::Delete(attribute.into(), values(value)),
             Self::Replace(attribute, value) => Mod::Replace(attribute.into(), values(value)),
-            Self::Clear(attribute) => Mod::Replace(attribute.into(), HashSet::new()),
+            Self::Clear(attribute) => Mod::Replace(attribute.into(), [].into()),
         }
     }
 }
@@ -215,7 +212,9 @@ impl Connection {
     pub async fn read_with(&mut self, search: &Search<'_>) -> Result<Option<Entry>, AdError> {
         match self.search(search).await {
             Ok(entries) => Ok(entries.into_iter().next()),
-            Err(AdError::Refused { refusal: lapwing_proto::ad::refusal::AdRefusal::NoSuchObject, .. }) => Ok(None),
+            Err(AdError::Refused {
+                refusal: lapwing_proto::ad::refusal::AdRefusal::NoSuchObject, ..
+            }) => Ok(None),
             Err(error) => Err(error),
         }
     }
@@ -234,7 +233,11 @@ impl Connection {
     ///
     /// # Errors
     /// As [`Self::search`].
-    pub async fn search_each(&mut self, search: &Search<'_>, mut take: impl FnMut(Entry)) -> Result<(), AdError> {
+    pub async fn search_each(
+        &mut self,
+        search: &Search<'_>,
+        mut take: impl FnMut(Entry),
+    ) -> Result<(), AdError> {
         let mut cookie = Vec::new();
         loop {
             let mut controls: Vec<RawControl> = search.security.control().into_iter().collect();
@@ -272,8 +275,8 @@ impl Connection {
             if found.is_ref() || found.is_intermediate() {
                 continue;
             }
-            let malformed = || AdError::Malformed { peer: peer.clone(), what: "an entry" };
-            take(Entry::parse(found.0).ok_or_else(malformed)?);
+            let entry = Entry::parse(found.0);
+            take(entry.ok_or_else(|| AdError::Malformed { peer: peer.clone(), what: "an entry" })?);
         }
         let result = stream.finish().await;
         if result.rc == 0 { Ok(result) } else { Err(AdError::refused(&peer, result.rc, result.text)) }
@@ -301,13 +304,21 @@ impl Connection {
     ///
     /// # Errors
     /// As [`Self::modify`].
-    pub async fn add(&mut self, name: &str, attributes: Vec<(&'static str, Vec<Vec<u8>>)>) -> Result<(), AdError> {
+    pub async fn add(
+        &mut self,
+        name: &str,
+        attributes: Vec<(&'static str, Vec<Vec<u8>>)>,
+    ) -> Result<(), AdError> {
         let attributes = attributes
             .into_iter()
             .map(|(attribute, values)| (attribute.as_bytes().to_vec(), values.into_iter().collect()))
             .collect();
         let result = self.ldap.with_timeout(self.answer).add(name, attributes).await;
         self.done(result)
+    }
+
+    pub(super) fn malformed(&self, what: &'static str) -> AdError {
+        AdError::Malformed { peer: self.peer.clone(), what }
     }
 
     fn done(&self, result: Result<LdapResult, LdapError>) -> Result<(), AdError> {
@@ -324,7 +335,9 @@ fn next_page(controls: &[Control]) -> Vec<u8> {
 
 fn failure(peer: &str, limit: Duration, error: LdapError) -> AdError {
     match error {
-        LdapError::Timeout { .. } => AdError::TimedOut { peer: peer.to_owned(), stage: Stage::Answering, limit },
+        LdapError::Timeout { .. } => {
+            AdError::TimedOut { peer: peer.to_owned(), stage: Stage::Answering, limit }
+        }
         LdapError::FilterParsing | LdapError::AddNoValues | LdapError::UrlParsing { .. } => {
             AdError::Unwritable { peer: peer.to_owned() }
         }

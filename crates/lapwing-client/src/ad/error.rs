@@ -109,7 +109,11 @@ pub enum AdError {
 }
 
 fn words(diagnostic: &str, code: u32) -> String {
-    if diagnostic.is_empty() { format!(" (LDAP result {code})") } else { format!(" (LDAP result {code}): {diagnostic}") }
+    if diagnostic.is_empty() {
+        format!(" (LDAP result {code})")
+    } else {
+        format!(" (LDAP result {code}): {diagnostic}")
+    }
 }
 
 impl AdError {

@@ -138,7 +138,9 @@ impl KerberosError {
                 "check the name; if this is the host's own account, join it to the domain again"
             }
             Self::Revoked { .. } => "have the account enabled in the domain",
-            Self::ClockSkew(_) => "set the clock: a time service that the domain controllers use too keeps it right",
+            Self::ClockSkew(_) => {
+                "set the clock: a time service that the domain controllers use too keeps it right"
+            }
             Self::Unreachable(_) | Self::TimedOut(_) => {
                 "check that a domain controller can be reached on port 88 and that DNS names it"
             }

@@ -1,6 +1,7 @@
 //! Active Directory: LDAP, sealed by Kerberos or inside TLS, and never in the clear.
 //!
 //! * [`Credentials`]: who asks: a machine by its keytab, a person by tickets or password.
+//! * [`controllers`]: where the controllers of a domain are.
 //! * [`Connection`]: one connection to one controller: search, read, modify, add.
 //!
 //! INVARIANT: nothing here sends a modification twice, and every wait has a deadline.
@@ -8,14 +9,18 @@
 mod channel;
 mod connection;
 mod controller;
+mod domain;
 mod error;
 mod kerberos;
+mod locate;
 mod sys;
 
 pub use self::{
     channel::{Limits, Protection},
     connection::{Change, Connection, Entry, Scope, Search, SecurityParts},
     controller::Controller,
+    domain::{LapsSchema, RootDse},
     error::{AdError, Stage},
     kerberos::{Credentials, GssFault, KerberosError},
+    locate::{LocateError, controllers},
 };

@@ -31,14 +31,14 @@ struct Name(gss_name_t);
 
 impl Name {
     fn import(principal: &str) -> Result<Self, Error> {
-        let mut text = gss_buffer_desc { length: principal.len(), value: principal.as_ptr().cast_mut().cast() };
+        let mut text =
+            gss_buffer_desc { length: principal.len(), value: principal.as_ptr().cast_mut().cast() };
         let mut kind = oid(&PRINCIPAL_NAME);
         let mut name: gss_name_t = ptr::null_mut();
         let mut minor = 0;
         // SAFETY: every pointer is to a value that outlives the call, which only reads `text` and `kind` and writes `minor`
         // and, if it succeeds, `name`, which `Self` then owns.
-        let major =
-            unsafe { gss_import_name(&raw mut minor, &raw mut text, &raw mut kind, &raw mut name) };
+        let major = unsafe { gss_import_name(&raw mut minor, &raw mut text, &raw mut kind, &raw mut name) };
         done(major, minor).map(|()| Self(name))
     }
 }

@@ -74,7 +74,8 @@ pub fn put(out: &mut Vec<u8>, tag: u8, value: &[u8]) {
         Ok(short @ 0..=0x7f) => out.push(short),
         _ => {
             let octets = len.to_be_bytes();
-            let significant = octets.iter().position(|octet| *octet != 0).map_or(&[][..], |at| &octets[at..]);
+            let leading = octets.iter().take_while(|octet| **octet == 0).count();
+            let significant = octets.get(leading..).unwrap_or_default();
             // At most eight octets, so the sum stays below 0x89.
             out.push(0x80 | u8::try_from(significant.len()).unwrap_or_default());
             out.extend_from_slice(significant);

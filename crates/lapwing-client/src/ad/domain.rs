@@ -1,0 +1,177 @@
+//! What a controller says of itself and its domain, and what its schema has for LAPS.
+
+use lapwing_core::types::Guid;
+use lapwing_proto::ad::{
+    attribute::{ENCRYPTED_PASSWORD_ATTRIBUTES, LEGACY_EXPIRATION_TIME, LEGACY_PASSWORD, LapsAttribute},
+    name::DistinguishedName,
+    rights::SchemaGuids,
+    schema::{AttributeSchema, FoundSchema, NamingContexts},
+};
+
+use super::{
+    connection::{Connection, Entry, Scope, Search, SecurityParts},
+    error::AdError,
+};
+
+/// What the root of a controller's directory says. [MS-ADTS] 3.1.1.3.2.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RootDse {
+    /// `defaultNamingContext`: the base of the controller's domain.
+    pub domain: DistinguishedName,
+    /// The forest's schema and configuration.
+    pub contexts: NamingContexts,
+    /// `dnsHostName`: the controller's full name.
+    pub controller: String,
+    /// `serverName`: its object below `CN=Sites`.
+    pub server: DistinguishedName,
+    /// `domainFunctionality`: 7 is Windows Server 2016, from which on passwords may be encrypted.
+    pub domain_level: u32,
+    /// `currentTime`: the controller's clock, as generalised time.
+    pub time: String,
+}
+
+/// What a forest's schema has for LAPS.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LapsSchema {
+    /// The attributes of Windows LAPS and their property set.
+    pub found: FoundSchema,
+    /// Their `schemaIDGUID`s, which differ from forest to forest.
+    pub guids: SchemaGuids,
+    /// That of the password of legacy Microsoft LAPS, if the schema has it.
+    pub legacy_password: Option<Guid>,
+    /// That of its expiry.
+    pub legacy_expiry: Option<Guid>,
+}
+
+impl LapsSchema {
+    /// Whether computers can have this attribute.
+    #[must_use]
+    pub fn has(&self, attribute: LapsAttribute) -> bool {
+        self.found.attributes.contains_key(&attribute) && self.found.on_computer.contains(&attribute)
+    }
+}
+
+impl Connection {
+    /// Reads what the controller says of itself.
+    ///
+    /// # Errors
+    /// Every [`AdError`] that is about an answer.
+    pub async fn root(&mut self) -> Result<RootDse, AdError> {
+        const ATTRIBUTES: [&str; 7] = [
+            "defaultNamingContext",
+            "schemaNamingContext",
+            "configurationNamingContext",
+            "dnsHostName",
+            "serverName",
+            "domainFunctionality",
+            "currentTime",
+        ];
+        let entry = self.read("", &ATTRIBUTES).await?;
+        entry.as_ref().and_then(root).ok_or_else(|| self.malformed("the root of the directory"))
+    }
+
+    /// Looks what the schema has for LAPS.
+    ///
+    /// # Errors
+    /// Every [`AdError`] that is about an answer.
+    pub async fn laps_schema(&mut self, contexts: &NamingContexts) -> Result<LapsSchema, AdError> {
+        const ATTRIBUTES: [&str; 11] = [
+            "lDAPDisplayName",
+            "attributeID",
+            "attributeSyntax",
+            "oMSyntax",
+            "isSingleValued",
+            "searchFlags",
+            "rangeLower",
+            "rangeUpper",
+            "attributeSecurityGUID",
+            "schemaIDGUID",
+            "isDefunct",
+        ];
+        let names = LapsAttribute::ALL.map(LapsAttribute::ldap_name).into_iter();
+        let names = names.chain([LEGACY_PASSWORD, LEGACY_EXPIRATION_TIME]);
+        let filter: String = names.map(|name| format!("(lDAPDisplayName={name})")).collect();
+        let attributes = Search {
+            base: contexts.schema.as_str(),
+            scope: Scope::OneLevel,
+            filter: &format!("(&(objectClass=attributeSchema)(|{filter}))"),
+            attributes: &ATTRIBUTES,
+            security: SecurityParts::None,
+        };
+        let mut schema = LapsSchema::default();
+        for entry in self.search(&attributes).await? {
+            schema.take(&entry).ok_or_else(|| self.malformed("an attribute of the schema"))?;
+        }
+        schema.found.has_property_set = self.has_property_set(contexts).await?;
+        let computer = contexts.schema.child("CN", "Computer");
+        if let Some(class) = self.read(computer.as_str(), &["mayContain", "systemMayContain"]).await? {
+            let allowed: Vec<&str> =
+                class.texts("mayContain").chain(class.texts("systemMayContain")).collect();
+            let is_allowed = |attribute: &LapsAttribute| {
+                allowed.iter().any(|name| name.eq_ignore_ascii_case(attribute.ldap_name()))
+            };
+            schema.found.on_computer = LapsAttribute::ALL.into_iter().filter(is_allowed).collect();
+        }
+        Ok(schema)
+    }
+
+    async fn has_property_set(&mut self, contexts: &NamingContexts) -> Result<bool, AdError> {
+        let rights = contexts.configuration.child("CN", "Extended-Rights");
+        let search = Search {
+            base: rights.as_str(),
+            scope: Scope::OneLevel,
+            filter: &format!("(rightsGuid={ENCRYPTED_PASSWORD_ATTRIBUTES})"),
+            attributes: &["cn"],
+            security: SecurityParts::None,
+        };
+        Ok(!self.search(&search).await?.is_empty())
+    }
+}
+
+fn root(entry: &Entry) -> Option<RootDse> {
+    let name = |attribute| entry.text(attribute)?.parse::<DistinguishedName>().ok();
+    Some(RootDse {
+        domain: name("defaultNamingContext")?,
+        contexts: NamingContexts {
+            schema: name("schemaNamingContext")?,
+            configuration: name("configurationNamingContext")?,
+        },
+        controller: entry.text("dnsHostName")?.to_ascii_lowercase(),
+        server: name("serverName")?,
+        domain_level: entry.text("domainFunctionality")?.parse().ok()?,
+        time: entry.text("currentTime")?.to_owned(),
+    })
+}
+
+impl LapsSchema {
+    /// Takes an attribute's object; none if it makes no sense. A defunct one is as good as not there: [MS-ADTS] 3.1.1.2.3.3.
+    fn take(&mut self, entry: &Entry) -> Option<()> {
+        if entry.text("isDefunct") == Some("TRUE") {
+            return Some(());
+        }
+        let number = |attribute| -> Option<u32> { entry.text(attribute)?.parse().ok() };
+        let guid = |attribute| Some(Guid::from_bytes_le(entry.value(attribute)?.try_into().ok()?));
+        let name = entry.text("lDAPDisplayName")?;
+        let identity = guid("schemaIDGUID")?;
+        if name.eq_ignore_ascii_case(LEGACY_PASSWORD) {
+            self.legacy_password = Some(identity);
+        } else if name.eq_ignore_ascii_case(LEGACY_EXPIRATION_TIME) {
+            self.legacy_expiry = Some(identity);
+        } else {
+            let is_named = |attribute: &LapsAttribute| name.eq_ignore_ascii_case(attribute.ldap_name());
+            let attribute = LapsAttribute::ALL.into_iter().find(is_named)?;
+            let schema = AttributeSchema {
+                oid: entry.text("attributeID")?.to_owned(),
+                syntax: entry.text("attributeSyntax")?.to_owned(),
+                om_syntax: number("oMSyntax")?,
+                is_single_valued: entry.text("isSingleValued")? == "TRUE",
+                search_flags: number("searchFlags").unwrap_or(0),
+                range: number("rangeLower").zip(number("rangeUpper")),
+                property_set: guid("attributeSecurityGUID"),
+            };
+            self.found.attributes.insert(attribute, schema);
+            self.guids.insert(attribute, identity);
+        }
+        Some(())
+    }
+}
