@@ -3,6 +3,7 @@
 //! * [`Credentials`]: who asks: a machine by its keytab, a person by tickets or password.
 //! * [`controllers`]: where the controllers of a domain are.
 //! * [`Connection`]: one connection to one controller: search, read, modify, add.
+//! * [`policy`]: what Group Policy sets for LAPS on this host.
 //!
 //! INVARIANT: nothing here sends a modification twice, and every wait has a deadline.
 
@@ -13,6 +14,7 @@ mod domain;
 mod error;
 mod kerberos;
 mod locate;
+pub mod policy;
 mod sys;
 
 pub use self::{

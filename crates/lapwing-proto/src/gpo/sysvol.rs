@@ -76,7 +76,9 @@ impl FromStr for PolicyFolder {
             && is_dns_name(domain)
             && policies.eq_ignore_ascii_case("policies")
             && name.starts_with('{');
-        is_of_the_form.then(|| Self { domain: domain.to_owned(), name: name.to_owned(), guid }).ok_or_else(error)
+        is_of_the_form
+            .then(|| Self { domain: domain.to_owned(), name: name.to_owned(), guid })
+            .ok_or_else(error)
     }
 }
 
@@ -85,9 +87,9 @@ impl FromStr for PolicyFolder {
 pub fn is_dns_name(text: &str) -> bool {
     let is_sign = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
     text.len() <= DNS_NAME_LEN_MAX
-        && text.split('.').all(|label| {
-            !label.is_empty() && !label.starts_with('-') && label.bytes().all(is_sign)
-        })
+        && text
+            .split('.')
+            .all(|label| !label.is_empty() && !label.starts_with('-') && label.bytes().all(is_sign))
 }
 
 #[cfg(test)]
