@@ -9,7 +9,6 @@ use core::{error::Error, time::Duration};
 use std::{
     env,
     io::{self, BufRead as _},
-    iter,
 };
 
 use lapwing_client::ad::{
@@ -42,8 +41,13 @@ async fn main() {
                 known = Some(policy);
             }
             Err(error) => {
-                let chain = iter::successors(Some(&error as &dyn Error), |error| error.source());
-                println!("failed {}", chain.map(ToString::to_string).collect::<Vec<_>>().join(": "));
+                let mut told = error.to_string();
+                let mut source = error.source();
+                while let Some(error) = source {
+                    told = format!("{told}: {error}");
+                    source = error.source();
+                }
+                println!("failed {told}");
                 println!("next {}", error.next_step());
             }
         }
