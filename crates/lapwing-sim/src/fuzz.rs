@@ -10,6 +10,9 @@ use lapwing_core::types::{
 use lapwing_proto::{
     ad::{
         attribute::{COMPUTER_CLASS, LapsAttribute},
+        dns::DnsName,
+        keytab::Machine,
+        netlogon,
         rights::{self, Circle, SchemaGuids},
     },
     gpo::{RegistryPolicy, registry_pol},
@@ -107,6 +110,22 @@ pub fn security_descriptor(bytes: &[u8]) {
     }
 }
 
+/// A keytab: an account that is read of it is one that Kerberos can be told.
+pub fn keytab(bytes: &[u8]) {
+    if let Ok(machine) = Machine::read(bytes) {
+        assert!(!machine.principal().contains(char::is_whitespace) && !machine.ciphers.is_empty());
+    }
+}
+
+/// A controller's answer to a ping: names that are read of it hold nothing that a name in DNS could not.
+pub fn netlogon(bytes: &[u8]) {
+    if let Ok(answer) = netlogon::Answer::parse(1, bytes) {
+        for name in [&answer.forest, &answer.domain, &answer.controller] {
+            assert_eq!(DnsName::parse(name.as_str()).as_ref(), Ok(name));
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::{
@@ -119,13 +138,15 @@ mod tests {
 
     type Body = fn(&[u8]);
 
-    const BODIES: [(&str, Body); 6] = [
+    const BODIES: [(&str, Body); 8] = [
         ("syncml", syncml),
         ("enrolment", enrolment),
         ("settings_catalog", settings_catalog),
         ("upload", upload),
         ("registry_pol", registry_pol),
         ("security_descriptor", security_descriptor),
+        ("keytab", keytab),
+        ("netlogon", netlogon),
     ];
 
     /// What `cargo xtask fuzz` reads: each body's name and the folder of its examples.
