@@ -4,12 +4,13 @@ pub(crate) mod ledger;
 pub(crate) mod memory;
 
 mod directory;
+mod group_policy;
 mod root_half;
 pub(crate) mod traces;
 
 use lapwing_client::identity::Root;
 use lapwing_core::{
-    agent::{Action, Outcome, PolicyRead, StoreOutcome},
+    agent::{Action, Outcome, StoreOutcome},
     types::RunId,
 };
 
@@ -17,11 +18,14 @@ use self::{
     directory::Directory,
     root_half::{Material, RootHalf},
 };
-use crate::{failpoint, policy_source::PolicySources};
+use tokio::time::timeout;
+
+use crate::{failpoint, os, policy_source::PolicySources};
 
 /// What actions are performed with, and what is carried from one to the next.
 #[derive(Debug)]
 pub(crate) struct Executor {
+    root: Root,
     root_half: RootHalf,
     directory: Directory,
     policy: PolicySources,
@@ -32,11 +36,13 @@ pub(crate) struct Executor {
 impl Executor {
     /// For the host whose file system begins at `root`.
     pub(crate) fn new(root: Root, run: RunId) -> Self {
+        group_policy::clear_tickets(&root);
         Self {
             root_half: RootHalf::new(&root, run),
             directory: Directory::new(root.clone()),
             policy: PolicySources::new(root.clone()),
             material: None,
+            root,
         }
     }
 
@@ -44,7 +50,10 @@ impl Executor {
     pub(crate) async fn perform(&mut self, action: Action, cut: impl Future<Output = ()>) -> Option<Outcome> {
         match action {
             Action::ReadJournal { begin } => Some(Outcome::Journal(self.root_half.journal(begin).await)),
-            Action::ReadPolicy { age_days_min } => Some(Outcome::Policy(self.read_policy(age_days_min))),
+            Action::ReadPolicy { age_days_min } => {
+                self.read_group_policy(cut).await;
+                Some(Outcome::Policy(self.policy.read(age_days_min)))
+            }
             // One server, whatever is preferred or avoided.
             Action::Connect { .. } => {
                 let connected = until(cut, self.directory.connect()).await;
@@ -118,8 +127,14 @@ impl Executor {
         }
     }
 
-    fn read_policy(&mut self, age_days_min: Option<u16>) -> PolicyRead {
-        self.policy.read(age_days_min)
+    /// Asks the domain, if there is one, what Group Policy says now. Cut off, what was read last holds.
+    async fn read_group_policy(&mut self, cut: impl Future<Output = ()>) {
+        let read =
+            timeout(group_policy::READ_MAX, group_policy::read(&self.root, self.policy.group_policy()));
+        if let Some(read) = until(cut, read).await {
+            let read = read.unwrap_or_else(|_elapsed| Err(group_policy::too_late()));
+            self.policy.settle_group_policy(os::now().wall.0, read);
+        }
     }
 }
 
