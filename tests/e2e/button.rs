@@ -7,17 +7,6 @@ use xtask::scene::{DEVICE, Scene};
 
 use crate::support::{ONE_CYCLE, settled, status};
 
-/// Waits until the device can be woken: it is told of its enrolment, and connects.
-fn wait_until_connected(scene: &Scene) {
-    scene
-        .host
-        .wait_until("the wake-up connection", ONE_CYCLE, |host| {
-            let status: Value = serde_json::from_str(&host.run(&["lapwing", "status", "--json"])?)?;
-            Ok(status["wake_up"]["state"] == "connected")
-        })
-        .unwrap();
-}
-
 fn json(scene: &Scene, arguments: &[&str]) -> Value {
     let text = scene.administrator(&[arguments, &["--json"]].concat()).unwrap();
     serde_json::from_str(&text).unwrap()
@@ -37,7 +26,7 @@ fn wait_until_done(scene: &Scene, limit: Duration) {
 #[test]
 fn a_click_wakes_the_host_which_rotates_at_once_and_every_step_can_be_seen() {
     let scene = settled();
-    wait_until_connected(&scene);
+    scene.wait_until_connected().unwrap();
     let before = scene.password().unwrap();
     scene.administrator(&["server", "rotate", DEVICE, "--wait", "60"]).unwrap();
     let after = scene.password().unwrap();
@@ -62,7 +51,7 @@ fn a_click_wakes_the_host_which_rotates_at_once_and_every_step_can_be_seen() {
 #[test]
 fn a_click_for_a_host_that_is_away_waits_and_is_satisfied_at_the_next_contact() {
     let scene = settled();
-    wait_until_connected(&scene);
+    scene.wait_until_connected().unwrap();
     let before = scene.password().unwrap();
     scene.host.cut_link().unwrap();
     scene.administrator(&["server", "rotate", DEVICE, "--no-wait"]).unwrap();
@@ -81,7 +70,7 @@ fn a_click_for_a_host_that_is_away_waits_and_is_satisfied_at_the_next_contact() 
 #[test]
 fn a_server_and_an_agent_that_are_killed_lose_no_action_and_rotate_once_for_it() {
     let mut scene = settled();
-    wait_until_connected(&scene);
+    scene.wait_until_connected().unwrap();
     scene.administrator(&["server", "rotate", DEVICE, "--no-wait"]).unwrap();
     scene.kill_server().unwrap();
     scene.kill_agent().unwrap();

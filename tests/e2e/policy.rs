@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use xtask::scene::{DEVICE, Scene};
 use xtask::sys;
 
-use crate::support::{ONE_CYCLE, settled};
+use crate::support::settled;
 
 /// From a change to a host that was called: nothing waits for a schedule.
 const AT_ONCE: Duration = Duration::from_secs(20);
@@ -97,14 +97,6 @@ fn wait_until_effective(scene: &Scene, source: &str, length: u32) {
     waited.unwrap_or_else(|error| panic!("{error:#}: {:?}", effective(scene)));
 }
 
-fn wait_until_connected(scene: &Scene) {
-    let is_connected = |_: &_| {
-        let status: Value = serde_json::from_str(&scene.host.run(&["lapwing", "status", "--json"])?)?;
-        Ok(status["wake_up"]["state"] == "connected")
-    };
-    scene.host.wait_until("the wake-up connection", ONE_CYCLE, is_connected).unwrap();
-}
-
 /// The next password has the length, and opens the account.
 fn must_follow(scene: &Scene, length: usize) {
     scene.host.run(&["lapwing", "reset-password"]).unwrap();
@@ -116,7 +108,7 @@ fn must_follow(scene: &Scene, length: usize) {
 #[test]
 fn a_policy_for_a_group_reaches_its_hosts_at_once_and_stays_as_it_was_meant() {
     let scene = settled();
-    wait_until_connected(&scene);
+    scene.wait_until_connected().unwrap();
     let administrator = Administrator::of(&scene);
     assert_eq!(effective(&scene).unwrap().0, "Local");
     let group = administrator.group(&format!("name:{DEVICE}"));
@@ -144,7 +136,7 @@ fn a_policy_for_a_group_reaches_its_hosts_at_once_and_stays_as_it_was_meant() {
 #[test]
 fn a_policy_goes_with_the_enrolment_that_brought_it() {
     let scene = settled();
-    wait_until_connected(&scene);
+    scene.wait_until_connected().unwrap();
     let administrator = Administrator::of(&scene);
     administrator.policy(&administrator.group(&format!("name:{DEVICE}")), 30);
     wait_until_effective(&scene, "CSP", 30);

@@ -1,6 +1,8 @@
 //! `cargo xtask demo`: Lapwing's main job, from nothing to a password that opens a host and one that does not any more.
 
-use std::{path::Path, time::Duration};
+mod domain;
+
+use std::path::Path;
 
 use anyhow::{Result, ensure};
 use clap::Args;
@@ -10,14 +12,13 @@ use xtask::steps::Steps;
 use xtask::sys;
 
 const LAB: &str = "demo";
-/// How long a host may take until it can be woken.
-const CONNECT_TIME_MAX: Duration = Duration::from_secs(60);
 
 #[derive(Args)]
 #[command(after_help = "Examples:
   cargo xtask demo            shows it, and leaves a place to play in
   cargo xtask demo --check    shows it, and leaves nothing
   cargo xtask demo --button   the same by the console: a browser presses Rotate and watches
+  cargo xtask demo --ad       the same in an Active Directory domain, under a Group Policy
   cargo xtask demo --stop     ends the place to play in")]
 pub(crate) struct Demo {
     /// Prove each step, leave nothing behind, and end with code 0 only if all held
@@ -26,6 +27,9 @@ pub(crate) struct Demo {
     /// Rotate by the console: sign in, press Rotate, watch the three lanes, reveal, log on
     #[arg(long, conflicts_with = "stop")]
     button: bool,
+    /// In an Active Directory domain: extend its schema, delegate, link a Group Policy, rotate, read, heal
+    #[arg(long, conflicts_with_all = ["stop", "button"])]
+    ad: bool,
     /// End what an earlier demo left
     #[arg(long)]
     stop: bool,
@@ -43,6 +47,9 @@ pub(crate) fn run(demo: &Demo) -> Result<()> {
     let build = if demo.as_tested { Build::WithFailPoints } else { Build::Plain };
     let programs = steps.run("the programs are built", || scene::build(build))?;
     let shown = Steps::begin();
+    if demo.ad {
+        return domain::run(&shown, demo.check, &programs);
+    }
     let scene = if demo.button {
         press(&shown, demo.check, &programs)?
     } else {
@@ -113,11 +120,7 @@ fn play(steps: &Steps, check: bool, programs: &Path) -> Result<Scene> {
 fn press(steps: &Steps, check: bool, programs: &Path) -> Result<Scene> {
     let scene = settle(steps, check, programs)?;
     let before = scene.password()?;
-    steps.run("the host keeps a connection open, to be woken by", || {
-        scene.host.wait_until("the connection", CONNECT_TIME_MAX, |host| {
-            Ok(host.run(&["lapwing", "status", "--json"])?.contains("\"connected\""))
-        })
-    })?;
+    steps.run("the host keeps a connection open, to be woken by", || scene.wait_until_connected())?;
     let python = crate::setup::python::browser()?;
     let (password, seconds) = steps.run(
         "a browser has signed in, pressed Rotate, watched the three lanes and revealed the password",

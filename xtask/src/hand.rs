@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use clap::Subcommand;
-use xtask::lab::domain::{ADMIN_PASSWORD, CONTROLLER, DOMAIN, Domain};
+use xtask::lab::domain::{ADMIN_PASSWORD, CONTROLLER, DOMAIN, Domain, Samba};
 use xtask::lab::{self, Host, OUTSIDE};
 use xtask::steps::Steps;
 
@@ -24,8 +24,11 @@ pub(crate) enum Lab {
         #[arg(long)]
         domain: bool,
         /// Give that domain a second controller
-        #[arg(long, requires = "domain")]
+        #[arg(long, requires = "domain", conflicts_with = "oldest")]
         second: bool,
+        /// Let its controller be the oldest Samba that Lapwing is for
+        #[arg(long, requires = "domain")]
+        oldest: bool,
     },
     /// Open a root shell in a host, or run one command there
     #[command(after_help = "Examples:
@@ -56,7 +59,9 @@ pub(crate) enum Lab {
 pub(crate) fn run(command: Lab) -> Result<()> {
     match command {
         Lab::Up { lab, domain: false, .. } => up(&lab),
-        Lab::Up { lab, domain: true, second } => up_with_domain(&lab, second),
+        Lab::Up { lab, domain: true, second, oldest } => {
+            up_with_domain(&lab, if oldest { Samba::Oldest } else { Samba::Current }, second)
+        }
         Lab::Enter { lab, host, command } if command.is_empty() => {
             lab::enter(&lab, &host, &["bash".to_owned(), "--login".to_owned()])
         }
@@ -73,9 +78,9 @@ fn up(name: &str) -> Result<()> {
     Ok(())
 }
 
-fn up_with_domain(name: &str, second: bool) -> Result<()> {
+fn up_with_domain(name: &str, samba: Samba, second: bool) -> Result<()> {
     let (lab, steps) = (lab::Lab::kept(name)?, Steps::begin());
-    let domain = steps.run(&format!("{DOMAIN} is up"), || Domain::start(&lab))?;
+    let domain = steps.run(&format!("{DOMAIN} is up"), || Domain::start_on(&lab, samba))?;
     if second {
         steps.run("its second controller is up", || domain.add_controller(&lab))?;
     }

@@ -3,6 +3,7 @@
 //!
 //! Developer tooling: nothing here is ever shipped.
 
+pub mod estate;
 pub mod lab;
 pub mod os;
 pub mod scene;

@@ -6,6 +6,7 @@ use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use serde::Deserialize;
@@ -19,6 +20,9 @@ pub const DEVICE: &str = "device";
 pub const ACCOUNT: &str = "lapadmin";
 /// Where the server is, on [`OUTSIDE`].
 pub const PORT: u16 = 8443;
+
+/// How long a host may take until it can be woken, a failed attempt included.
+const CONNECT_TIME_MAX: Duration = Duration::from_secs(90);
 
 /// Where the programs go on a host, by their names here.
 const PROGRAMS: [(&str, &str); 3] = [
@@ -99,6 +103,33 @@ pub fn build(kind: Build) -> Result<PathBuf> {
     Ok(folder)
 }
 
+/// Puts the agent's programs and files on a host, and makes the account that it will manage.
+///
+/// # Errors
+/// When the host cannot take them.
+pub fn install(host: &Host, programs: &Path) -> Result<()> {
+    for (program, path) in PROGRAMS {
+        host.copy_in(&programs.join(program), path, 0o755)?;
+    }
+    for (file, path) in FILES {
+        host.copy_in(&sys::workspace().join("dist").join(file), path, 0o644)?;
+    }
+    host.run(&["systemd-sysusers"])?;
+    host.run(&["systemd-tmpfiles", "--create", "/usr/lib/tmpfiles.d/lapwing.conf"])?;
+    host.run(&["systemctl", "daemon-reload"])?;
+    host.run(&["useradd", "--create-home", "--shell", "/bin/bash", ACCOUNT])?;
+    Ok(())
+}
+
+/// Switches a host's agent on; its first cycle starts at once.
+///
+/// # Errors
+/// When a unit does not start.
+pub fn switch_on(host: &Host) -> Result<()> {
+    host.run(&[&["systemctl", "enable", "--now"][..], &UNITS].concat())?;
+    Ok(())
+}
+
 /// A server, a device, and an administrator who can read.
 #[derive(Debug)]
 pub struct Scene {
@@ -154,6 +185,13 @@ pub struct Status {
     pub candidates: u32,
     /// Sends in a row without an answer.
     pub unanswered: u32,
+    /// The connection by which the server wakes the host; none if it is enrolled nowhere.
+    wake_up: Option<WakeUp>,
+}
+
+#[derive(Debug, Deserialize)]
+struct WakeUp {
+    state: String,
 }
 
 impl Scene {
@@ -285,21 +323,12 @@ impl Scene {
         Ok(())
     }
 
-    /// Puts the agent's programs and files on the host, and makes the account that it will manage.
+    /// Puts the agent on the host, with the account that it will manage and a policy for it.
     ///
     /// # Errors
     /// When the host cannot take them.
     pub fn install_agent(&self) -> Result<()> {
-        for (program, path) in PROGRAMS {
-            self.host.copy_in(&self.programs.join(program), path, 0o755)?;
-        }
-        for (file, path) in FILES {
-            self.host.copy_in(&sys::workspace().join("dist").join(file), path, 0o644)?;
-        }
-        self.host.run(&["systemd-sysusers"])?;
-        self.host.run(&["systemd-tmpfiles", "--create", "/usr/lib/tmpfiles.d/lapwing.conf"])?;
-        self.host.run(&["systemctl", "daemon-reload"])?;
-        self.host.run(&["useradd", "--create-home", "--shell", "/bin/bash", ACCOUNT])?;
+        install(&self.host, &self.programs)?;
         self.set_policy(
             "BackupDirectory = 1\nAdministratorAccountName = \"lapadmin\"\nPasswordAgeDays = 30\n",
         )
@@ -328,9 +357,7 @@ impl Scene {
     /// # Errors
     /// When a unit does not start.
     pub fn start_agent(&self) -> Result<()> {
-        let enable = [&["systemctl", "enable", "--now"][..], &UNITS].concat();
-        self.host.run(&enable)?;
-        Ok(())
+        switch_on(&self.host)
     }
 
     /// Asks the agent.
@@ -339,6 +366,16 @@ impl Scene {
     /// When it does not answer, as while it starts.
     pub fn status(&self) -> Result<Status> {
         Ok(serde_json::from_str(&self.host.run(&["lapwing", "status", "--json"])?)?)
+    }
+
+    /// Waits until the server can wake the host: it is told of its enrolment, and connects.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub fn wait_until_connected(&self) -> Result<()> {
+        self.host.wait_until("the wake-up connection is open", CONNECT_TIME_MAX, |_| {
+            Ok(self.status()?.wake_up.is_some_and(|wake_up| wake_up.state == "connected"))
+        })
     }
 
     /// Kills `lapwingd` as a crash would; systemd starts it again two seconds later. Tells whether it was running.

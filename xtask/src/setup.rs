@@ -145,7 +145,7 @@ pub(crate) fn run() -> Result<()> {
     install(&NEEDS)?;
     pam_module::prepare()?;
     python::prepare()?;
-    for kind in [lab::Kind::Host, lab::Kind::Member, lab::Kind::Controller] {
+    for kind in [lab::Kind::Host, lab::Kind::Member, lab::Kind::Controller, lab::Kind::OlderController] {
         lab::Image::prepare(kind)?;
     }
     lab::domain::prepare()?;

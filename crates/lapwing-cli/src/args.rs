@@ -4,6 +4,7 @@ use clap::{Parser, Subcommand};
 
 use crate::{
     commands::{
+        ad::{get_ad_password, set_ad_password_expiration_time, update_ad_schema},
         enrol, generate_docs, generate_password, get_aad_password, get_policy, invoke_policy_processing,
         leave, reset_password, server, status, trace,
     },
@@ -43,6 +44,9 @@ pub(crate) enum Command {
     GetPolicy(get_policy::Args),
     GetAadPassword(get_aad_password::Args),
     GeneratePassword(generate_password::Args),
+    UpdateAdSchema(update_ad_schema::Args),
+    GetAdPassword(get_ad_password::Args),
+    SetAdPasswordExpirationTime(set_ad_password_expiration_time::Args),
     Server(server::Args),
     #[command(hide = true)]
     GenerateDocs(generate_docs::Args),
@@ -60,6 +64,9 @@ impl Command {
             Self::GetPolicy(args) => get_policy::run(&args),
             Self::GetAadPassword(args) => get_aad_password::run(&args),
             Self::GeneratePassword(args) => generate_password::run(&args),
+            Self::UpdateAdSchema(args) => update_ad_schema::run(&args),
+            Self::GetAdPassword(args) => get_ad_password::run(&args),
+            Self::SetAdPasswordExpirationTime(args) => set_ad_password_expiration_time::run(&args),
             Self::Server(args) => server::run(args),
             Self::GenerateDocs(args) => generate_docs::run(&args),
         }

@@ -60,6 +60,11 @@ impl Table {
         Self { rows: vec![head.iter().map(|name| (*name).to_owned()).collect()] }
     }
 
+    /// One without names of columns.
+    pub(crate) const fn headless() -> Self {
+        Self { rows: Vec::new() }
+    }
+
     pub(crate) fn row<'a>(&mut self, cells: impl IntoIterator<Item = &'a str>) {
         self.rows.push(cells.into_iter().map(shown).collect());
     }

@@ -16,6 +16,8 @@ use lapwing_client::ad::{
     policy::{GroupPolicy, GroupPolicyError, Member, Tickets, read_group_policy},
 };
 
+use lapwing_proto::ad::dns::SiteName;
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
     let arguments: Vec<String> = env::args().skip(1).collect();
@@ -30,8 +32,8 @@ async fn main() {
         folder: folder.into(),
         limit: Duration::from_secs(10),
     };
-    let site = site.first().map(String::as_str);
-    let member = Member { controller: &controller, account, site, tickets: &tickets };
+    let site = site.first().map(|site| SiteName::parse(site).unwrap());
+    let member = Member { controller: &controller, account, site: site.as_ref(), tickets: &tickets };
     let mut known = None;
     for line in io::stdin().lock().lines() {
         println!("# {}", line.unwrap());

@@ -17,7 +17,7 @@ use hpke::Deserializable as _;
 use lapwing_core::{
     local::root_half::Fault,
     root_half::COMMITS_MAX,
-    types::{AccountName, DeviceId, DirectoryId, RecordId, TenantId, Uid},
+    types::{AccountName, DeviceId, DirectoryId, Guid, RecordId, TenantId, Uid},
 };
 
 use crate::{root::Root, seal::SealKey};
@@ -46,7 +46,8 @@ pub(crate) struct Managed {
 /// A directory that passwords may be stored in.
 pub(crate) struct Directory {
     pub(crate) id: DirectoryId,
-    pub(crate) record: RecordId,
+    /// None for whatever record the machine account has: a domain gives each host its own, so that one file does for all.
+    pub(crate) record: Option<RecordId>,
     pub(crate) protection: Protection,
 }
 
@@ -137,7 +138,7 @@ struct Written {
 #[serde(deny_unknown_fields)]
 struct WrittenDirectory {
     id: String,
-    record: String,
+    record: Option<String>,
     seal_key: Option<String>,
     receipt_key: Option<String>,
     #[serde(default)]
@@ -219,7 +220,7 @@ impl Managed {
         Err(ManagedError::AccountNotListed { path: root.managed_file(), account: account.clone(), uid, line })
     }
 
-    /// The directory that root lists under this id and record; letter case in a record means nothing.
+    /// The directory that root lists under this id, for this record or for any; letter case in a record means nothing.
     ///
     /// # Errors
     /// [`ManagedError::DirectoryNotListed`], with the lines to add.
@@ -229,36 +230,51 @@ impl Managed {
         id: &DirectoryId,
         record: &RecordId,
     ) -> Result<&Directory, ManagedError> {
-        self.directories
-            .iter()
-            .find(|listed| listed.id == *id && listed.record.0.eq_ignore_ascii_case(&record.0))
-            .ok_or_else(|| ManagedError::DirectoryNotListed {
-                path: root.managed_file(),
-                directory: id.clone(),
-                record: record.clone(),
-                line: lines_to_add(id, record),
-            })
+        // What is not listed is an objectGUID, and no text of a stranger's choice.
+        let is_meant = |listed: &&Directory| {
+            let is_record = match &listed.record {
+                Some(listed) => listed.0.eq_ignore_ascii_case(&record.0),
+                None => record.0.parse::<Guid>().is_ok(),
+            };
+            listed.id == *id && is_record
+        };
+        self.directories.iter().find(is_meant).ok_or_else(|| ManagedError::DirectoryNotListed {
+            path: root.managed_file(),
+            directory: id.clone(),
+            record: record.clone(),
+            line: lines_to_add(id, record),
+        })
     }
 }
 
 fn lines_to_add(id: &DirectoryId, record: &RecordId) -> String {
-    let form = match id {
-        DirectoryId::LapwingServer(_) => "seal_key and receipt_key as the server prints them",
-        DirectoryId::EntraId(_) | DirectoryId::ActiveDirectory(_) => "clear_text = true",
-    };
-    format!("[[directory]] id = {:?}, record = {:?}, and {form}", id.to_string(), record.0)
+    let (id_text, record) = (id.to_string(), &record.0);
+    match id {
+        DirectoryId::LapwingServer(_) => format!(
+            "[[directory]] id = {id_text:?}, record = {record:?}, and seal_key and receipt_key as the server prints them"
+        ),
+        DirectoryId::EntraId(_) => {
+            format!("[[directory]] id = {id_text:?}, record = {record:?}, and clear_text = true")
+        }
+        DirectoryId::ActiveDirectory(_) => format!("[[directory]] id = {id_text:?}, and clear_text = true"),
+    }
 }
 
 impl Directory {
     fn parse(written: WrittenDirectory) -> Result<Self, String> {
         let id: DirectoryId = written.id.parse().map_err(|error| format!("directory: {error}"))?;
         let about = |why: &str| format!("directory {id}: {why}");
+        let record = written.record.as_deref().unwrap_or_default();
+        let may_have_any = matches!(id, DirectoryId::ActiveDirectory(_)) && written.record.is_none();
+        if record.is_empty() && !may_have_any {
+            return Err(about("needs a record, this host's there"));
+        }
         let protection = match (&id, written.seal_key, written.receipt_key, written.clear_text) {
             (_, None, None, true) => Protection::ClearText,
             (DirectoryId::LapwingServer(tenant), Some(seal_key), Some(receipt_key), false) => {
                 Protection::Pinned(Box::new(Pins {
                     tenant: *tenant,
-                    device: written.record.parse().map_err(|_| about("record is not a device id"))?,
+                    device: record.parse().map_err(|_| about("record is not a device id"))?,
                     seal_key: SealKey::from_bytes(&key_bytes(&seal_key).ok_or_else(|| about("seal_key"))?)
                         .map_err(|_| about("seal_key is not an X25519 key"))?,
                     receipt_key: key_bytes(&receipt_key)
@@ -275,7 +291,7 @@ impl Directory {
                 return Err(about("takes no sealed passwords: needs clear_text = true and no keys"));
             }
         };
-        Ok(Self { id, record: RecordId(written.record), protection })
+        Ok(Self { id, record: written.record.map(RecordId), protection })
     }
 }
 
@@ -359,8 +375,23 @@ mod tests {
         };
         assert!(find("ad:CORP.example", "cn=pc,dc=corp").is_ok());
         let refused = find("ad:other.example", "CN=Pc,DC=corp").err().unwrap();
-        assert!(refused.next_step().contains(r#"id = "ad:other.example", record = "CN=Pc,DC=corp""#));
+        assert!(refused.next_step().contains(r#"id = "ad:other.example", and clear_text"#));
         assert!(find("ad:corp.example", "CN=Other").is_err());
+    }
+
+    #[test]
+    fn a_domain_may_be_listed_for_whatever_record_a_host_has_there() {
+        let managed = Managed::parse("[[directory]]\nid = 'ad:corp.example'\nclear_text = true").unwrap();
+        let find = |id: &str, record: &str| {
+            managed.directory(&Root::new("/"), &id.parse().unwrap(), &RecordId(record.to_owned())).is_ok()
+        };
+        assert!(find("ad:corp.example", DEVICE));
+        assert!(!find("ad:other.example", DEVICE));
+        assert!(!find("ad:corp.example", "CN=Pc,DC=corp"));
+        for (id, record) in [("ad:corp.example", "record = ''"), (SERVER, ""), (SERVER, "record = ''")] {
+            let text = format!("[[directory]]\nid = '{id}'\n{record}\nclear_text = true");
+            assert!(Managed::parse(&text).is_err(), "{text}");
+        }
     }
 
     #[test]

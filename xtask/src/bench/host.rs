@@ -3,7 +3,6 @@
 use std::{fs, time::Duration};
 
 use anyhow::{Context as _, Result, ensure};
-use serde_json::Value;
 use xtask::{
     lab::{Host, Lab},
     os,
@@ -106,7 +105,7 @@ fn click(programs: &Programs, clicks: u32) -> Result<Series> {
     ensure!(text.contains("\ndevice_burst = "), "server.toml tells no limits");
     fs::write(&settings, text.replace("\ndevice_burst = ", "\ndevice_burst = 100"))?;
     scene.start_server(None)?;
-    wait_until_connected(&scene.host)?;
+    scene.wait_until_connected()?;
     scene.host.copy_in(&programs.device, DEVICE_PROGRAM, 0o755)?;
     let token = scene.administrator(&["server", "enrolment-token", "create", "--uses", "1"])?;
     let profile = fs::read_to_string(scene.data().join("admin.toml"))?;
@@ -114,14 +113,6 @@ fn click(programs: &Programs, clicks: u32) -> Result<Series> {
     let (clicks, resets) = (clicks.to_string(), clicks.saturating_sub(1).max(1).to_string());
     command.args(["clicks", DEVICE, ACCOUNT, &clicks, &resets]);
     series(&mut command, format!("{}\n{profile}", token.trim()).as_bytes())
-}
-
-/// Waits until the device can be woken.
-fn wait_until_connected(host: &Host) -> Result<()> {
-    host.wait_until("the device is connected", Duration::from_secs(90), |host| {
-        let status: Value = serde_json::from_str(&host.run(&["lapwing", "status", "--json"])?)?;
-        Ok(status["wake_up"]["state"] == "connected")
-    })
 }
 
 /// What the kernel says of it.
@@ -141,7 +132,7 @@ const WAKE_UPS_PER_HEARTBEAT: u64 = 4;
 pub(super) fn idle(programs: &Programs, seconds: u64) -> Result<Vec<Row>> {
     let scene = settled(programs)?;
     let host = &scene.host;
-    wait_until_connected(host)?;
+    scene.wait_until_connected()?;
     // What one deadline costs: the cycle that it starts. The threads of a cycle end within seconds after it.
     let settle = Duration::from_secs(15.min(seconds));
     rest(host, settle)?;

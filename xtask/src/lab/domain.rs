@@ -48,12 +48,38 @@ pub struct Domain {
     pub controller: Host,
 }
 
-/// Makes the domain that all others start from, unless that was done before; a second caller waits for the first.
+/// Which Samba the controllers run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Samba {
+    /// 4.22, of Debian 13, with the functional level of Windows Server 2016.
+    Current,
+    /// 4.17, of Debian 12, which only claims that level.
+    Oldest,
+}
+
+impl Samba {
+    const fn controller(self) -> Kind {
+        match self {
+            Self::Current => Kind::Controller,
+            Self::Oldest => Kind::OlderController,
+        }
+    }
+
+    /// The functional level that it is provisioned with.
+    const fn level(self) -> &'static str {
+        match self {
+            Self::Current => "2016",
+            Self::Oldest => "2008_R2",
+        }
+    }
+}
+
+/// Makes the domains that all others start from, unless that was done before; a second caller waits for the first.
 ///
 /// # Errors
-/// When the controller does not boot, or Samba refuses.
+/// When a controller does not boot, or Samba refuses.
 pub fn prepare() -> Result<()> {
-    layer().map(drop)
+    [Samba::Current, Samba::Oldest].into_iter().try_for_each(|samba| layer(samba).map(drop))
 }
 
 impl Domain {
@@ -62,7 +88,15 @@ impl Domain {
     /// # Errors
     /// When the controller does not boot, or Samba does not answer.
     pub fn start(lab: &Lab) -> Result<Self> {
-        let disk = Disk::of(Kind::Controller)?.below(layer()?);
+        Self::start_on(lab, Samba::Current)
+    }
+
+    /// The same with this Samba.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn start_on(lab: &Lab, samba: Samba) -> Result<Self> {
+        let disk = Disk::of(samba.controller())?.below(layer(samba)?);
         let controller = lab.boot_disk(CONTROLLER, &disk, CONTROLLER_ADDRESS)?;
         name(&controller, &[CONTROLLER_ADDRESS])?;
         start(&controller)?;
@@ -141,8 +175,17 @@ impl Domain {
     /// # Errors
     /// When the domain refuses.
     pub fn join(&self, host: &Host) -> Result<()> {
-        let join =
-            ["adcli", "join", "--stdin-password", "--login-user=administrator", "--os-name=Linux", DOMAIN];
+        self.join_below(host, &format!("CN=Computers,{BASE}"))
+    }
+
+    /// The same, with the machine account in this unit of the directory.
+    ///
+    /// # Errors
+    /// When the domain refuses.
+    pub fn join_below(&self, host: &Host, unit: &str) -> Result<()> {
+        let unit = format!("--domain-ou={unit}");
+        let join = ["adcli", "join", "--stdin-password", "--login-user=administrator", "--os-name=Linux"];
+        let join = [&join[..], &[&unit, DOMAIN]].concat();
         host.feed(&join, self.administrator_password()?.as_bytes())?;
         Ok(())
     }
@@ -157,9 +200,9 @@ impl Domain {
 }
 
 /// The kept layer of a controller that has the domain.
-fn layer() -> Result<PathBuf> {
+fn layer(samba: Samba) -> Result<PathBuf> {
     let domains = image::cache()?.join("domains");
-    let home = domains.join(format!("{:016x}", recipe()?));
+    let home = domains.join(format!("{:016x}", recipe(samba)?));
     let layer = home.join("layer");
     if layer.exists() {
         return Ok(layer);
@@ -171,25 +214,26 @@ fn layer() -> Result<PathBuf> {
         eprintln!("Making the lab's domain once, which takes minutes at most, in {}", home.display());
         image::folder(&home)?;
         let lab = Lab::new()?;
-        let controller = lab.boot_disk(CONTROLLER, &Disk::of(Kind::Controller)?, CONTROLLER_ADDRESS)?;
-        provision(&controller).context("cannot make the lab's domain")?;
+        let controller = lab.boot_disk(CONTROLLER, &Disk::of(samba.controller())?, CONTROLLER_ADDRESS)?;
+        provision(&controller, samba).context("cannot make the lab's domain")?;
         fs::rename(controller.into_layer()?, &layer).context("cannot keep the lab's domain")?;
     }
     Ok(layer)
 }
 
 /// Changes with anything that changes the domain.
-fn recipe() -> Result<u64> {
+fn recipe(samba: Samba) -> Result<u64> {
     let mut hasher = DefaultHasher::new();
-    let image = image::Image::prepare(Kind::Controller)?;
-    (image.root(), PROVISION, CERTIFY, DOMAIN, BASE, CONTROLLER, CONTROLLER_ADDRESS).hash(&mut hasher);
+    let image = image::Image::prepare(samba.controller())?;
+    (image.root(), samba.level(), PROVISION, CERTIFY, DOMAIN, BASE, CONTROLLER, CONTROLLER_ADDRESS)
+        .hash(&mut hasher);
     Ok(hasher.finish())
 }
 
-fn provision(controller: &Host) -> Result<()> {
+fn provision(controller: &Host, samba: Samba) -> Result<()> {
     name(controller, &[CONTROLLER_ADDRESS])?;
     let address = CONTROLLER_ADDRESS.to_string();
-    controller.run(&["sh", "-euc", PROVISION, "provision", DOMAIN, CONTROLLER, &address])?;
+    controller.run(&["sh", "-euc", PROVISION, "provision", DOMAIN, CONTROLLER, &address, samba.level()])?;
     certify(controller)?;
     // What it writes at its first start, such as its names in DNS, is part of the domain.
     start(controller)?;

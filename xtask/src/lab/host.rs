@@ -1,5 +1,6 @@
 //! One booted host: its disk, its power, and what may be done in it.
 
+use std::ffi::CString;
 use std::fs::{self, File};
 use std::net::Ipv4Addr;
 use std::os::unix::net::UnixDatagram;
@@ -11,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::mount::{MountFlags, mount};
+use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use super::cgroup::Cgroup;
@@ -31,6 +32,12 @@ const NOTICE_LEN_MAX: usize = 4096;
 
 /// Where a host's disk is mounted, within its folder.
 pub(super) const ROOT: &str = "root";
+/// What the host has written.
+const UPPER: &str = "upper";
+/// What the kernel needs beside that.
+const WORK: &str = "work";
+/// A copy of what it had written.
+const SNAPSHOT: &str = "snapshot";
 
 /// Takes away what no namespace confines: the machine's clock, kernel and memory. Everything in a host runs under it.
 const CONFINED: [&str; 2] = ["setpriv", "--bounding-set=-sys_time,-sys_module,-sys_rawio"];
@@ -44,6 +51,8 @@ pub struct Host {
     name: String,
     address: Ipv4Addr,
     folder: PathBuf,
+    /// The folders that the disk is made of, as the kernel is told.
+    layers: CString,
     cgroup: Cgroup,
     power: Option<Power>,
 }
@@ -62,22 +71,21 @@ impl Host {
         runs::check_name(name)?;
         let folder = run.folder.join(name);
         ensure!(!folder.exists(), "the lab has a host {name} already");
-        for part in ["upper", "work", ROOT] {
+        for part in [UPPER, WORK, ROOT] {
             image::folder(&folder.join(part))?;
         }
         // The upper folder's mode is the one of the host's `/`.
-        fs::set_permissions(folder.join("upper"), std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
+        fs::set_permissions(folder.join(UPPER), std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
         let layers = format!(
-            "lowerdir={},upperdir={folder}/upper,workdir={folder}/work",
+            "lowerdir={},upperdir={folder}/{UPPER},workdir={folder}/{WORK}",
             disk.layers(),
             folder = folder.display()
         );
-        let layers = std::ffi::CString::new(layers)?;
-        mount("overlay", folder.join(ROOT), "overlay", MountFlags::empty(), layers.as_c_str())
-            .context("cannot mount the host's disk")?;
+        let layers = CString::new(layers)?;
         run.network.plug(name, address)?;
         let cgroup = run.cgroup.part(name)?;
-        let mut host = Self { run, name: name.to_owned(), address, folder, cgroup, power: None };
+        let mut host = Self { run, name: name.to_owned(), address, folder, layers, cgroup, power: None };
+        host.mount()?;
         host.write("/etc/hostname", 0o644, format!("{}\n", host.name()).as_bytes())?;
         let hosts = format!("127.0.0.1 localhost\n{address} {}\n", host.name());
         host.write("/etc/hosts", 0o644, hosts.as_bytes())?;
@@ -267,9 +275,50 @@ impl Host {
     pub(super) fn into_layer(mut self) -> Result<PathBuf> {
         self.run(&["sync"])?;
         self.power_off()?;
-        rustix::mount::unmount(self.folder.join(ROOT), rustix::mount::UnmountFlags::empty())
-            .context("cannot unmount the host's disk")?;
-        Ok(self.folder.join("upper"))
+        self.unmount()?;
+        Ok(self.folder.join(UPPER))
+    }
+
+    fn mount(&self) -> Result<()> {
+        let root = self.folder.join(ROOT);
+        mount("overlay", root, "overlay", MountFlags::empty(), self.layers.as_c_str())
+            .context("cannot mount the host's disk")
+    }
+
+    fn unmount(&self) -> Result<()> {
+        unmount(self.folder.join(ROOT), UnmountFlags::empty()).context("cannot unmount the host's disk")
+    }
+
+    /// Takes a snapshot of the host's disk, in place of an earlier one; for that the host is off for a moment.
+    ///
+    /// # Errors
+    /// Those of [`Host::power_off`] and [`Host::power_on`], or when this machine's disk is full.
+    pub fn take_snapshot(&mut self) -> Result<()> {
+        self.power_off()?;
+        self.copy(UPPER, SNAPSHOT)?;
+        self.power_on()
+    }
+
+    /// Puts the host's disk back to the snapshot, as one who restores a virtual machine does.
+    ///
+    /// # Errors
+    /// As [`Host::take_snapshot`], and when none was taken.
+    pub fn roll_back(&mut self) -> Result<()> {
+        ensure!(self.folder.join(SNAPSHOT).exists(), "no snapshot of {} was taken", self.name());
+        self.power_off()?;
+        self.unmount()?;
+        self.copy(SNAPSHOT, UPPER)?;
+        // The kernel's own notes about what was in the layers.
+        image::remove_folder(&self.folder.join(WORK))?;
+        image::folder(&self.folder.join(WORK))?;
+        self.mount()?;
+        self.power_on()
+    }
+
+    fn copy(&self, from: &str, to: &str) -> Result<()> {
+        let (from, to) = (self.folder.join(from), self.folder.join(to));
+        image::remove_folder(&to)?;
+        sys::run(sys::command("cp").args(["--archive", "--no-target-directory", "--"]).arg(from).arg(to))
     }
 
     /// A power failure: off and on again.

@@ -12,8 +12,6 @@ use anyhow::{Context as _, Result};
 use super::apt::Sources;
 use crate::sys;
 
-const RELEASE: &str = "trixie";
-
 /// What every managed host has, and no more: the log-on programs, their PAM modules, and what shows what happened.
 const HOST: [&str; 13] = [
     "cracklib-runtime",
@@ -49,6 +47,9 @@ const CONTROLLER: [&str; 10] = [
     "winbind",
 ];
 
+/// What the controller of an older release has beside that.
+const OLDER_CONTROLLER: [&str; 2] = ["samba-dsdb-modules", "samba-vfs-modules"];
+
 /// What a host is for, which decides what is installed on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
@@ -58,6 +59,8 @@ pub enum Kind {
     Member,
     /// A domain controller of Samba's.
     Controller,
+    /// One of the oldest Samba that Lapwing is for: 4.17, of Debian 12.
+    OlderController,
 }
 
 impl Kind {
@@ -65,17 +68,24 @@ impl Kind {
         match self {
             Self::Host => "host",
             Self::Member => "member",
-            Self::Controller => "controller",
+            Self::Controller | Self::OlderController => "controller",
+        }
+    }
+
+    const fn release(self) -> &'static str {
+        match self {
+            Self::Host | Self::Member | Self::Controller => "trixie",
+            Self::OlderController => "bookworm",
         }
     }
 
     fn packages(self) -> Vec<&'static str> {
-        let more: &[_] = match self {
-            Self::Host => &[],
-            Self::Member => &MEMBER,
-            Self::Controller => &CONTROLLER,
-        };
-        [&HOST, more].concat()
+        match self {
+            Self::Host => HOST.into(),
+            Self::Member => [&HOST[..], &MEMBER].concat(),
+            Self::Controller => [&HOST[..], &CONTROLLER].concat(),
+            Self::OlderController => [&HOST[..], &CONTROLLER, &OLDER_CONTROLLER].concat(),
+        }
     }
 }
 
@@ -108,7 +118,7 @@ impl Image {
     /// When the machine's package sources cannot serve the release, or mmdebstrap fails.
     pub fn prepare(kind: Kind) -> Result<Self> {
         let images = cache()?.join("images");
-        let home = images.join(format!("{RELEASE}-{}-{:016x}", kind.name(), recipe(kind)));
+        let home = images.join(format!("{}-{}-{:016x}", kind.release(), kind.name(), recipe(kind)));
         let root = home.join("root");
         if root.exists() {
             return Ok(Self { root });
@@ -165,7 +175,7 @@ pub fn remove_folder(path: &Path) -> Result<()> {
 /// Changes with anything that changes the image. Another hash in another Rust only costs one more build.
 fn recipe(kind: Kind) -> u64 {
     let mut hasher = DefaultHasher::new();
-    (RELEASE, kind.packages(), LEAVE_OUT, FINISH).hash(&mut hasher);
+    (kind.release(), kind.packages(), LEAVE_OUT, FINISH).hash(&mut hasher);
     hasher.finish()
 }
 
@@ -179,7 +189,7 @@ fn build(kind: Kind, home: &Path) -> Result<()> {
     let unfinished = home.with_extension("new");
     remove_folder(&unfinished)?;
     folder(&unfinished)?;
-    let sources = Sources::of_this_machine(RELEASE)?;
+    let sources = Sources::of_this_machine(kind.release())?;
     let mut files = Vec::new();
     for (name, content) in [("lab.list", &sources.lines), ("lab.sources", &sources.stanzas)] {
         if !content.is_empty() {
@@ -198,7 +208,7 @@ fn build(kind: Kind, home: &Path) -> Result<()> {
     command.arg(format!("--aptopt={}", settings.display()));
     command.args(LEAVE_OUT.map(|path| format!("--dpkgopt=path-exclude={path}")));
     command.arg(format!("--customize-hook={FINISH}"));
-    command.arg(RELEASE).arg(unfinished.join("root")).args(&files);
+    command.arg(kind.release()).arg(unfinished.join("root")).args(&files);
     sys::output(&mut command).context("cannot build a Debian root for the lab")?;
 
     for file in files.iter().chain([&settings]) {

@@ -42,6 +42,22 @@ fn a_log_on_survives_a_power_cut_and_needs_the_cable_and_the_right_password() {
 }
 
 #[test]
+fn a_host_that_is_rolled_back_has_the_password_of_its_snapshot() {
+    let lab = Lab::new().unwrap();
+    let mut host = host_with_user(&lab);
+    host.run(&["touch", "/root/before"]).unwrap();
+    host.take_snapshot().unwrap();
+    host.feed(&["chpasswd"], format!("{USER}:ten green bottles").as_bytes()).unwrap();
+    host.run(&["rm", "/root/before"]).unwrap();
+    host.run(&["touch", "/root/after"]).unwrap();
+
+    host.roll_back().unwrap();
+    assert_eq!(host.ssh(USER, "ten green bottles", "true").unwrap(), Login::Refused);
+    assert_eq!(host.ssh(USER, PASSWORD, "true").unwrap(), Login::Accepted(String::new()));
+    assert_eq!(host.run(&["ls", "/root"]).unwrap(), "before\n");
+}
+
+#[test]
 fn a_host_is_healthy_and_cannot_reach_the_clock_or_the_kernel_of_the_machine() {
     let lab = Lab::new().unwrap();
     let host = lab.boot("device").unwrap();

@@ -5,25 +5,21 @@ use std::{fs, io, os::unix::fs::DirBuilderExt as _, path::PathBuf};
 
 use lapwing_client::{
     ad::{
-        Connection, Controller, Credentials, Limits, Protection, controllers,
+        AdSettings, Connected, Connector, Credentials, KdcPin, Limits, MachineError, Source, Wish,
         policy::{self, GroupPolicy, Member, Tickets},
     },
-    identity::Root,
+    identity::{Root, files},
 };
-use lapwing_proto::ad::keytab;
-use zeroize::Zeroizing;
+use lapwing_proto::ad::{dns::DnsName, keytab};
 
 use super::chain;
-use crate::policy_source::Unread;
+use crate::{os, policy_source::Unread};
 
 /// The longest wait for the domain, all in all: what was read last holds then.
 pub(super) const READ_MAX: Duration = Duration::from_secs(30);
 
 /// The longest wait for one file of SYSVOL.
 const FILE_MAX: Duration = Duration::from_secs(8);
-
-/// The longest wait for DNS.
-const DNS_MAX: Duration = Duration::from_secs(5);
 
 /// The longest waits for a controller: a policy is not worth those of a password.
 const LIMITS: Limits = Limits {
@@ -32,19 +28,17 @@ const LIMITS: Limits = Limits {
     answer: Duration::from_secs(8),
 };
 
+const CONFINED: &str = "look for what confines lapwingd: the folder /run/lapwingd";
+
 /// A connection to a controller of this host's domain, and who this host is there.
 #[derive(Debug)]
-pub(crate) struct Machine {
+struct Machine {
     /// Bound as the machine.
-    pub(crate) connection: Connection,
-    /// Where it leads.
-    pub(crate) controller: Controller,
-    /// The site of this host, if a subnet says so.
-    pub(crate) site: Option<String>,
+    connected: Connected,
     /// Its keytab.
-    pub(crate) keytab: PathBuf,
+    keytab: PathBuf,
     /// Its account and realm.
-    pub(crate) account: keytab::Machine,
+    account: keytab::Machine,
 }
 
 /// Reads what holds now; none on a host that is in no domain.
@@ -52,23 +46,23 @@ pub(crate) struct Machine {
 /// # Errors
 /// Why it is not known.
 pub(super) async fn read(root: &Root, known: Option<&GroupPolicy>) -> Result<Option<GroupPolicy>, Unread> {
-    let Some(mut machine) = connect_as_machine(root).await? else { return Ok(None) };
-    let domain = machine.controller.domain.to_ascii_lowercase();
-    let folder = tickets_folder(root)
-        .map_err(|error| unread(Some(&domain), &error, "look for what confines lapwingd: /run/lapwingd"))?;
+    let Some(Machine { mut connected, keytab, account }) = connect_as_machine(root).await? else {
+        return Ok(None);
+    };
+    let domain = connected.controller.domain.to_ascii_lowercase();
     let tickets = Tickets {
-        keytab: machine.keytab,
-        principal: machine.account.principal(),
-        folder,
+        keytab,
+        principal: account.principal(),
+        folder: runtime_folder(root).map_err(|error| unread(Some(&domain), &error, CONFINED))?,
         limit: LIMITS.kerberos,
     };
     let member = Member {
-        controller: &machine.controller,
-        account: &machine.account.account,
-        site: machine.site.as_deref(),
+        controller: &connected.controller,
+        account: &account.account,
+        site: connected.client_site.as_ref(),
         tickets: &tickets,
     };
-    let read = policy::read_group_policy(&mut machine.connection, &member, known, FILE_MAX).await;
+    let read = policy::read_group_policy(&mut connected.connection, &member, known, FILE_MAX).await;
     read.map(Some).map_err(|error| unread(Some(&domain), &error, error.next_step()))
 }
 
@@ -92,37 +86,46 @@ pub(super) fn too_late() -> Unread {
 ///
 /// A keytab that this user may not open has not been given to Lapwing, and the host counts as one in no domain.
 async fn connect_as_machine(root: &Root) -> Result<Option<Machine>, Unread> {
-    let path = root.path("/etc/krb5.keytab");
-    let bytes = match fs::read(&path) {
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied) => {
+    let keytab = root.path("/etc/krb5.keytab");
+    let (credentials, account) = match Credentials::machine(&keytab) {
+        Err(MachineError::NotJoined { .. }) => return Ok(None),
+        Err(MachineError::Unreadable { source, .. }) if source.kind() == io::ErrorKind::PermissionDenied => {
             return Ok(None);
         }
-        bytes => bytes.map_err(|error| unread(None, &error, "check the disk"))?,
+        machine => machine.map_err(|error| unread(None, &error, error.next_step()))?,
     };
-    let bytes = Zeroizing::new(bytes);
-    let account = keytab::Machine::read(&bytes).map_err(|error| unread(None, &error, error.next_step()))?;
-    let domain = account.domain();
-    let found = controllers(&domain, DNS_MAX).await;
-    let found = found.map_err(|error| unread(Some(&domain), &error, error.next_step()))?;
-    let credentials = Credentials::Keytab {
-        keytab: path.clone(),
-        principal: account.principal(),
-        cache: "group-policy".to_owned(),
+    let settings = files::read_if_there(&root.agent_settings())
+        .map_err(|error| unread(None, &error, "let the user lapwing read /etc/lapwing/agent.toml"))?;
+    let settings = AdSettings::parse(&settings.unwrap_or_default())
+        .map_err(|error| unread(None, &error, error.next_step()))?;
+    let domain = match settings.domain {
+        Some(domain) => domain,
+        None => DnsName::parse(&account.domain())
+            .map_err(|error| unread(None, &error, "join this host to the domain again"))?,
     };
-    let mut failure = None;
-    for controller in found {
-        match Connection::open(&controller, &credentials, Protection::Sealed, &LIMITS).await {
-            Ok(connection) => {
-                return Ok(Some(Machine { connection, controller, site: None, keytab: path, account }));
-            }
-            Err(error) => failure = Some(unread(Some(&domain), &error, error.next_step())),
-        }
-    }
-    // There is one at least, or the search had failed.
-    failure.map_or(Ok(None), Err)
+    let folder = runtime_folder(root).map_err(|error| unread(Some(domain.as_str()), &error, CONFINED))?;
+    let mut connector = Connector {
+        source: Source {
+            domain: domain.clone(),
+            site: settings.site.clone(),
+            controllers: settings.controllers,
+            host: account.account.trim_end_matches('$').to_owned(),
+        },
+        protection: settings.protection,
+        limits: LIMITS,
+        pin: Some(KdcPin::within(&folder)),
+    };
+    let mut connected = connector
+        .connect(&credentials, Wish::default(), os::seed())
+        .await
+        .map_err(|error| unread(Some(domain.as_str()), &error, error.next_step()))?;
+    // What the administrator says counts more than what a subnet does.
+    connected.client_site = settings.site.or(connected.client_site);
+    Ok(Some(Machine { connected, keytab, account }))
 }
 
-fn tickets_folder(root: &Root) -> io::Result<PathBuf> {
+/// Where what does not outlast a run lies (systemd.exec(5), `RuntimeDirectory=`).
+fn runtime_folder(root: &Root) -> io::Result<PathBuf> {
     let folder = root.path("/run/lapwingd");
     fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
     Ok(folder)

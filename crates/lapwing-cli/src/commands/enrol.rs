@@ -13,7 +13,7 @@ use lapwing_proto::register::EnrolmentToken;
 use crate::{
     failure::{Code, Failure},
     managed::{Managed, ManagedError},
-    output, profile, terminal,
+    os, output, profile, terminal,
 };
 
 /// Joins this host to a lapwing-server and pins that server's keys
@@ -58,7 +58,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     // Before the token is used up: what can be refused on this host is refused first.
     let mut managed = load_managed(&root)?;
     let token = read_token(args.token_file)?;
-    let name = args.name.unwrap_or_else(host_name);
+    let name = args.name.unwrap_or_else(os::host_name);
     let device = NewDevice { display_name: &name, os_version: &os_version(&root) };
     let proxy = AgentSettings::load_proxy(&root)?;
     let enrolment =
@@ -122,10 +122,6 @@ fn read_token(file: Option<PathBuf>) -> Result<EnrolmentToken, Failure> {
 #[error("the enrolment token cannot be read")]
 struct Unread {
     source: std::io::Error,
-}
-
-fn host_name() -> String {
-    rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
 /// The name and version of the distribution. os-release(5).

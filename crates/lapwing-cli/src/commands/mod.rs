@@ -1,5 +1,6 @@
 //! One file per command.
 
+pub(crate) mod ad;
 pub(crate) mod enrol;
 pub(crate) mod generate_docs;
 pub(crate) mod generate_password;

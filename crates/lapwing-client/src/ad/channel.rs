@@ -252,7 +252,7 @@ impl Bind<'_> {
         let response = Response::parse(&answer).map_err(|_| self.malformed())?;
         match response.code {
             0 | bind::IN_PROGRESS => Ok(response.token),
-            code => Err(AdError::refused(self.peer, code, response.diagnostic)),
+            code => Err(AdError::refused(self.peer, code, &response.diagnostic)),
         }
     }
 

@@ -279,7 +279,7 @@ impl Connection {
             take(entry.ok_or_else(|| AdError::Malformed { peer: peer.clone(), what: "an entry" })?);
         }
         let result = stream.finish().await;
-        if result.rc == 0 { Ok(result) } else { Err(AdError::refused(&peer, result.rc, result.text)) }
+        if result.rc == 0 { Ok(result) } else { Err(AdError::refused(&peer, result.rc, &result.text)) }
     }
 
     /// Modifies an entry: all of it or nothing. Sent once.
@@ -323,7 +323,7 @@ impl Connection {
 
     fn done(&self, result: Result<LdapResult, LdapError>) -> Result<(), AdError> {
         let result = result.map_err(|error| failure(&self.peer, self.answer, error))?;
-        if result.rc == 0 { Ok(()) } else { Err(AdError::refused(&self.peer, result.rc, result.text)) }
+        if result.rc == 0 { Ok(()) } else { Err(AdError::refused(&self.peer, result.rc, &result.text)) }
     }
 }
 

@@ -7,6 +7,9 @@ use lapwing_proto::ad::refusal::AdRefusal;
 
 use super::kerberos::{GssFault, KerberosError};
 
+/// How much is kept of what a controller says to its refusal, in characters.
+const DIAGNOSTIC_LEN_MAX: usize = 512;
+
 /// What was under way when a deadline passed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
@@ -117,10 +120,12 @@ fn words(diagnostic: &str, code: u32) -> String {
 }
 
 impl AdError {
-    /// The refusal of this code.
-    pub(super) fn refused(peer: &str, code: u32, diagnostic: String) -> Self {
+    /// The refusal of this code. The controller's words are kept as one line for people: Windows' end with a zero byte.
+    pub(super) fn refused(peer: &str, code: u32, diagnostic: &str) -> Self {
         let refusal = AdRefusal::from_result_code(code).unwrap_or(AdRefusal::Other(code));
-        Self::Refused { peer: peer.to_owned(), refusal, code, diagnostic }
+        let plain = diagnostic.chars().map(|c| if c.is_control() { ' ' } else { c });
+        let diagnostic: String = plain.take(DIAGNOSTIC_LEN_MAX).collect();
+        Self::Refused { peer: peer.to_owned(), refusal, code, diagnostic: diagnostic.trim().to_owned() }
     }
 
     /// Whether the controller itself refused, so that nothing has changed.
@@ -144,6 +149,24 @@ impl AdError {
         )
     }
 
+    /// Whether another controller may do better: this one is away, or not as it should be. A refusal, a wrong key or a wrong
+    /// clock is the same everywhere.
+    #[must_use]
+    pub const fn is_about_controller(&self) -> bool {
+        match self {
+            Self::Unreachable { .. }
+            | Self::TimedOut { .. }
+            | Self::Tls { .. }
+            | Self::NoProtection { .. }
+            | Self::Broken { .. }
+            | Self::Closed { .. }
+            | Self::Malformed { .. } => true,
+            Self::Kerberos { source, .. } => source.is_about_controller(),
+            Self::Refused { refusal, .. } => matches!(refusal, AdRefusal::Busy | AdRefusal::ReadOnly),
+            Self::Unwritable { .. } => false,
+        }
+    }
+
     /// What to do about it.
     #[must_use]
     pub const fn next_step(&self) -> &'static str {
@@ -161,5 +184,28 @@ impl AdError {
             Self::Malformed { .. } => "check that the controller is one of Active Directory's",
             Self::Unwritable { .. } => "check the names that were given",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_words_of_a_controller_are_one_line_that_steers_no_terminal() {
+        let windows = "00002098: SecErr: DSID-031514A0, problem 4003 (INSUFF_ACCESS_RIGHTS), data 0\n\0";
+        let error = AdError::refused("dc1.example.com", 50, windows);
+        assert_eq!(error.refusal(), Some(AdRefusal::NoRight));
+        assert_eq!(
+            error.to_string(),
+            "dc1.example.com refused (LDAP result 50): 00002098: SecErr: DSID-031514A0, problem 4003 (INSUFF_ACCESS_RIGHTS), data 0"
+        );
+        assert_eq!(
+            AdError::refused("dc1", 1, "a\u{1b}[2J").to_string(),
+            "dc1 refused (LDAP result 1): a [2J"
+        );
+        assert_eq!(AdError::refused("dc1", 1, "\n").to_string(), "dc1 refused (LDAP result 1)");
+        let long = AdError::refused("dc1", 1, &"ä".repeat(DIAGNOSTIC_LEN_MAX + 1)).to_string();
+        assert_eq!(long.matches('ä').count(), DIAGNOSTIC_LEN_MAX);
     }
 }

@@ -98,6 +98,14 @@ pub enum KerberosError {
     /// The clocks differ by more than the domain allows, which is five minutes.
     #[error("this host's clock and the domain's differ by more than Kerberos allows")]
     ClockSkew(#[source] GssFault),
+    /// The domain and the key have no cipher in common.
+    #[error("the domain accepts none of the ciphers that {principal} has keys for")]
+    NoCommonCipher {
+        /// Whose.
+        principal: String,
+        /// What the library said.
+        source: GssFault,
+    },
     /// No controller answers for Kerberos.
     #[error("no domain controller answers for Kerberos")]
     Unreachable(#[source] GssFault),
@@ -130,6 +138,12 @@ impl fmt::Display for GssFault {
 impl core::error::Error for GssFault {}
 
 impl KerberosError {
+    /// Whether another controller may do better.
+    #[must_use]
+    pub const fn is_about_controller(&self) -> bool {
+        matches!(self, Self::Unreachable(_) | Self::TimedOut(_) | Self::UnknownService { .. })
+    }
+
     /// What to do about it.
     #[must_use]
     pub const fn next_step(&self) -> &'static str {
@@ -147,6 +161,9 @@ impl KerberosError {
             Self::ClockSkew(_) => {
                 "set the clock: a time service that the domain controllers use too keeps it right"
             }
+            Self::NoCommonCipher { .. } => {
+                "allow AES for the account in the domain and give it new keys, for a host by `adcli update --computer-password-lifetime=0`"
+            }
             Self::Unreachable(_) | Self::TimedOut(_) => {
                 "check that a domain controller can be reached on port 88 and that DNS names it"
             }
@@ -155,7 +172,7 @@ impl KerberosError {
         }
     }
 
-    fn of(error: GssError, principal: &str, service: &str) -> Self {
+    pub(super) fn of(error: GssError, principal: &str, service: &str) -> Self {
         let source = GssFault(error);
         let principal = || principal.to_owned();
         // The codes of RFC 4120 section 7.5.9 count from here in MIT Kerberos (`ERROR_TABLE_BASE_krb5`), and its own follow.
@@ -164,6 +181,8 @@ impl KerberosError {
             6 => Self::UnknownAccount { principal: principal(), source },
             // KDC_ERR_S_PRINCIPAL_UNKNOWN.
             7 => Self::UnknownService { service: service.to_owned(), source },
+            // KDC_ERR_ETYPE_NOSUPP.
+            14 => Self::NoCommonCipher { principal: principal(), source },
             // KDC_ERR_NAME_EXP, KDC_ERR_CLIENT_REVOKED.
             1 | 18 => Self::Revoked { principal: principal(), source },
             // KDC_ERR_KEY_EXPIRED, KDC_ERR_PREAUTH_FAILED, KRB_AP_ERR_BAD_INTEGRITY.
@@ -250,7 +269,7 @@ fn file_name(path: &Path) -> CString {
 }
 
 /// Runs what may ask the domain on a thread of its own.
-async fn apart<T: Send + 'static>(
+pub(super) async fn apart<T: Send + 'static>(
     limit: Duration,
     work: impl FnOnce() -> Result<T, KerberosError> + Send + 'static,
 ) -> Result<T, KerberosError> {

@@ -380,7 +380,7 @@ events! {
         "The device's certificate is due to be renewed, and could not be; attempts go on"
         { until: Time, reason: Text };
     30032 Error Lapwing CertificateEnded
-        "The device's certificate has ended and cannot be renewed any more: run lapwing enrol again"
+        "The device's certificate has ended and cannot be renewed any more: leave with lapwing leave --local-only, and enrol with a new token"
         { until: Time };
     30040 Warning Lapwing GroupPolicyUnread
         "Group Policy could not be read; what was read of it last holds, if anything was"

@@ -61,7 +61,7 @@ impl Work {
             uid,
             hash,
             directory: directory_id,
-            record: directory.record.clone(),
+            record: directory.record.clone().unwrap_or_else(|| RecordId(request.record.clone())),
             expiry,
             prepared: self.now().0,
             sealed,

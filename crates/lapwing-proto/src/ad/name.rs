@@ -2,6 +2,8 @@
 
 use core::{fmt, str::FromStr};
 
+use lapwing_core::types::Guid;
+
 /// The longest distinguished name read, in bytes.
 pub const DISTINGUISHED_NAME_LEN_MAX: usize = 8 << 10;
 
@@ -139,9 +141,11 @@ pub enum ComputerIdentity {
     DistinguishedName(DistinguishedName),
     /// It ends with a dollar sign.
     SamAccountName(String),
+    /// It is a GUID, which no cmdlet takes: that of the object, which stays when the object is renamed or moved.
+    ObjectGuid(Guid),
     /// It has a full stop.
     DnsHostName(String),
-    /// Anything else.
+    /// Anything else: the object's name, or that of its account without the dollar sign.
     Name(String),
 }
 
@@ -150,6 +154,9 @@ impl FromStr for ComputerIdentity {
 
     fn from_str(text: &str) -> Result<Self, DistinguishedNameError> {
         let is_named = text.split_at_checked(3).is_some_and(|(start, _)| start.eq_ignore_ascii_case("CN="));
+        if let Ok(guid) = text.parse() {
+            return Ok(Self::ObjectGuid(guid));
+        }
         match text {
             _ if is_named => text.parse().map(Self::DistinguishedName),
             "" => Err(DistinguishedNameError(String::new())),
@@ -164,13 +171,17 @@ impl ComputerIdentity {
     /// The filter that finds the computer below the domain.
     #[must_use]
     pub fn filter(&self) -> String {
-        let (attribute, value) = match self {
-            Self::DistinguishedName(name) => ("distinguishedName", name.as_str()),
-            Self::SamAccountName(name) => ("sAMAccountName", name.as_str()),
-            Self::DnsHostName(name) => ("dNSHostName", name.as_str()),
-            Self::Name(name) => ("name", name.as_str()),
+        let is = match self {
+            Self::DistinguishedName(name) => format!("(distinguishedName={})", filter_value(name.as_str())),
+            Self::SamAccountName(name) => format!("(sAMAccountName={})", filter_value(name)),
+            Self::ObjectGuid(guid) => format!("(objectGUID={})", filter_bytes(&guid.to_bytes_le())),
+            Self::DnsHostName(name) => format!("(dNSHostName={})", filter_value(name)),
+            Self::Name(name) => {
+                let name = filter_value(name);
+                format!("(|(name={name})(sAMAccountName={name}$))")
+            }
         };
-        format!("(&(objectCategory=computer)({attribute}={}))", filter_value(value))
+        format!("(&(objectCategory=computer){is})")
     }
 }
 
@@ -233,8 +244,12 @@ mod tests {
             ("cn=web01,DC=corp", "(distinguishedName=cn=web01,DC=corp)"),
             ("WEB01$", "(sAMAccountName=WEB01$)"),
             ("web01.corp.example", "(dNSHostName=web01.corp.example)"),
-            ("web01", "(name=web01)"),
-            ("web*", "(name=web\\2a)"),
+            (
+                "04030201-0605-0807-090a-0b0c0d0e0f10",
+                "(objectGUID=\\01\\02\\03\\04\\05\\06\\07\\08\\09\\0a\\0b\\0c\\0d\\0e\\0f\\10)",
+            ),
+            ("web01", "(|(name=web01)(sAMAccountName=web01$))"),
+            ("web*", "(|(name=web\\2a)(sAMAccountName=web\\2a$))"),
         ] {
             let identity: ComputerIdentity = text.parse().unwrap();
             assert_eq!(identity.filter(), format!("(&(objectCategory=computer){expected})"));

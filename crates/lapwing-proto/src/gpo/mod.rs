@@ -16,5 +16,5 @@ pub use link::{LINKS_LEN_MAX, Link, LinkError, parse_links};
 pub use select::{
     APPLY_GROUP_POLICY, Applied, Container, PolicyObject, Selection, Skipped, WhySkipped, select,
 };
-pub use sysvol::{PolicyFile, PolicyFolder, PolicyFolderError, is_dns_name};
+pub use sysvol::{PolicyFile, PolicyFolder, PolicyFolderError};
 pub use version::{GPT_INI_LEN_MAX, GpoVersion, REGISTRY_EXTENSION, names_extension};

@@ -98,7 +98,10 @@ fn what_was_read_last_holds_while_the_domain_is_away_and_after_a_restart() {
     for mut source in [source, world.source()] {
         let (last, why) = source.read().unwrap_err();
         assert_eq!(values(&last.unwrap()), expected);
-        assert_eq!(why.reason, "dc1.corp.example cannot be reached (last read: 1970-01-01T00:00:00.0000000Z)");
+        assert_eq!(
+            why.reason,
+            "dc1.corp.example cannot be reached (last read: 1970-01-01T00:00:00.0000000Z)"
+        );
         assert_eq!(source.policy(), Some(&policy(1, 2)));
     }
     let mut source = world.source();

@@ -8,7 +8,10 @@ use lapwing_core::{
     types::{SecurityDescriptor, Sid},
 };
 use lapwing_proto::{
-    ad::name::{ComputerIdentity, DistinguishedName},
+    ad::{
+        dns::SiteName,
+        name::{ComputerIdentity, DistinguishedName},
+    },
     gpo::{Container, GpoVersion, PolicyObject, Skipped, WhySkipped, parse_links},
 };
 
@@ -43,7 +46,7 @@ impl Directory {
     pub(super) async fn read(
         connection: &mut Connection,
         account: &str,
-        site: Option<&str>,
+        site: Option<&SiteName>,
     ) -> Result<Self, GroupPolicyError> {
         let root = connection.root().await?;
         let computer = computer(connection, &root.domain, account).await?;
@@ -51,7 +54,7 @@ impl Directory {
         let mut names = containers(&computer, &root.domain);
         if let Some(site) = site {
             let sites = root.contexts.configuration.child("CN", "Sites");
-            names.insert(0, sites.child("CN", site));
+            names.insert(0, sites.child("CN", site.as_str()));
         }
         let mut chain = Vec::new();
         for name in names {

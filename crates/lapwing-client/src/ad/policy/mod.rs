@@ -13,6 +13,7 @@ use core::time::Duration;
 use std::path::Path;
 
 use lapwing_core::{policy::RawPolicy, types::Guid};
+use lapwing_proto::ad::dns::SiteName;
 use lapwing_proto::gpo::{
     Applied, GpoVersion, PolicyFile, PolicyFolder, RegistryPolicy, concerns_laps,
     registry_pol::{self, Record},
@@ -37,7 +38,7 @@ pub struct Member<'a> {
     /// The machine's account as the directory names it, such as `HOST$`.
     pub account: &'a str,
     /// The site that this host is in; none if no subnet says so, and then no site's links hold.
-    pub site: Option<&'a str>,
+    pub site: Option<&'a SiteName>,
     /// How the machine proves to the controller's files who it is.
     pub tickets: &'a Tickets,
 }

@@ -18,7 +18,10 @@ use std::{
     process::{self, ExitStatus, Stdio},
 };
 
-use lapwing_proto::gpo::{GPT_INI_LEN_MAX, PolicyFile, PolicyFolder, is_dns_name, registry_pol};
+use lapwing_proto::{
+    ad::dns::DnsName,
+    gpo::{GPT_INI_LEN_MAX, PolicyFile, PolicyFolder, registry_pol},
+};
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _},
     process::Command,
@@ -167,7 +170,7 @@ impl<'a> Sysvol<'a> {
     /// # Errors
     /// Every [`SysvolError`].
     pub(super) async fn read(&self, folder: &PolicyFolder, file: PolicyFile) -> Result<Vec<u8>, SysvolError> {
-        if !is_dns_name(&self.controller.name) {
+        if DnsName::parse(&self.controller.name).is_err() {
             return Err(SysvolError::Name(self.controller.name.clone()));
         }
         // Before anything is asked of the domain.

@@ -1,0 +1,128 @@
+//! `cargo xtask demo --ad`: a domain as it was provisioned becomes one whose hosts are managed.
+
+use std::path::Path;
+
+use anyhow::{Result, ensure};
+use xtask::estate::{Estate, Person, Setting, UNIT};
+use xtask::lab::{self, Lab, domain::DOMAIN, domain::Samba};
+use xtask::scene::{self, ACCOUNT};
+use xtask::steps::Steps;
+
+use super::{LAB, indented};
+
+/// What the Group Policy sets. Encryption is switched off, for this version stores clear text in Active Directory.
+const POLICY: [(&str, Setting); 4] = [
+    ("BackupDirectory", Setting::Number(2)),
+    ("AdministratorAccountName", Setting::Text(ACCOUNT)),
+    ("PasswordLength", Setting::Number(22)),
+    ("ADPasswordEncryptionEnabled", Setting::Number(0)),
+];
+
+const POLICY_NAME: &str = "Linux hosts";
+
+pub(super) fn run(steps: &Steps, check: bool, programs: &Path) -> Result<()> {
+    let (mut estate, people) = prepare(steps, check, programs)?;
+    let password = rotate(steps, &estate, &people)?;
+    heal(steps, &mut estate, &people, &password)?;
+    println!("\nWhat the host says of its policy (lapwing get-policy):\n");
+    println!("{}", indented(&estate.host.run(&["lapwing", "get-policy"])?));
+    println!("\nEvery step held, in {}.", steps.elapsed());
+    if !check {
+        println!(
+            "\nThe domain {DOMAIN} and the host stay, until `cargo xtask demo --stop`:
+  cargo xtask lab enter --lab {LAB}                 the host
+  cargo xtask lab enter --lab {LAB} --host dc1      the domain controller
+In the host, `kinit helpdesk` with the password {:?} and then `lapwing get-ad-password device --as-plain-text`.",
+            people.helpdesk.password()
+        );
+    }
+    Ok(())
+}
+
+/// Those who may read and those who may not.
+struct People {
+    helpdesk: Person,
+    ordinary: Person,
+}
+
+fn prepare(steps: &Steps, check: bool, programs: &Path) -> Result<(Estate, People)> {
+    let estate = steps.run("a domain is up, and a booted Debian host has joined it", || {
+        if !check && lab::status()?.iter().any(|report| report.lab == LAB) {
+            lab::down(LAB)?;
+        }
+        let lab = if check { Lab::new()? } else { Lab::kept(LAB)? };
+        Estate::set(lab, Samba::Current, programs)
+    })?;
+    let administrator = estate.administrator()?;
+    steps.run("the schema has the attributes of Windows LAPS", || {
+        estate.run_as(&administrator, &["lapwing", "update-ad-schema", "--yes"])
+    })?;
+    let people = steps.run("hosts may store, and the help desk may read and expire", || {
+        let people =
+            People { helpdesk: estate.add_person("helpdesk")?, ordinary: estate.add_person("ordinary")? };
+        estate.run_as(&administrator, &["lapwing", "set-ad-computer-self-permission", UNIT])?;
+        let helpdesk = r"LAPWING\helpdesk";
+        for command in ["set-ad-read-password-permission", "set-ad-reset-password-permission"] {
+            estate.run_as(&administrator, &["lapwing", command, UNIT, "--to", helpdesk])?;
+        }
+        Ok(people)
+    })?;
+    steps.run("a Group Policy for them is linked", || estate.add_policy(POLICY_NAME, &POLICY))?;
+    Ok((estate, people))
+}
+
+fn rotate(steps: &Steps, estate: &Estate, people: &People) -> Result<String> {
+    steps.run("the agent has set a random password under that policy and stored it", || {
+        scene::switch_on(&estate.host)?;
+        estate.host.run(&["lapwing", "invoke-policy-processing"])?;
+        let policy = estate.host.run(&["lapwing", "get-policy"])?;
+        ensure!(policy.contains(POLICY_NAME), "get-policy does not name the Group Policy:\n{policy}");
+        Ok(())
+    })?;
+    let first = steps.run("the help desk reads it", || read(estate, &people.helpdesk))?;
+    ensure!(first.chars().count() == 22, "it is not as long as the policy wants");
+    steps.run("and logs on to the host with it, over ssh", || estate.must_open(&first))?;
+    steps.run("while an ordinary user is shown none", || {
+        ensure!(estate.password_as(&people.ordinary)?.is_none(), "an ordinary user reads the password");
+        Ok(())
+    })?;
+    steps.run("and may not expire it", || {
+        let expire = ["lapwing", "set-ad-password-expiration-time", scene::DEVICE];
+        ensure!(estate.run_as(&people.ordinary, &expire).is_err(), "an ordinary user moves the expiry");
+        Ok(())
+    })?;
+    let second = steps.run("the help desk expires it, and the host rotates", || {
+        estate.run_as(&people.helpdesk, &["lapwing", "set-ad-password-expiration-time", scene::DEVICE])?;
+        estate.host.run(&["lapwing", "invoke-policy-processing"])?;
+        let second = read(estate, &people.helpdesk)?;
+        ensure!(second != first, "the directory still holds the password from before");
+        Ok(second)
+    })?;
+    steps.run("the new one opens the host", || estate.must_open(&second))?;
+    Ok(second)
+}
+
+fn heal(steps: &Steps, estate: &mut Estate, people: &People, before: &str) -> Result<()> {
+    steps.run("a snapshot of the host is taken, and the host rotates again", || {
+        estate.host.take_snapshot()?;
+        estate.host.run(&["lapwing", "reset-password"])
+    })?;
+    let newest = read(estate, &people.helpdesk)?;
+    ensure!(newest != before, "the directory still holds the password from before");
+    steps.run("it is rolled back, to a password that the directory has not held for a while", || {
+        estate.host.roll_back()?;
+        // The agent may have noticed already: its first cycle begins when it starts.
+        estate.host.run(&["lapwing", "invoke-policy-processing"])
+    })?;
+    steps.run("and has healed: it noticed, rotated, and what the directory holds opens it", || {
+        let healed = read(estate, &people.helpdesk)?;
+        ensure!(healed != newest, "the host has not rotated");
+        estate.must_open(&healed)?;
+        estate.must_not_open(&newest)
+    })
+}
+
+fn read(estate: &Estate, person: &Person) -> Result<String> {
+    let password = estate.password_as(person)?;
+    password.ok_or_else(|| anyhow::anyhow!("the directory shows no password"))
+}
