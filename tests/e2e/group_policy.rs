@@ -29,7 +29,7 @@ struct Shown(Value);
 
 impl Shown {
     fn setting(&self, name: &str) -> (String, String) {
-        let settings = self.0["Settings"].as_array().or_else(|| self.0["settings"].as_array()).unwrap();
+        let settings = self.0["settings"].as_array().unwrap();
         let found = settings.iter().find(|setting| setting["name"] == name).unwrap();
         let text = |member: &str| found[member].as_str().unwrap().to_owned();
         (text("value"), text("origin"))
