@@ -42,13 +42,14 @@ const FOLDER: &str = "sysvol-";
 /// The most of what the child says about a failure, in bytes.
 const WORDS_LEN_MAX: usize = 8 << 10;
 
-/// What stands for the settings that the host's administrator has made for file shares, which are not about this.
+/// What stands for the settings that the host's administrator has made for file shares, which are not about this. `SMB3` alone
+/// would mean 3.1.1, which Windows Server 2012 R2 does not have.
 const SETTINGS: [&str; 5] = [
     "--configfile=/dev/null",
     "--use-kerberos=required",
     "--option=client signing=required",
     "--option=client smb encrypt=desired",
-    "--option=client min protocol=SMB3",
+    "--option=client min protocol=SMB3_00",
 ];
 
 /// How the machine proves who it is to the controller's file service.

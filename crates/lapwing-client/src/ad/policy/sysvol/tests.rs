@@ -56,7 +56,7 @@ fn what_the_child_writes_is_the_file_and_its_environment_and_arguments_are_ours_
     let cache = world.folder.path().join("tickets");
     let expected = format!(
         "--configfile=/dev/null\n--use-kerberos=required\n--option=client signing=required\n\
-         --option=client smb encrypt=desired\n--option=client min protocol=SMB3\n--debuglevel=1\n\
+         --option=client smb encrypt=desired\n--option=client min protocol=SMB3_00\n--debuglevel=1\n\
          --ip-address=127.0.0.1\n--command=get \"corp.example/Policies/{{1}}/GPT.INI\" -\n\
          //dc1.corp.example/sysvol\nKRB5CCNAME=FILE:{}\n",
         cache.display()
