@@ -70,8 +70,6 @@ impl World {
     fn new(samba: Samba) -> Self {
         let programs = scene::build(Build::WithFailPoints).unwrap();
         let estate = Estate::set(Lab::new().unwrap(), samba, &programs).unwrap();
-        estate.host.run(&["chgrp", "lapwing", "/etc/krb5.keytab"]).unwrap();
-        estate.host.run(&["chmod", "0640", "/etc/krb5.keytab"]).unwrap();
         scene::switch_on(&estate.host).unwrap();
         Self { estate }
     }

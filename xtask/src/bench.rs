@@ -4,6 +4,7 @@
 //! bound. docs/benchmarks.md says what is measured and why that is the fair comparison.
 
 mod directory;
+mod domain;
 mod host;
 mod programs;
 mod report;
@@ -56,6 +57,8 @@ enum Name {
     ServerStore,
     /// The server with a million devices against one with a thousand
     ServerScale,
+    /// In Active Directory: a rotation and a cycle with nothing to do against the same by C tools
+    Domain,
     /// An administrator's click against a local reset and an empty session
     Clicks,
     /// Devices that wait to be woken against a bare echo; then the server is killed, and then all are woken
@@ -127,6 +130,7 @@ pub(crate) fn run(bench: &Bench) -> Result<()> {
             Name::ServerScale => {
                 directory::scale(&programs, size.devices, size.scale_rounds, size.scale_requests)?
             }
+            Name::Domain => domain::rows(&programs, size.rotations)?,
             Name::Clicks => host::clicks(&programs, size.clicks)?,
             Name::WakeUps => directory::wake_ups(&programs, &size.waiting)?,
         };

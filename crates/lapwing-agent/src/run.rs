@@ -90,7 +90,7 @@ pub(crate) async fn run(root: Root) -> anyhow::Result<()> {
                 Action::ReadJournal { .. }
                 | Action::ReadPolicy { .. }
                 | Action::Connect { .. }
-                | Action::ReadState
+                | Action::ReadState { .. }
                 | Action::Prepare { .. }
                 | Action::FetchSeal(_)
                 | Action::CountSend { .. }

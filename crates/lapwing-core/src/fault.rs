@@ -42,6 +42,8 @@ pub enum Fault {
     JournalDamaged,
     /// The field stands as it should: there is nothing to reinstate.
     NoDrift,
+    /// The machine's keytab is not there or is of no use.
+    Keytab,
     /// The request is malformed.
     Malformed,
     /// The caller may not ask.

@@ -2,8 +2,8 @@
 
 use lapwing_core::{
     agent::{
-        Action, DirectoryFailure, DirectoryFault, DirectoryState, Held, Input, Journal, Ledger, Machine,
-        Outcome, PolicyRead, RootHalfFailure, Session, StoreOutcome, Verdict,
+        Action, DirectoryFailure, DirectoryFault, DirectoryState, Expected, Held, Input, Journal, Ledger,
+        Machine, Outcome, PolicyRead, RootHalfFailure, Session, StoreOutcome, Told, Verdict,
     },
     event::Hresult,
     types::RunId,
@@ -47,10 +47,10 @@ impl State {
         match action {
             Action::ReadJournal { begin } => return Some(self.read_journal(mutant, begin)),
             Action::ReadPolicy { .. } => {
-                let verdict = Verdict::Cloud(plan());
+                let verdict = Verdict::Managed(plan());
                 return Some(Outcome::Policy(PolicyRead { source: None, verdict, events: Vec::new() }));
             }
-            Action::Connect { prefer: _, avoid } => {
+            Action::Connect { target: _, prefer: _, avoid } => {
                 let choices: Vec<_> =
                     (0..self.kind.servers()).filter(|choice| !avoid.contains(&replica(*choice))).collect();
                 if choices.is_empty() {
@@ -59,7 +59,7 @@ impl State {
                 }
                 self.phase = Phase::Connecting(choices);
             }
-            Action::ReadState => return Some(self.read_state(mutant)),
+            Action::ReadState { .. } => return Some(self.read_state(mutant)),
             Action::Prepare { .. } => self.phase = Phase::Verb(Verb::Prepare),
             Action::FetchSeal(of) => {
                 let half = self.root_half(None, mutant);
@@ -88,7 +88,7 @@ impl State {
                 self.phase = Phase::Sending(Message {
                     to: self.server,
                     version: of,
-                    expected: store.expected.map(number).filter(|_| compared),
+                    expected: expected(store.expected).filter(|_| compared),
                     in_force: store.in_force.map(number).filter(|_| compared),
                 });
             }
@@ -133,6 +133,7 @@ impl State {
             guarantees: self.kind.guarantees(),
             replica: self.kind.is_ad().then(|| replica(server)),
             age_days_min: None,
+            keeps_versions: true,
         };
         self.input(mutant, Input::Outcome(Outcome::Connected(Ok(session))));
     }
@@ -148,14 +149,19 @@ impl State {
             self.disk.journal.visible.candidates.clear();
             self.disk.journal.sync();
         }
-        Outcome::State(Ok(DirectoryState { version: held, expiry: None, receipt: None, time: None }))
+        Outcome::State(Ok(DirectoryState {
+            version: Told::Version(held),
+            expiry: None,
+            receipt: None,
+            time: None,
+        }))
     }
 
     /// Whether that says that something outside the protocol has happened, which in this model nothing does.
     fn is_alarming(&self, journal: &Journal, held: Held) -> bool {
         match held {
             Held::Candidate(_) | Held::Current(_) | Held::Nothing => false,
-            Held::Foreign(_) => true,
+            Held::Foreign(_) | Held::Unreadable => true,
             // From another replica than the one that acknowledged it, that only means that it is behind.
             Held::Replaced(_) | Held::Vanished => journal
                 .current
@@ -180,7 +186,7 @@ impl State {
                 StoreOutcome::Refused(refused())
             }
             Some(Landing::Mismatch) => StoreOutcome::VersionMismatch(DirectoryState {
-                version: self.directory.servers[message.to].current().map(version),
+                version: Told::Version(self.directory.servers[message.to].current().map(version)),
                 expiry: None,
                 receipt: None,
                 time: None,
@@ -225,10 +231,20 @@ impl State {
     }
 }
 
+/// Every directory of the model keeps versions that its hosts may read.
+pub(crate) fn expected(expected: Expected) -> Option<u8> {
+    match expected {
+        Expected::Version(version) => Some(number(version)),
+        Expected::Nothing => None,
+        Expected::AsRead => panic!("versions are readable here"),
+    }
+}
+
 fn unreachable() -> DirectoryFailure {
     DirectoryFailure {
         kind: DirectoryFault::Unreachable,
         server: String::new(),
+        container: None,
         hresult: Hresult::CANNOT_CONNECT,
         message: String::new(),
         next_step: String::new(),

@@ -180,7 +180,8 @@ impl State {
             kept: _,
         } = carried;
         self.hash_memory(memory, hasher);
-        let last_sent = last_sent.map(|(version, expected)| (number(version), expected.map(number)));
+        let last_sent =
+            last_sent.map(|(version, expected)| (number(version), crate::agent::expected(expected)));
         (rotation_owed || rotate, foreign_met, last_sent, self.kept()).hash(hasher);
         true
     }

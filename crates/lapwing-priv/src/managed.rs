@@ -41,6 +41,8 @@ pub(crate) struct Managed {
     )]
     pub(crate) reboots_per_day: u32,
     directories: Vec<Directory>,
+    /// The machine's keytab, for a host in an Active Directory domain.
+    pub(crate) keytab: PathBuf,
 }
 
 /// A directory that passwords may be stored in.
@@ -130,6 +132,8 @@ struct Written {
     changes_per_day: u32,
     #[serde(default = "reboots_per_day_default")]
     reboots_per_day: u32,
+    #[serde(default = "keytab_default")]
+    keytab: PathBuf,
     #[serde(default)]
     directory: Vec<WrittenDirectory>,
 }
@@ -147,6 +151,10 @@ struct WrittenDirectory {
 
 const fn changes_per_day_default() -> u32 {
     10
+}
+
+fn keytab_default() -> PathBuf {
+    PathBuf::from("/etc/krb5.keytab")
 }
 
 const fn reboots_per_day_default() -> u32 {
@@ -171,6 +179,9 @@ impl Managed {
         if !(1..=CHANGES_PER_DAY_MAX).contains(&changes) {
             return Err(format!("changes_per_day must be 1 to {CHANGES_PER_DAY_MAX}"));
         }
+        if !written.keytab.is_absolute() {
+            return Err("keytab must be an absolute path".to_owned());
+        }
         if written.prefixes.iter().any(|prefix| prefix.parse::<AccountName>().is_err()) {
             return Err("a prefix must be the beginning of an account name".to_owned());
         }
@@ -187,6 +198,7 @@ impl Managed {
             changes_per_day: written.changes_per_day,
             reboots_per_day: written.reboots_per_day,
             directories,
+            keytab: written.keytab,
         })
     }
 
@@ -218,6 +230,11 @@ impl Managed {
             line.push_str(" (its prefix is listed, but Lapwing did not create this account)");
         }
         Err(ManagedError::AccountNotListed { path: root.managed_file(), account: account.clone(), uid, line })
+    }
+
+    /// Whether root lists an Active Directory domain, so that the network half may act as this machine there.
+    pub(crate) fn lists_active_directory(&self) -> bool {
+        self.directories.iter().any(|listed| matches!(listed.id, DirectoryId::ActiveDirectory(_)))
     }
 
     /// The directory that root lists under this id, for this record or for any; letter case in a record means nothing.
@@ -426,6 +443,7 @@ mod tests {
             "changes_per_day = 0",
             "changes_per_day = 101",
             "uids = [-1]",
+            "keytab = 'krb5.keytab'",
             "[[directory]]\nid='ad:a'\nrecord='r'\nclear_text=true\n[[directory]]\nid='ad:A'\nrecord='s'\nclear_text=true",
         ] {
             assert!(Managed::parse(text).is_err(), "{text}");

@@ -23,6 +23,11 @@ impl Root {
         &self.0
     }
 
+    /// A path of the host's, which is absolute.
+    pub(crate) fn within(&self, path: &Path) -> PathBuf {
+        self.0.join(path.strip_prefix("/").unwrap_or(path))
+    }
+
     /// The account files.
     pub(crate) fn etc(&self) -> PathBuf {
         self.0.join("etc")

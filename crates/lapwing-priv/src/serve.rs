@@ -1,7 +1,8 @@
 //! One request on one connection. Varlink, "Message format"; of it this program speaks one call and one answer.
 
 use std::{
-    io::{self, Read as _, Write as _},
+    io::{self, IoSlice, Read as _, Write as _},
+    mem::MaybeUninit,
     os::fd::AsFd as _,
     os::unix::net::UnixStream,
     time::Duration,
@@ -11,12 +12,13 @@ use lapwing_core::local::{
     FRAME_END, FRAME_LEN_MAX,
     root_half::{Reply, Request},
 };
+use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 use serde::Serialize;
 
 use crate::{
     os::{self, Deadline},
     root::Root,
-    verbs::{self, VerbError},
+    verbs::{self, Answer, VerbError},
 };
 
 /// How long a caller may take to send its request, and again to take the answer.
@@ -35,7 +37,7 @@ pub(crate) fn serve(root: &Root, mut connection: UnixStream) -> io::Result<()> {
         Err(error) => Err(error),
     };
     match answer {
-        Ok(parameters) => write_message(&mut connection, &Reply { parameters }),
+        Ok(answer) => write_answer(&mut connection, answer),
         Err(error) => write_message(&mut connection, &error.to_refusal()),
     }
 }
@@ -68,6 +70,23 @@ fn read_request(connection: &mut UnixStream) -> io::Result<Result<Request, VerbE
             return malformed("it is too long");
         }
     }
+}
+
+/// Writes an answer; a descriptor goes with its first byte, and this process keeps none.
+fn write_answer(connection: &mut UnixStream, answer: Answer) -> io::Result<()> {
+    let Some(descriptor) = answer.descriptor() else {
+        return write_message(connection, &Reply { parameters: answer });
+    };
+    let mut frame = serde_json::to_vec(&Reply { parameters: &answer }).map_err(io::Error::other)?;
+    frame.push(FRAME_END);
+    let descriptors = [descriptor];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut ancillary = SendAncillaryBuffer::new(&mut space);
+    if !ancillary.push(SendAncillaryMessage::ScmRights(&descriptors)) {
+        return Err(io::Error::other("no room for a descriptor"));
+    }
+    let sent = sendmsg(&*connection, &[IoSlice::new(&frame)], &mut ancillary, SendFlags::NOSIGNAL)?;
+    connection.write_all(frame.get(sent..).unwrap_or_default())
 }
 
 fn write_message(connection: &mut UnixStream, message: &impl Serialize) -> io::Result<()> {

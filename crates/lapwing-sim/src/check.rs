@@ -9,7 +9,7 @@ use lapwing_core::{
 
 use crate::{
     device::{Device, Power},
-    directory::{Held, Kind, Record, Secret},
+    directory::{Held, Kind, Record, Secret, Tells},
     scenario::Scenario,
     time::{DAY, HOUR, MINUTE, SECOND, Time},
 };
@@ -164,7 +164,7 @@ fn check_held(kind: Kind, journal: &Journal<Secret>, field: Option<Secret>, reco
     let is_sent =
         |version: PasswordVersion| journal.candidates.iter().any(|candidate| candidate.version == version);
     let exempt = match kind {
-        Kind::AdClear | Kind::AdTwoClear => {
+        Kind::AdClear | Kind::AdTwoClear | Kind::AdProbed | Kind::AdExpiry => {
             record.replicas.iter().filter_map(Held::current).any(|current| is_sent(current.version))
         }
         Kind::Entra => journal.unanswered >= 3,
@@ -201,10 +201,18 @@ fn check_known(kind: Kind, journal: &Journal<Secret>, record: &Record) -> Found 
 
 /// Another writer replaced what this host stored twice within a day: it waits until the password is due.
 fn is_conflict(outside: Outside, device: &Device, journal: &Journal<Secret>, record: &Record) -> bool {
-    let Some(stored) = record.newest().current() else { return false };
-    let known =
-        journal.current.iter().chain(&journal.candidates).any(|entry| entry.version == stored.version)
-            || journal.replaced.contains(&stored.version);
+    let stored = record.newest().current();
+    let is_ours = |version: PasswordVersion| {
+        journal.current.iter().chain(&journal.candidates).any(|entry| entry.version == version)
+    };
+    let known = match (outside.kind.tells(), stored) {
+        // One that was replaced, and none, are read no more than a foreign one.
+        (Tells::Probed, stored) => stored.is_some_and(|stored| is_ours(stored.version)),
+        (Tells::Version | Tells::Expiry, None) => return false,
+        (Tells::Version | Tells::Expiry, Some(stored)) => {
+            is_ours(stored.version) || journal.replaced.contains(&stored.version)
+        }
+    };
     let last = device.memory.read().last_foreign;
     !known
         && last.is_some_and(|last| {
@@ -249,13 +257,17 @@ fn check_time(
         // What stands on the other replica is noticed once it has been told and asked for.
         Kind::AdTwo | Kind::AdTwoClear => 4 * HOUR + 2 * MINUTE,
         // What was done from outside is noticed by the next cycle of the schedule.
-        Kind::Ours | Kind::AdClear | Kind::AdHistory | Kind::Entra if watch.outside => HOUR + 2 * MINUTE,
-        Kind::Ours | Kind::AdClear | Kind::AdHistory | Kind::Entra => PROMPT_MAX,
+        _ if watch.outside => HOUR + 2 * MINUTE,
+        Kind::Ours | Kind::AdClear | Kind::AdHistory | Kind::Entra | Kind::AdProbed | Kind::AdExpiry => {
+            PROMPT_MAX
+        }
     };
     let late = |since: Option<Time>, slack: Duration| {
         since.is_some_and(|since| now > since.after(slack).max(watch.allow_until.after(slack - PROMPT_MAX)))
     };
-    watch.disagrees_since = if agrees || kind == Kind::Entra || device.was_cloned {
+    // A directory that tells no versions tells of no restored one either, and of no restored host.
+    let is_untold = kind == Kind::AdExpiry && watch.outside;
+    watch.disagrees_since = if agrees || kind == Kind::Entra || is_untold || device.was_cloned {
         None
     } else {
         watch.disagrees_since.or(Some(now))
@@ -295,12 +307,15 @@ pub(crate) fn check_converged(outside: Outside, device: &Device, record: &Record
     {
         return broken(Invariant::Answered, format!("{} requests have no answer", agent.asked.len()));
     }
-    if device.now(outside.now).wall.0 > current.expiry.saturating_add(SECOND * 90) {
+    // A host restored whole is noticed neither by Entra ID nor where no versions are kept, before the expiry that stands
+    // there; a conflict waits for it.
+    let is_untold = matches!(outside.kind, Kind::Entra | Kind::AdExpiry) && device.watch.outside;
+    let told = record.newest().current().filter(|_| outside.kind == Kind::AdExpiry && is_untold);
+    let expiry = told.map_or(current.expiry, |told| told.expiry.0.max(current.expiry));
+    if device.now(outside.now).wall.0 > expiry.saturating_add(SECOND * 90) {
         return broken(Invariant::Converged, "the password in force is overdue");
     }
-    // A host restored whole is not noticed by Entra ID before expiry; a conflict waits for it.
-    let waits = (outside.kind == Kind::Entra && device.watch.outside)
-        || journal.is_some_and(|journal| is_conflict(outside, device, journal, record));
+    let waits = is_untold || journal.is_some_and(|journal| is_conflict(outside, device, journal, record));
     let field = device.field(&current.account);
     // What was written just now reaches the other replicas later.
     let newest = record.newest().stamp;

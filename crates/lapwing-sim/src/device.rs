@@ -4,10 +4,10 @@ use core::time::Duration;
 use std::collections::BTreeMap;
 
 use lapwing_core::{
-    agent::{Ledger, Machine, Memory, Plan, PlanRules, PolicyRead, Verdict},
+    agent::{Ledger, Machine, Memory, Plan, PlanRules, PolicyRead, Target, Verdict},
     policy::{PassphraseLength, PasswordAgeDays, PasswordComplexity, PasswordLength},
     root_half::Journal,
-    types::{AccountName, BootId, BootTime, Guid, Now, PasswordVersion, RunId, Uid},
+    types::{AccountName, BootId, BootTime, Guid, Now, PasswordVersion, RunId, Uid, WallTime},
 };
 
 use crate::{
@@ -116,6 +116,8 @@ pub(crate) struct Agent {
     pub(crate) material: Option<Material>,
     /// The replica that it is connected with.
     pub(crate) replica: usize,
+    /// The expiry that it read there.
+    pub(crate) read_expiry: Option<WallTime>,
     /// The send that it waits for an answer to.
     pub(crate) sending: Option<u64>,
     /// Requests without an answer: when they came, and whether they ask for a rotation.
@@ -236,7 +238,8 @@ impl Device {
     pub(crate) fn read_policy(&self) -> PolicyRead {
         let valid = "a value within its range";
         let verdict = if self.policy.is_managed {
-            Verdict::Cloud(Plan {
+            Verdict::Managed(Plan {
+                target: Target::Cloud,
                 account: Some(account_name(self.policy.account)),
                 age: PasswordAgeDays::parse(self.policy.age_days.into()).expect(valid),
                 rules: PlanRules {

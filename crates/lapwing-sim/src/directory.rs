@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use lapwing_core::{
-    agent::Guarantees,
+    agent::{Expected, Guarantees, Known, Told},
     types::{PasswordVersion, WallTime},
 };
 
@@ -24,12 +24,24 @@ pub enum Kind {
     AdTwo,
     /// Two domain controllers in clear text, without a history.
     AdTwoClear,
+    /// Active Directory in clear text, where the host may write versions and not read them.
+    AdProbed,
+    /// Active Directory in clear text, where there is no place for versions and the expiry stands for one.
+    AdExpiry,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Ours, Self::Entra, Self::AdClear, Self::AdHistory, Self::AdTwo, Self::AdTwoClear];
+    pub const ALL: [Self; 8] = [
+        Self::Ours,
+        Self::Entra,
+        Self::AdClear,
+        Self::AdHistory,
+        Self::AdTwo,
+        Self::AdTwoClear,
+        Self::AdProbed,
+        Self::AdExpiry,
+    ];
 
     /// Its name on the command line.
     #[must_use]
@@ -41,13 +53,15 @@ impl Kind {
             Self::AdHistory => "ad-history",
             Self::AdTwo => "ad-two",
             Self::AdTwoClear => "ad-two-clear",
+            Self::AdProbed => "ad-probed",
+            Self::AdExpiry => "ad-expiry",
         }
     }
 
     pub(crate) const fn replicas(self) -> usize {
         match self {
             Self::AdTwo | Self::AdTwoClear => 2,
-            Self::Ours | Self::Entra | Self::AdClear | Self::AdHistory => 1,
+            Self::Ours | Self::Entra | Self::AdClear | Self::AdHistory | Self::AdProbed | Self::AdExpiry => 1,
         }
     }
 
@@ -55,7 +69,12 @@ impl Kind {
         match self {
             Self::Ours => Guarantees::ComparesAndTells,
             Self::Entra => Guarantees::None,
-            Self::AdClear | Self::AdHistory | Self::AdTwo | Self::AdTwoClear => Guarantees::EachReplica,
+            Self::AdClear
+            | Self::AdHistory
+            | Self::AdTwo
+            | Self::AdTwoClear
+            | Self::AdProbed
+            | Self::AdExpiry => Guarantees::EachReplica,
         }
     }
 
@@ -63,7 +82,7 @@ impl Kind {
     pub(crate) const fn is_sealed(self) -> bool {
         match self {
             Self::Ours | Self::AdHistory | Self::AdTwo => true,
-            Self::Entra | Self::AdClear | Self::AdTwoClear => false,
+            Self::Entra | Self::AdClear | Self::AdTwoClear | Self::AdProbed | Self::AdExpiry => false,
         }
     }
 
@@ -71,7 +90,23 @@ impl Kind {
     pub(crate) const fn is_managed(self) -> bool {
         match self {
             Self::Ours | Self::Entra => true,
-            Self::AdClear | Self::AdHistory | Self::AdTwo | Self::AdTwoClear => false,
+            Self::AdClear
+            | Self::AdHistory
+            | Self::AdTwo
+            | Self::AdTwoClear
+            | Self::AdProbed
+            | Self::AdExpiry => false,
+        }
+    }
+
+    /// What it tells of the version that it holds.
+    pub(crate) const fn tells(self) -> Tells {
+        match self {
+            Self::Ours | Self::Entra | Self::AdClear | Self::AdHistory | Self::AdTwo | Self::AdTwoClear => {
+                Tells::Version
+            }
+            Self::AdProbed => Tells::Probed,
+            Self::AdExpiry => Tells::Expiry,
         }
     }
 
@@ -84,9 +119,20 @@ impl Kind {
         match self {
             Self::Ours | Self::AdHistory | Self::AdTwo => 4,
             Self::Entra => 3,
-            Self::AdClear | Self::AdTwoClear => 1,
+            Self::AdClear | Self::AdTwoClear | Self::AdProbed | Self::AdExpiry => 1,
         }
     }
+}
+
+/// What a directory tells of the version that it holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tells {
+    /// Which it is.
+    Version,
+    /// Whether it is one of those it is asked for.
+    Probed,
+    /// The expiry alone, which anybody may move.
+    Expiry,
 }
 
 /// A password, by number; 0 is the empty one.
@@ -113,6 +159,27 @@ impl Held {
         self.entries.first()
     }
 
+    /// What is told of the current version to whoever knows these.
+    pub(crate) fn told(&self, kind: Kind, known: &[Known]) -> Told {
+        let Some(current) = self.current() else {
+            return match kind.tells() {
+                Tells::Version | Tells::Expiry => Told::Version(None),
+                Tells::Probed => Told::NoneKnown,
+            };
+        };
+        let is_known = |other: &&Known| match kind.tells() {
+            Tells::Version | Tells::Probed => other.version == current.version,
+            Tells::Expiry => other.expiry == current.expiry,
+        };
+        let found = known.iter().find(is_known).map(|other| other.version);
+        match (kind.tells(), found) {
+            (Tells::Version, _) => Told::Version(Some(current.version)),
+            (Tells::Probed | Tells::Expiry, Some(version)) => Told::Version(Some(version)),
+            (Tells::Probed, None) => Told::NoneKnown,
+            (Tells::Expiry, None) => Told::Nothing,
+        }
+    }
+
     pub(crate) fn holds(&self, secret: Secret) -> bool {
         self.entries.iter().any(|entry| entry.secret == secret)
     }
@@ -134,7 +201,9 @@ pub(crate) struct Record {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Sent {
     pub(crate) stored: Stored,
-    pub(crate) expected: Option<PasswordVersion>,
+    pub(crate) expected: Expected,
+    /// The expiry that was read before, for a directory that compares that.
+    pub(crate) read_expiry: Option<WallTime>,
     pub(crate) in_force: Option<PasswordVersion>,
 }
 
@@ -169,14 +238,26 @@ impl Record {
         if kind == Kind::Ours && current == Some(sent.stored.version) {
             return Answered::Stored;
         }
-        if kind.compares() && current != sent.expected {
+        let is_as_read = held.current().map(|entry| entry.expiry) == sent.read_expiry;
+        let is_as_expected = match (kind.tells(), sent.expected) {
+            (Tells::Expiry, _) | (_, Expected::AsRead) => is_as_read,
+            (Tells::Version | Tells::Probed, Expected::Version(version)) => current == Some(version),
+            (Tells::Version | Tells::Probed, Expected::Nothing) => current.is_none(),
+        };
+        if kind.compares() && !is_as_expected {
             return Answered::OtherVersion;
         }
         held.entries.insert(0, sent.stored);
         held.stamp = (held.stamp.0 + 1, now, at);
         let in_force = match kind {
             Kind::Ours => sent.in_force,
-            Kind::Entra | Kind::AdClear | Kind::AdHistory | Kind::AdTwo | Kind::AdTwoClear => None,
+            Kind::Entra
+            | Kind::AdClear
+            | Kind::AdHistory
+            | Kind::AdTwo
+            | Kind::AdTwoClear
+            | Kind::AdProbed
+            | Kind::AdExpiry => None,
         };
         let needed = held.entries.iter().position(|entry| Some(entry.version) == in_force);
         let depth = kind.depth().max(needed.map_or(0, |at| at + 1));

@@ -4,7 +4,7 @@ use core::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use lapwing_core::{
-    agent::Outcome,
+    agent::{Known, Outcome},
     types::{Replica, RunId},
 };
 
@@ -25,7 +25,7 @@ pub(crate) enum Event {
     Verb { device: usize, incarnation: u32, boots: u64, run: RunId, verb: Box<Verb> },
     Outcome { device: usize, incarnation: u32, outcome: Box<Outcome> },
     Connect { device: usize, incarnation: u32, hints: Box<(Option<Replica>, Vec<Replica>)> },
-    Ask { device: usize, incarnation: u32 },
+    Ask { device: usize, incarnation: u32, known: Vec<Known> },
     GiveUp { device: usize, incarnation: u32, send: u64 },
     Deliver(Box<Message>),
     Replicate { record: usize, from: usize, to: usize },

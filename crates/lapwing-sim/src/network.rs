@@ -4,15 +4,15 @@ use core::time::Duration;
 
 use lapwing_core::{
     agent::{
-        DirectoryFailure, DirectoryFault, DirectoryState, Input, Outcome, Receipt, Session, Store,
-        StoreOutcome,
+        DirectoryFailure, DirectoryFault, DirectoryState, Input, Known, Outcome, Receipt, Session, Store,
+        StoreOutcome, Told,
     },
     event::Hresult,
     types::{DirectoryId, Guid, PasswordVersion, RecordId, Replica, TenantId},
 };
 
 use crate::{
-    directory::{Answered, Kind, Sent, Stored},
+    directory::{Answered, Kind, Sent, Stored, Tells},
     event::Event,
     time::{HOUR, MINUTE, SECOND},
     world::{Trouble, World},
@@ -45,9 +45,12 @@ pub(crate) fn directory_id(kind: Kind) -> DirectoryId {
     match kind {
         Kind::Ours => DirectoryId::LapwingServer(tenant),
         Kind::Entra => DirectoryId::EntraId(tenant),
-        Kind::AdClear | Kind::AdHistory | Kind::AdTwo | Kind::AdTwoClear => {
-            DirectoryId::ActiveDirectory("corp.example".to_owned())
-        }
+        Kind::AdClear
+        | Kind::AdHistory
+        | Kind::AdTwo
+        | Kind::AdTwoClear
+        | Kind::AdProbed
+        | Kind::AdExpiry => DirectoryId::ActiveDirectory("corp.example".to_owned()),
     }
 }
 
@@ -59,6 +62,7 @@ fn failure(kind: DirectoryFault, retry_after: Option<Duration>) -> DirectoryFail
     DirectoryFailure {
         kind,
         server: String::new(),
+        container: None,
         hresult: Hresult::CANNOT_CONNECT,
         message: String::new(),
         next_step: String::new(),
@@ -116,6 +120,7 @@ impl World {
             guarantees: kind.guarantees(),
             replica: (kind.replicas() > 1).then(|| replica_name(replica)),
             age_days_min: None,
+            keeps_versions: kind.tells() != Tells::Expiry,
         };
         if let Some(agent) = self.agent(index) {
             agent.replica = replica;
@@ -124,7 +129,7 @@ impl World {
         self.later(index, wait, Outcome::Connected(Ok(session)));
     }
 
-    pub(crate) fn on_ask(&mut self, index: usize) {
+    pub(crate) fn on_ask(&mut self, index: usize, known: &[Known]) {
         let Some(replica) = self.agent(index).map(|agent| agent.replica) else { return };
         if let Err(failure) = self.reaches(index, replica) {
             let wait = if failure.kind == DirectoryFault::Unreachable { CONNECT_MAX } else { SECOND };
@@ -133,11 +138,15 @@ impl World {
         let held = &self.records[self.devices[index].record].replicas[replica];
         let current = held.current();
         let state = DirectoryState {
-            version: current.map(|stored| stored.version),
+            version: held.told(self.scenario.kind, known),
             expiry: current.map(|stored| stored.expiry),
             receipt: current.map(|stored| receipt(stored.version)),
             time: Some(self.now.wall(0)),
         };
+        let read = current.map(|stored| stored.expiry);
+        if let Some(agent) = self.agent(index) {
+            agent.read_expiry = read;
+        }
         let wait = self.latency();
         self.later(index, wait, Outcome::State(Ok(state)));
     }
@@ -149,6 +158,7 @@ impl World {
         let incarnation = self.devices[index].incarnation;
         let Some(agent) = self.agent(index) else { return };
         let replica = agent.replica;
+        let read_expiry = agent.read_expiry;
         let material = agent.material.filter(|material| material.version == store.version);
         let not_sent = |kind| Outcome::Stored(StoreOutcome::NotSent(failure(kind, None)));
         let Some(material) = material else {
@@ -171,7 +181,7 @@ impl World {
             agent.sending = Some(send);
         }
         let stored = Stored { version: store.version, secret: material.secret, expiry: store.expiry };
-        let sent = Sent { stored, expected: store.expected, in_force: store.in_force };
+        let sent = Sent { stored, expected: store.expected, read_expiry, in_force: store.in_force };
         let mut message = Message { device: index, incarnation, send, replica, sent, is_answered: true };
         let wait = self.latency();
         self.push(now.after(ANSWER_MAX), Event::GiveUp { device: index, incarnation, send });
@@ -225,7 +235,7 @@ impl World {
         let outcome = match answered {
             Answered::Stored => StoreOutcome::Acknowledged(Some(receipt(message.sent.stored.version))),
             Answered::OtherVersion => StoreOutcome::VersionMismatch(DirectoryState {
-                version: None,
+                version: Told::Version(None),
                 expiry: None,
                 receipt: None,
                 time: None,

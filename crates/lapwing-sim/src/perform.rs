@@ -82,16 +82,16 @@ impl World {
                 let read = self.devices[index].read_policy();
                 self.later(index, Duration::from_millis(1), Outcome::Policy(read));
             }
-            Action::Connect { prefer, avoid } => {
+            Action::Connect { target: _, prefer, avoid } => {
                 let wait = self.latency();
                 let incarnation = self.devices[index].incarnation;
                 let hints = Box::new((prefer, avoid));
                 self.push(self.now.after(wait), Event::Connect { device: index, incarnation, hints });
             }
-            Action::ReadState => {
+            Action::ReadState { known } => {
                 let wait = self.latency();
                 let incarnation = self.devices[index].incarnation;
-                self.push(self.now.after(wait), Event::Ask { device: index, incarnation });
+                self.push(self.now.after(wait), Event::Ask { device: index, incarnation, known });
             }
             Action::Prepare { record, expiry, .. } => {
                 let account = self.devices[index].policy.account;

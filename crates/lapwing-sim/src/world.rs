@@ -234,8 +234,8 @@ impl World {
                 self.on_connect(device, hints.0.as_ref(), &hints.1);
                 return Touched::Nothing;
             }
-            Event::Ask { device, incarnation } if self.is_current(device, incarnation) => {
-                self.on_ask(device);
+            Event::Ask { device, incarnation, known } if self.is_current(device, incarnation) => {
+                self.on_ask(device, &known);
                 return Touched::Nothing;
             }
             Event::GiveUp { device, incarnation, send } if self.is_current(device, incarnation) => {
@@ -348,6 +348,7 @@ impl World {
             run,
             material: None,
             replica: 0,
+            read_expiry: None,
             sending: None,
             asked: BTreeMap::new(),
             caller,

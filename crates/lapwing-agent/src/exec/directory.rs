@@ -1,122 +1,75 @@
-//! Speaks with the directory as this device: Entra ID or `lapwing-server`, by one client.
+//! The directory of the machine's choice, told apart by what the policy wants.
 
-use std::sync::Arc;
-
-use lapwing_client::{
-    CallError, Refusal,
-    cloud::{self, Session as Cloud, Unanswered},
-    identity::{Identity, IdentityError, Root},
-    transport::{Limits, TransportError},
-};
+use lapwing_client::identity::Root;
 use lapwing_core::{
-    agent::{
-        DirectoryFailure, DirectoryFault, DirectoryState, Guarantees, Receipt, Session, Store, StoreOutcome,
-    },
+    agent::{DirectoryFailure, DirectoryFault, DirectoryState, Known, Session, Store, StoreOutcome, Target},
     event::Hresult,
-    types::{RecordId, WallTime},
+    types::Replica,
 };
-use lapwing_proto::register::{Condition, SealedUpload};
 
-use super::{chain, root_half::Material};
-use crate::os;
+use super::{
+    ad::{ActiveDirectory, Attributes},
+    cloud::Cloud,
+    root_half::{Material, RootHalf},
+};
 
-/// The directory that this host is enrolled in.
+/// The directories that this host can speak with, of which one is connected at most.
 #[derive(Debug)]
 pub(super) struct Directory {
-    root: Root,
-    session: Option<Cloud>,
+    cloud: Cloud,
+    active_directory: ActiveDirectory,
+    /// Whether the one connected last is Active Directory.
+    is_ad: bool,
 }
 
 impl Directory {
-    pub(super) const fn new(root: Root) -> Self {
-        Self { root, session: None }
+    pub(super) fn new(root: &Root) -> Self {
+        Self {
+            cloud: Cloud::new(root.clone()),
+            active_directory: ActiveDirectory::new(root.clone()),
+            is_ad: false,
+        }
     }
 
     /// Closes the connection.
     pub(super) fn disconnect(&mut self) {
-        self.session = None;
+        self.cloud.disconnect();
+        self.active_directory.disconnect();
     }
 
-    /// Reads who we are, discovers the directory, and gets a token.
-    pub(super) async fn connect(&mut self) -> Result<Session, DirectoryFailure> {
-        self.session = None;
-        let identity = Arc::new(Identity::load(&self.root).map_err(|error| not_enrolled(&error))?);
-        let record = RecordId(identity.settings.device.to_string());
-        let session = Cloud::open(identity, Limits::default())
-            .await
-            .map_err(|error| call_failed(&error, Stage::Connect))?;
-        let announced = session.announcement();
-        let known = Session {
-            directory: session.directory().clone(),
-            record,
-            endpoint: session.endpoint(),
-            guarantees: Guarantees::of(session.directory()),
-            replica: None,
-            age_days_min: announced.and_then(|announced| u16::try_from(announced.password_age_days_min).ok()),
+    /// Connects as this host.
+    pub(super) async fn connect(
+        &mut self,
+        root_half: &RootHalf,
+        target: Target,
+        prefer: Option<&Replica>,
+        avoid: &[Replica],
+    ) -> Result<Session, DirectoryFailure> {
+        self.disconnect();
+        self.is_ad = target.is_active_directory();
+        let attributes = match target {
+            // One server, whatever is preferred or avoided.
+            Target::Cloud => return self.cloud.connect().await,
+            Target::ActiveDirectory => Attributes::WindowsLaps,
+            Target::LegacyActiveDirectory => Attributes::Legacy,
         };
-        self.session = Some(session);
-        Ok(known)
+        self.active_directory.connect(root_half, attributes, prefer, avoid).await
     }
 
     /// Asks what the directory holds.
-    pub(super) async fn state(&mut self) -> Result<DirectoryState, DirectoryFailure> {
-        let Some(session) = &mut self.session else { return Err(nothing_to_send()) };
-        let held =
-            session.state(os::request_id()).await.map_err(|error| call_failed(&error, Stage::Exchange))?;
-        Ok(DirectoryState {
-            version: held.version,
-            expiry: held.expiry.map(WallTime),
-            receipt: held.receipt.map(|receipt| Receipt(receipt.to_vec())),
-            time: Some(WallTime(held.time)),
-        })
+    pub(super) async fn state(&mut self, known: &[Known]) -> Result<DirectoryState, DirectoryFailure> {
+        if self.is_ad { self.active_directory.state(known).await } else { self.cloud.state().await }
     }
 
     /// Sends the password, once.
     pub(super) async fn store(&mut self, store: &Store, material: &Material) -> StoreOutcome {
-        let Some(session) = &mut self.session else { return StoreOutcome::NotSent(nothing_to_send()) };
-        let sealed;
-        let material = match material {
-            Material::Sealed(bytes) => {
-                sealed = SealedUpload {
-                    version: store.version,
-                    condition: store.expected.map_or(Condition::Absent, Condition::Holds),
-                    in_force: store.in_force,
-                    expiry: store.expiry.0,
-                    sealed: bytes.clone(),
-                };
-                cloud::Material::Sealed(&sealed)
-            }
-            Material::Clear(password) => cloud::Material::Clear { password, expiry: None },
-        };
-        let request = cloud::Store { account: &store.account, material };
-        match session.store(&request, os::request_id()).await {
-            cloud::StoreOutcome::Stored(held) => {
-                StoreOutcome::Acknowledged(held.map(|held| Receipt(held.receipt.to_vec())))
-            }
-            cloud::StoreOutcome::VersionMismatch { current } => {
-                StoreOutcome::VersionMismatch(DirectoryState {
-                    version: current,
-                    expiry: None,
-                    receipt: None,
-                    time: None,
-                })
-            }
-            cloud::StoreOutcome::Refused(refusal) => {
-                StoreOutcome::Refused(refused(&refusal, Stage::Exchange))
-            }
-            cloud::StoreOutcome::NotSent(error) => {
-                StoreOutcome::NotSent(call_failed(&error, Stage::Exchange))
-            }
-            cloud::StoreOutcome::Unanswered(error) => StoreOutcome::Unanswered(unanswered(&error)),
+        match material {
+            Material::Clear(password) if self.is_ad => self.active_directory.store(store, password).await,
+            // Root's file seals for a `lapwing-server` alone.
+            Material::Sealed(_) if self.is_ad => StoreOutcome::NotSent(nothing_to_send()),
+            Material::Clear(_) | Material::Sealed(_) => self.cloud.store(store, material).await,
         }
     }
-}
-
-/// Where in a cycle a call failed: the same refusal means another thing before and after the token.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stage {
-    Connect,
-    Exchange,
 }
 
 /// For an order that comes without what it needs: that has been forgotten meanwhile.
@@ -133,110 +86,11 @@ fn forgotten(message: &str) -> DirectoryFailure {
     DirectoryFailure {
         kind: DirectoryFault::NothingToSend,
         server: String::new(),
+        container: None,
         hresult: Hresult::CONNECTION_ABORTED,
         message: message.to_owned(),
         next_step: "nothing: the cycle starts over once this host is awake".to_owned(),
         retry_after: None,
         answer: None,
-    }
-}
-
-fn not_enrolled(error: &IdentityError) -> DirectoryFailure {
-    DirectoryFailure {
-        kind: DirectoryFault::NotEnrolled,
-        server: String::new(),
-        hresult: Hresult::NOT_FOUND,
-        message: chain(error),
-        next_step: error.next_step().to_owned(),
-        retry_after: None,
-        answer: None,
-    }
-}
-
-fn call_failed(error: &CallError, stage: Stage) -> DirectoryFailure {
-    match error {
-        CallError::Transport(error) => transport_failed(error),
-        CallError::Refused(refusal) => refused(refusal, stage),
-        CallError::Malformed { peer, .. } => DirectoryFailure {
-            kind: match stage {
-                Stage::Connect => DirectoryFault::DiscoveryFailed,
-                Stage::Exchange => DirectoryFault::Malformed,
-            },
-            server: peer.clone(),
-            hresult: Hresult::INVALID_DATA,
-            message: chain(error),
-            next_step: error.next_step().to_owned(),
-            retry_after: None,
-            answer: None,
-        },
-        // What else there is lies in our own files: an address or a key that cannot be used.
-        other => DirectoryFailure {
-            kind: DirectoryFault::NotEnrolled,
-            server: String::new(),
-            hresult: Hresult::INVALID_DATA,
-            message: chain(other),
-            next_step: other.next_step().to_owned(),
-            retry_after: None,
-            answer: None,
-        },
-    }
-}
-
-fn transport_failed(error: &TransportError) -> DirectoryFailure {
-    let (kind, hresult) = match error {
-        TransportError::NameNotResolved { .. } => (DirectoryFault::Unreachable, Hresult::NAME_NOT_RESOLVED),
-        TransportError::TimedOut { .. } => (DirectoryFault::Unreachable, Hresult::TIMEOUT),
-        TransportError::NotTrusted { .. } => (DirectoryFault::NotTrusted, Hresult::CERTIFICATE),
-        TransportError::Configuration { .. } => (DirectoryFault::NotTrusted, Hresult::TLS),
-        TransportError::Tls { .. } => (DirectoryFault::Unreachable, Hresult::TLS),
-        TransportError::Closed { .. } => (DirectoryFault::Unreachable, Hresult::CONNECTION_ABORTED),
-        _ => (DirectoryFault::Unreachable, Hresult::CANNOT_CONNECT),
-    };
-    DirectoryFailure {
-        kind,
-        server: error.peer().unwrap_or_default().to_owned(),
-        hresult,
-        message: chain(error),
-        next_step: error.next_step().to_owned(),
-        retry_after: None,
-        answer: None,
-    }
-}
-
-fn refused(refusal: &Refusal, stage: Stage) -> DirectoryFailure {
-    let kind = match (refusal.status, refusal.code.as_str(), stage) {
-        (429, ..) | (503, ..) if refusal.retry_after.is_some() => DirectoryFault::Throttled,
-        (429, ..) => DirectoryFault::Throttled,
-        // A server or gateway in trouble is as good as not there, and must be noticed as soon when it is back.
-        (500..=599, ..) => DirectoryFault::Unreachable,
-        (_, "error_missing_device", _) => DirectoryFault::NoRecord,
-        (404, _, Stage::Connect) => DirectoryFault::DiscoveryFailed,
-        (.., Stage::Connect) => DirectoryFault::AuthenticationFailed,
-        (.., Stage::Exchange) => DirectoryFault::Refused,
-    };
-    DirectoryFailure {
-        kind,
-        server: refusal.peer.clone(),
-        hresult: Hresult::from_win32(refusal.status),
-        message: refusal.to_string(),
-        next_step: refusal.next_step().to_owned(),
-        retry_after: refusal.retry_after,
-        answer: Some((refusal.status, refusal.message.clone())),
-    }
-}
-
-fn unanswered(error: &Unanswered) -> DirectoryFailure {
-    match error {
-        Unanswered::Transport(error) => transport_failed(error),
-        Unanswered::Unclear(refusal) => refused(refusal, Stage::Exchange),
-        other => DirectoryFailure {
-            kind: DirectoryFault::Malformed,
-            server: String::new(),
-            hresult: Hresult::INVALID_DATA,
-            message: chain(other),
-            next_step: other.next_step().to_owned(),
-            retry_after: None,
-            answer: None,
-        },
     }
 }

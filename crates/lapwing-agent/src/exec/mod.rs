@@ -3,6 +3,8 @@
 pub(crate) mod ledger;
 pub(crate) mod memory;
 
+mod ad;
+mod cloud;
 mod directory;
 mod group_policy;
 mod root_half;
@@ -16,19 +18,18 @@ use lapwing_core::{
 
 use self::{
     directory::Directory,
+    group_policy::GroupPolicyReader,
     root_half::{Material, RootHalf},
 };
-use tokio::time::timeout;
-
 use crate::{failpoint, os, policy_source::PolicySources};
 
 /// What actions are performed with, and what is carried from one to the next.
 #[derive(Debug)]
 pub(crate) struct Executor {
-    root: Root,
     root_half: RootHalf,
     directory: Directory,
     policy: PolicySources,
+    group_policy: GroupPolicyReader,
     /// What the root half gave to store: the only place where a password stays between two actions.
     material: Option<Material>,
 }
@@ -36,13 +37,12 @@ pub(crate) struct Executor {
 impl Executor {
     /// For the host whose file system begins at `root`.
     pub(crate) fn new(root: Root, run: RunId) -> Self {
-        group_policy::clear_tickets(&root);
         Self {
             root_half: RootHalf::new(&root, run),
-            directory: Directory::new(root.clone()),
+            directory: Directory::new(&root),
             policy: PolicySources::new(root.clone()),
+            group_policy: GroupPolicyReader::new(root),
             material: None,
-            root,
         }
     }
 
@@ -54,13 +54,13 @@ impl Executor {
                 self.read_group_policy(cut).await;
                 Some(Outcome::Policy(self.policy.read(age_days_min)))
             }
-            // One server, whatever is preferred or avoided.
-            Action::Connect { .. } => {
-                let connected = until(cut, self.directory.connect()).await;
+            Action::Connect { target, prefer, avoid } => {
+                let connecting = self.directory.connect(&self.root_half, target, prefer.as_ref(), &avoid);
+                let connected = until(cut, connecting).await;
                 Some(Outcome::Connected(connected.unwrap_or(Err(directory::cut_off()))))
             }
-            Action::ReadState => {
-                let state = until(cut, self.directory.state()).await;
+            Action::ReadState { known } => {
+                let state = until(cut, self.directory.state(&known)).await;
                 Some(Outcome::State(state.unwrap_or(Err(directory::cut_off()))))
             }
             Action::Prepare { plan, directory, record, expiry } => {
@@ -129,10 +129,8 @@ impl Executor {
 
     /// Asks the domain, if there is one, what Group Policy says now. Cut off, what was read last holds.
     async fn read_group_policy(&mut self, cut: impl Future<Output = ()>) {
-        let read =
-            timeout(group_policy::READ_MAX, group_policy::read(&self.root, self.policy.group_policy()));
+        let read = self.group_policy.read(&self.root_half, self.policy.group_policy());
         if let Some(read) = until(cut, read).await {
-            let read = read.unwrap_or_else(|_elapsed| Err(group_policy::too_late()));
             self.policy.settle_group_policy(os::now().wall.0, read);
         }
     }

@@ -1,7 +1,12 @@
 //! Asks the root half: one verb per connection, one answer, within a deadline.
 
 use core::time::Duration;
-use std::{io, path::PathBuf};
+use std::{
+    io::{self, IoSliceMut},
+    mem::MaybeUninit,
+    os::fd::OwnedFd,
+    path::PathBuf,
+};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use lapwing_client::identity::Root;
@@ -17,9 +22,10 @@ use lapwing_core::{
         Replica, ReplicaError, RunId, Uid, WallTime,
     },
 };
+use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
 use serde::{Deserialize, de::DeserializeOwned};
 use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    io::{AsyncWriteExt as _, Interest},
     net::UnixStream,
 };
 use zeroize::Zeroizing;
@@ -74,6 +80,8 @@ enum AnswerError {
     Directory(#[from] DirectoryIdError),
     #[error("a replica in the root half's answer is malformed")]
     Replica(#[from] ReplicaError),
+    #[error("the root half passed no descriptor")]
+    NothingPassed,
     #[error("a seal in the root half's answer is malformed")]
     Seal(#[from] base64::DecodeError),
 }
@@ -90,6 +98,7 @@ impl AnswerError {
             | Self::Time(_)
             | Self::Directory(_)
             | Self::Replica(_)
+            | Self::NothingPassed
             | Self::Seal(_) => "install lapwingd and lapwingd-priv of the same version",
         }
     }
@@ -192,13 +201,31 @@ impl RootHalf {
         self.ask(&Request::Reinstate(self.of_version(version)), committed).await
     }
 
+    /// The machine's keytab, in a file in memory that nobody changes any more.
+    pub(super) async fn keytab(&self) -> Result<OwnedFd, RootHalfFailure> {
+        let mut passed = None;
+        let request = Request::Keytab(self.in_run());
+        self.ask_for(&request, &mut passed, |_: wire::Keytab| Ok(())).await?;
+        passed.ok_or_else(|| failure(&AnswerError::NothingPassed))
+    }
+
     /// One verb: the answer parsed, or why there is none.
     async fn ask<W: DeserializeOwned, T>(
         &self,
         request: &Request,
         parse: impl FnOnce(W) -> Result<T, AnswerError>,
     ) -> Result<T, RootHalfFailure> {
-        let answer = match tokio::time::timeout(ANSWER_TIME_MAX, self.exchange(request)).await {
+        self.ask_for(request, &mut None, parse).await
+    }
+
+    /// The same, with the descriptor that comes with the answer, if one does.
+    async fn ask_for<W: DeserializeOwned, T>(
+        &self,
+        request: &Request,
+        passed: &mut Option<OwnedFd>,
+        parse: impl FnOnce(W) -> Result<T, AnswerError>,
+    ) -> Result<T, RootHalfFailure> {
+        let answer = match tokio::time::timeout(ANSWER_TIME_MAX, self.exchange(request, passed)).await {
             Ok(Ok(frame)) => serde_json::from_slice::<Answer<W>>(&frame).map_err(AnswerError::from),
             Ok(Err(error)) => Err(error),
             Err(_) => Err(AnswerError::TimedOut),
@@ -213,28 +240,48 @@ impl RootHalf {
     }
 
     /// Sends one frame and reads one, into a buffer that never grows: growing would leave copies of a password.
-    async fn exchange(&self, request: &Request) -> Result<Zeroizing<Vec<u8>>, AnswerError> {
+    async fn exchange(
+        &self,
+        request: &Request,
+        passed: &mut Option<OwnedFd>,
+    ) -> Result<Zeroizing<Vec<u8>>, AnswerError> {
         let mut stream = UnixStream::connect(&self.socket)
             .await
             .map_err(|source| AnswerError::Unreachable { path: self.socket.clone(), source })?;
         let mut frame = serde_json::to_vec(request)?;
         frame.push(FRAME_END);
         stream.write_all(&frame).await.map_err(AnswerError::Ended)?;
-        let mut answer = Zeroizing::new(Vec::with_capacity(FRAME_LEN_MAX));
+        let mut answer = Zeroizing::new(vec![0; FRAME_LEN_MAX]);
+        let mut len = 0;
         loop {
-            if answer.len() == answer.capacity() {
+            let Some(room) = answer.get_mut(len..).filter(|room| !room.is_empty()) else {
                 return Err(AnswerError::TooLong);
-            }
-            let count = stream.read_buf(&mut *answer).await.map_err(AnswerError::Ended)?;
-            if answer.last() == Some(&FRAME_END) {
-                answer.pop();
-                return Ok(answer);
-            }
+            };
+            let receive = stream.async_io(Interest::READABLE, || receive(&stream, room, passed));
+            let count = receive.await.map_err(AnswerError::Ended)?;
             if count == 0 {
                 return Err(AnswerError::Ended(io::ErrorKind::UnexpectedEof.into()));
             }
+            len += count;
+            if answer.get(len - 1) == Some(&FRAME_END) {
+                answer.truncate(len - 1);
+                return Ok(answer);
+            }
         }
     }
+}
+
+/// Reads what has come, with a descriptor that came along. unix(7), `SCM_RIGHTS`.
+fn receive(stream: &UnixStream, room: &mut [u8], passed: &mut Option<OwnedFd>) -> io::Result<usize> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut ancillary = RecvAncillaryBuffer::new(&mut space);
+    let received = recvmsg(stream, &mut [IoSliceMut::new(room)], &mut ancillary, RecvFlags::CMSG_CLOEXEC)?;
+    for message in ancillary.drain() {
+        if let RecvAncillaryMessage::ScmRights(descriptors) = message {
+            *passed = descriptors.last().or(passed.take());
+        }
+    }
+    Ok(received.bytes)
 }
 
 fn failure(error: &AnswerError) -> RootHalfFailure {

@@ -1,6 +1,6 @@
 //! What one cycle leaves to the next.
 
-use super::{ledger::Ledger, machine::Machine, memory::Memory};
+use super::{exchange::Expected, ledger::Ledger, machine::Machine, memory::Memory};
 use crate::types::{BootTime, PasswordVersion};
 
 /// What a machine between two cycles carries into the next one. Two that carry the same do the same from there on when
@@ -15,8 +15,8 @@ pub struct Carried<'a> {
     pub rotation_owed: bool,
     /// Whether a version that was never ours has been met, and no change has been finished since.
     pub foreign_met: bool,
-    /// What was sent last in this run, and the version that it expected to replace.
-    pub last_sent: Option<(PasswordVersion, Option<PasswordVersion>)>,
+    /// What was sent last in this run, and what it expected to replace.
+    pub last_sent: Option<(PasswordVersion, Expected)>,
     /// What device management has asked for.
     pub ledger: &'a Ledger,
     /// Whether that on disk may be older.
@@ -52,6 +52,7 @@ impl Machine {
             timers: _,
             last_failure: _,
             late_told: _,
+            version_lack_told: _,
             reset_delay: _,
             use_resumed: _,
             used_early: _,

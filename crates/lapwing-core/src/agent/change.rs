@@ -11,6 +11,7 @@ use super::{
     failure::Failure,
     journal::Entry,
     machine::Machine,
+    plan::Target,
     resolve::Held,
 };
 use crate::{
@@ -71,12 +72,14 @@ impl Machine {
         prepared: Prepared,
         unanswered: u32,
     ) {
-        self.raise(&mut cycle, Event::EntraRequestSent { url: facts.session.endpoint.clone() });
+        if facts.aim.plan.target == Target::Cloud {
+            self.raise(&mut cycle, Event::EntraRequestSent { url: facts.session.endpoint.clone() });
+        }
         let store = Store {
             version: prepared.version,
             account: prepared.account.clone(),
             uid: prepared.uid,
-            expected: held.version(),
+            expected: held.expected(),
             in_force: facts.aim.journal.current.as_ref().map(|current| current.version),
             expiry: prepared.expiry,
         };
@@ -95,7 +98,7 @@ impl Machine {
     ) {
         match stored {
             StoreOutcome::Acknowledged(receipt) => {
-                self.raise(&mut cycle, Event::EntraUpdated);
+                self.raise(&mut cycle, events::stored(facts.aim.plan.target));
                 self.raise(&mut cycle, events::acknowledged(&facts.session, prepared.version));
                 let Prepared { version, account, uid, expiry, .. } = prepared;
                 let Session { directory, record, replica, .. } = facts.session;
@@ -113,6 +116,12 @@ impl Machine {
                 self.read_journal(cycle);
             }
             StoreOutcome::VersionMismatch(_) => self.fail(now, cycle, Failure::contended()),
+            // The event of its failure says all that Windows does.
+            StoreOutcome::Refused(failure) | StoreOutcome::NotSent(failure)
+                if facts.aim.plan.target.is_active_directory() =>
+            {
+                self.uncount(now, cycle, facts, prepared.version, failure);
+            }
             StoreOutcome::Refused(failure) => {
                 self.raise(&mut cycle, Event::EntraUpdateFailed { hr: failure.hresult });
                 if let Some((status, text)) = &failure.answer {

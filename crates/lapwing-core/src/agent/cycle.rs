@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{
-    exchange::{DirectoryFailure, Prepared, Request, RequestId, Session},
+    exchange::{DirectoryFailure, Known, Prepared, Request, RequestId, Session, Told},
     journal::{Entry, Journal},
     plan::{Cause, Plan},
     resolve::Held,
@@ -90,6 +90,31 @@ impl Facts {
     pub(super) fn current(&self) -> Option<&Entry> {
         let Session { directory, record, .. } = &self.session;
         self.aim.journal.current.as_ref().filter(|current| current.is_for(directory, record))
+    }
+
+    /// What this record may hold of ours: the password in force, and every candidate that was prepared for it.
+    pub(super) fn known(&self) -> Vec<Known> {
+        let Session { directory, record, .. } = &self.session;
+        let journal = &self.aim.journal;
+        journal
+            .current
+            .iter()
+            .chain(&journal.candidates)
+            .filter(|entry| entry.is_for(directory, record))
+            .map(|entry| Known { version: entry.version, expiry: entry.expiry })
+            .collect()
+    }
+
+    /// What the version that the directory tells of says. One that keeps no versions is taken to hold the password in
+    /// force although its expiry was moved, unless a send may have landed there since.
+    pub(super) fn held(&self, told: Told) -> Held {
+        match (told, self.current()) {
+            (Told::Version(version), _) => Held::resolve(&self.aim.journal, version),
+            (Told::Nothing, Some(current)) if self.aim.journal.candidates.is_empty() => {
+                Held::Current(current.version)
+            }
+            (Told::Nothing | Told::NoneKnown, _) => Held::Unreadable,
+        }
     }
 }
 

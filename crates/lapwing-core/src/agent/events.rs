@@ -6,7 +6,7 @@ use super::{
     cycle::Committing,
     exchange::{Committed, DirectoryFailure, DirectoryFault, Prepared, RootHalfFailure, Session},
     journal::{Entry, Field},
-    plan::Reason,
+    plan::{Reason, Target},
 };
 use crate::{
     event::{Event, Hresult},
@@ -28,6 +28,14 @@ pub(super) fn prepared(prepared: &Prepared) -> Event {
 
 pub(super) fn acknowledged(session: &Session, version: PasswordVersion) -> Event {
     Event::Acknowledged { directory: session.directory.clone(), version }
+}
+
+/// The directory of this kind holds the password.
+pub(super) const fn stored(target: Target) -> Event {
+    match target {
+        Target::Cloud => Event::EntraUpdated,
+        Target::ActiveDirectory | Target::LegacyActiveDirectory => Event::AdUpdated,
+    }
 }
 
 pub(super) fn unanswered(session: &Session, version: PasswordVersion, count: u32) -> Event {
@@ -87,6 +95,18 @@ pub(super) fn directory_failed(
         (DirectoryFault::NoRecord | DirectoryFault::Refused | DirectoryFault::Malformed, _) => {
             Event::EntraUpdateFailed { hr }
         }
+        (DirectoryFault::NotJoined, _) => Event::NotJoined { reason: failure.message.clone() },
+        (DirectoryFault::NoController, _) => Event::NoDomainController { hr },
+        (DirectoryFault::BindFailed, _) => Event::BindFailed { dc: failure.server.clone(), hr },
+        (DirectoryFault::QueryFailed, _) => Event::AdQueryFailed { hr },
+        (DirectoryFault::SchemaLacking, _) => Event::AdSchemaLacksLaps,
+        (DirectoryFault::NoRight, _) => {
+            Event::NoRightOnAttribute { container: failure.container.clone().unwrap_or_default() }
+        }
+        (DirectoryFault::NoRightOnLegacy, _) => {
+            Event::NoRightOnLegacyAttribute { container: failure.container.clone().unwrap_or_default() }
+        }
+        (DirectoryFault::UpdateFailed, _) => Event::AdUpdateFailed { hr },
     }
 }
 
@@ -113,6 +133,7 @@ pub(super) fn root_half_failed(account: Option<&AccountName>, failure: &RootHalf
             | Fault::NotWritable
             | Fault::NoSpace
             | Fault::AgeingTooShort
+            | Fault::Keytab
             | Fault::StaleRun
             | Fault::UnknownVersion
             | Fault::CommitPending

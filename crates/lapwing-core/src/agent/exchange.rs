@@ -9,7 +9,7 @@ use super::{
     journal::Journal,
     ledger::{ActionStatus, Ledger},
     memory::Memory,
-    plan::{Plan, PolicyRead},
+    plan::{Plan, PolicyRead, Target},
     trace::{Trace, Traces},
 };
 use crate::{
@@ -78,13 +78,19 @@ pub enum Action {
     },
     /// Discover the directory and authenticate to it. Ends in [`Outcome::Connected`].
     Connect {
+        /// Which kind of directory the policy wants.
+        target: Target,
         /// The replica to go to if it answers, where the directory has several.
         prefer: Option<Replica>,
         /// Replicas that are behind this host.
         avoid: Vec<Replica>,
     },
     /// Ask the directory what it holds. Ends in [`Outcome::State`].
-    ReadState,
+    ReadState {
+        /// What it may hold of this host's, for a directory that does not tell versions by itself: the password in force
+        /// and the candidates.
+        known: Vec<Known>,
+    },
     /// Have the root half prepare a change; the shell keeps what it answers to store. Ends in [`Outcome::Prepared`].
     Prepare {
         /// What the policy asks for.
@@ -163,11 +169,31 @@ pub struct Store {
     pub account: AccountName,
     /// The account's uid.
     pub uid: Uid,
-    /// The version that the directory must hold, as read in this cycle; none is one too.
-    pub expected: Option<PasswordVersion>,
+    /// What the directory must hold, as read in this cycle.
+    pub expected: Expected,
     /// The version in force, from which onward the directory keeps every entry.
     pub in_force: Option<PasswordVersion>,
     /// When it will expire.
+    pub expiry: WallTime,
+}
+
+/// What a directory must hold for a store to succeed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expected {
+    /// This version.
+    Version(PasswordVersion),
+    /// No password.
+    Nothing,
+    /// Whatever it held when it was read in this cycle, as far as that could be read: the version could not.
+    AsRead,
+}
+
+/// A password that a directory may hold, by what tells it from others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Known {
+    /// Its version.
+    pub version: PasswordVersion,
+    /// The expiry that it was prepared with; no two of one host's are within three seconds of each other.
     pub expiry: WallTime,
 }
 
@@ -211,6 +237,8 @@ pub struct Session {
     pub replica: Option<Replica>,
     /// The lowest age in days that it announces, if it does.
     pub age_days_min: Option<u16>,
+    /// Whether it has a place for versions. Where it has none, the expiry stands for one, and a restored host is not noticed.
+    pub keeps_versions: bool,
 }
 
 /// How far a directory helps to keep both sides in step.
@@ -239,14 +267,26 @@ impl Guarantees {
 /// What the directory holds for this host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DirectoryState {
-    /// The version, if it holds a password.
-    pub version: Option<PasswordVersion>,
+    /// The version.
+    pub version: Told,
     /// Its expiry there, which an administrator may have moved.
     pub expiry: Option<WallTime>,
     /// The receipt for that version, where the directory gives one.
     pub receipt: Option<Receipt>,
     /// The directory's clock.
     pub time: Option<WallTime>,
+}
+
+/// What a directory tells of the version that it holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Told {
+    /// This one; none if it holds no password.
+    Version(Option<PasswordVersion>),
+    /// Only that it is none of those it was asked for: this host may write versions and not read them.
+    NoneKnown,
+    /// Nothing: it keeps no versions, and the expiry that stands for one is none of those asked for. Somebody else has
+    /// moved it, or has stored another password.
+    Nothing,
 }
 
 /// A candidate that the shell holds ready to send.
@@ -310,6 +350,8 @@ pub struct DirectoryFailure {
     pub kind: DirectoryFault,
     /// The address of the server concerned.
     pub server: String,
+    /// The container in Active Directory whose permissions are concerned, where any are.
+    pub container: Option<String>,
     /// The code that Windows would report.
     pub hresult: Hresult,
     /// What went wrong and why, for people.
@@ -345,6 +387,22 @@ pub enum DirectoryFault {
     Malformed,
     /// What was to be sent had been wiped, for the host slept in between.
     NothingToSend,
+    /// This host has joined no domain, or its keytab is of no use.
+    NotJoined,
+    /// No domain controller that can be written to was found, or none answers.
+    NoController,
+    /// A domain controller did not accept the bind.
+    BindFailed,
+    /// Active Directory refused to tell what it holds, or told what makes no sense.
+    QueryFailed,
+    /// The schema of Active Directory lacks the attributes.
+    SchemaLacking,
+    /// The computer may not write its attribute of Windows LAPS.
+    NoRight,
+    /// The computer may not write its attribute of legacy Microsoft LAPS.
+    NoRightOnLegacy,
+    /// Active Directory did not take the password, for another reason.
+    UpdateFailed,
 }
 
 /// The end of a request.

@@ -146,7 +146,7 @@ impl Machine {
     ) {
         let patience = match failure.kind {
             DirectoryFault::Unreachable if mutant::is(Mutant::UnreachableIsRefusal) => Patience::Refused,
-            DirectoryFault::Unreachable => away,
+            DirectoryFault::Unreachable | DirectoryFault::NoController => away,
             DirectoryFault::NothingToSend => Patience::Unanswered,
             DirectoryFault::NotEnrolled
             | DirectoryFault::NotTrusted
@@ -155,7 +155,14 @@ impl Machine {
             | DirectoryFault::NoRecord
             | DirectoryFault::Throttled
             | DirectoryFault::Refused
-            | DirectoryFault::Malformed => Patience::Refused,
+            | DirectoryFault::Malformed
+            | DirectoryFault::NotJoined
+            | DirectoryFault::BindFailed
+            | DirectoryFault::QueryFailed
+            | DirectoryFault::SchemaLacking
+            | DirectoryFault::NoRight
+            | DirectoryFault::NoRightOnLegacy
+            | DirectoryFault::UpdateFailed => Patience::Refused,
         };
         let event = events::directory_failed(
             now.wall,
@@ -201,6 +208,7 @@ impl Machine {
                 | Fault::AccountUnsuitable
                 | Fault::BudgetSpent
                 | Fault::AgeingTooShort
+                | Fault::Keytab
                 | Fault::HashRefused
                 | Fault::ReceiptInvalid
                 | Fault::JournalDamaged

@@ -64,6 +64,8 @@ impl From<Fault> for Hresult {
             Fault::NotWritable => 19,
             Fault::NoSpace => 112,
             Fault::AgeingTooShort => 1793,
+            // ERROR_NO_SUCH_DOMAIN.
+            Fault::Keytab => 1355,
             Fault::NoAcceptablePassword => 1325,
             Fault::HashRefused => 1338,
             Fault::StaleRun | Fault::CommitPending => 5023,

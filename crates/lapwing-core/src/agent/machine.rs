@@ -7,7 +7,7 @@ use super::{
     actions::Keeping,
     backoff::{Backoff, Jitter},
     cycle::{Cycle, Step},
-    exchange::{Action, Answer, AnswerResult, Input, Prepared, Request, RequestId},
+    exchange::{Action, Answer, AnswerResult, Expected, Input, Prepared, Request, RequestId},
     ledger::Ledger,
     memory::Memory,
     plan::Cause,
@@ -37,6 +37,8 @@ pub struct Machine {
     pub(super) unsaved: Option<String>,
     /// Up to when actions that became late have been told of.
     pub(super) late_told: BootTime,
+    /// That the directory keeps no versions has been told in this run.
+    pub(super) version_lack_told: bool,
     /// Whether the root half knows this run.
     pub(super) begun: bool,
     pub(super) cycle: Option<Box<Cycle>>,
@@ -46,8 +48,8 @@ pub struct Machine {
     pub(super) rotation_owed: bool,
     /// A version that was never ours has been met, and no change has been finished since.
     pub(super) foreign_met: bool,
-    /// What was sent last in this run, and the version that it expected to replace.
-    pub(super) last_sent: Option<(PasswordVersion, Option<PasswordVersion>)>,
+    /// What was sent last in this run, and what it expected to replace.
+    pub(super) last_sent: Option<(PasswordVersion, Expected)>,
     /// A password in clear text that may still land, and until when the shell keeps it.
     pub(super) kept: Option<(Prepared, BootTime)>,
     /// The grace period that the policy gives after a use of the account, if it gave one when it was last read.
@@ -100,6 +102,7 @@ impl Machine {
             keeping: VecDeque::new(),
             unsaved: is_open.then(|| "the list of actions has not been saved yet".to_owned()),
             late_told: now.boot,
+            version_lack_told: false,
             actions: VecDeque::new(),
         }
     }

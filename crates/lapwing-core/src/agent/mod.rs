@@ -41,14 +41,14 @@ pub use backoff::{Jitter, Patience};
 pub use carried::Carried;
 pub use exchange::{
     Acceptance, Action, Answer, AnswerResult, Committed, DirectoryFailure, DirectoryFault, DirectoryState,
-    Guarantees, Input, Outcome, Prepared, Receipt, Request, RequestId, RootHalfFailure, Session, Store,
-    StoreOutcome,
+    Expected, Guarantees, Input, Known, Outcome, Prepared, Receipt, Request, RequestId, RootHalfFailure,
+    Session, Store, StoreOutcome, Told,
 };
 pub use journal::{Entry, Field, Journal};
 pub use ledger::{ActionFailure, ActionStatus, Ledger, ManagedAction, OPEN_MAX, PENDING_MAX, SATISFIED_MAX};
 pub use machine::{Machine, REQUESTS_MAX};
 pub use memory::{Memory, Used};
-pub use plan::{Cause, Plan, PlanRules, PolicyRead, Reason, Verdict};
+pub use plan::{Cause, Plan, PlanRules, PolicyRead, Reason, Target, Verdict};
 pub use report::{Activity, Report};
 pub use resolve::Held;
 pub use timers::{CYCLE_SECONDS, Deadline};

@@ -4,11 +4,11 @@ use super::{
     backoff::Patience,
     cycle::{Aim, Committing, Cycle, Facts, Step},
     events,
-    exchange::{Action, Answer, AnswerResult, DirectoryState, Guarantees, Outcome, Session},
+    exchange::{Action, Answer, AnswerResult, DirectoryState, Guarantees, Outcome, Session, Told},
     failure::Failure,
     journal::{Field, Journal},
     machine::Machine,
-    plan::{Plan, PolicyRead, Verdict},
+    plan::{Plan, PolicyRead, Target, Verdict},
     report::Activity,
     trace::TraceFailure,
 };
@@ -158,14 +158,15 @@ impl Machine {
         }
         let source = read.source.map(crate::policy::PolicyRoot::event_name);
         match &read.verdict {
-            Verdict::Cloud(plan) => self.note_reset_delay(now, &mut cycle, Some(plan)),
+            Verdict::Managed(plan) => self.note_reset_delay(now, &mut cycle, Some(plan)),
             Verdict::Unconfigured | Verdict::Disabled => self.note_reset_delay(now, &mut cycle, None),
             // What it wants may be known again later.
             Verdict::Unsupported { .. } => {}
         }
         match read.verdict {
-            Verdict::Cloud(plan) => {
-                self.raise(&mut cycle, Event::TargetIsEntra);
+            Verdict::Managed(plan) => {
+                let is_ad = plan.target.is_active_directory();
+                self.raise(&mut cycle, if is_ad { Event::TargetIsAd } else { Event::TargetIsEntra });
                 return Some((cycle, plan, source));
             }
             Verdict::Unconfigured => {
@@ -236,11 +237,13 @@ impl Machine {
             .filter(|(_, age)| age.at(now.boot) < REPLICATION_MAX)
             .map(|(replica, _)| replica.clone())
             .collect();
-        self.go(cycle, Step::Connecting(aim), Action::Connect { prefer, avoid });
+        let target = aim.plan.target;
+        self.go(cycle, Step::Connecting(aim), Action::Connect { target, prefer, avoid });
     }
 
     fn on_connected(&mut self, now: Now, mut cycle: Box<Cycle>, aim: Aim, session: Session) {
         self.speak_up(&mut cycle);
+        self.tell_of_controller(&mut cycle, aim.plan.target, &session);
         if session.age_days_min == self.memory.age_days_min {
             return self.ask_state(now, cycle, Facts { aim, session });
         }
@@ -248,6 +251,17 @@ impl Machine {
         self.remember();
         let read = Action::ReadPolicy { age_days_min: session.age_days_min };
         self.go(cycle, Step::RereadingPolicy(aim.journal, session), read);
+    }
+
+    /// What Windows tells of the domain controller in use.
+    fn tell_of_controller(&mut self, cycle: &mut Cycle, target: Target, session: &Session) {
+        let Some(replica) = session.replica.as_ref().filter(|_| target.is_active_directory()) else { return };
+        self.raise(cycle, Event::DomainControllerFound { dc: replica.to_string() });
+        // Legacy Microsoft LAPS never had one.
+        let lacks_version = target == Target::ActiveDirectory && !session.keeps_versions;
+        if lacks_version && !core::mem::replace(&mut self.version_lack_told, true) {
+            self.raise(cycle, Event::AdSchemaLacksVersion);
+        }
     }
 
     fn on_policy_again(
@@ -266,12 +280,13 @@ impl Machine {
     fn ask_state(&mut self, now: Now, cycle: Box<Cycle>, facts: Facts) {
         match facts.session.guarantees {
             Guarantees::ComparesAndTells | Guarantees::EachReplica => {
-                self.go(cycle, Step::ReadingState(facts), Action::ReadState);
+                let known = facts.known();
+                self.go(cycle, Step::ReadingState(facts), Action::ReadState { known });
             }
             Guarantees::None => {
                 let state = DirectoryState {
                     // Nothing can be asked, so the journal's own version stands for what is there.
-                    version: facts.aim.journal.current.as_ref().map(|current| current.version),
+                    version: Told::Version(facts.aim.journal.current.as_ref().map(|current| current.version)),
                     expiry: None,
                     receipt: None,
                     time: None,

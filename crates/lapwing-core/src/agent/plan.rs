@@ -35,13 +35,37 @@ pub enum Verdict {
         /// What to do about it.
         next_step: String,
     },
-    /// Keep the password of this account in Entra ID or on a `lapwing-server`.
-    Cloud(Plan),
+    /// Keep the password of this account in the directory that the plan names.
+    Managed(Plan),
+}
+
+/// The kind of directory that the policy wants passwords in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Target {
+    /// Entra ID or a `lapwing-server`, told apart by discovery.
+    Cloud,
+    /// Active Directory in clear text, in the attributes of Windows LAPS.
+    ActiveDirectory,
+    /// Active Directory in clear text, in the attributes of legacy Microsoft LAPS.
+    LegacyActiveDirectory,
+}
+
+impl Target {
+    /// Whether it is Active Directory, in whichever attributes.
+    #[must_use]
+    pub const fn is_active_directory(self) -> bool {
+        match self {
+            Self::Cloud => false,
+            Self::ActiveDirectory | Self::LegacyActiveDirectory => true,
+        }
+    }
 }
 
 /// The values that a rotation needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
+    /// Where the password is stored.
+    pub target: Target,
     /// The managed account; none for the built-in administrator, uid 0.
     pub account: Option<AccountName>,
     /// The age at which the password is replaced.

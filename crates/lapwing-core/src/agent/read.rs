@@ -1,11 +1,11 @@
 //! From the resolved policy to what the machine needs: a plan, and the events that say what was read.
 
-use super::plan::{Plan, PlanRules, PolicyRead, Verdict};
+use super::plan::{Plan, PlanRules, PolicyRead, Target, Verdict};
 use crate::{
     event::Event,
     policy::{
-        AccountChoice, BackupTarget, EffectivePolicy, Explanation, ManagedPolicy, Resolution, Setting,
-        Verdict as Became,
+        AccountChoice, BackupTarget, DsrmBackup, EffectivePolicy, Encryption, Explanation, ManagedPolicy,
+        Resolution, Setting, Verdict as Became,
     },
 };
 
@@ -28,15 +28,20 @@ fn verdict(resolution: &Resolution) -> Verdict {
 fn managed(policy: &ManagedPolicy) -> Verdict {
     let unsupported =
         |message: String, next_step: &str| Verdict::Unsupported { message, next_step: next_step.to_owned() };
-    match policy.target {
-        BackupTarget::Cloud => {}
-        BackupTarget::ActiveDirectory { .. } | BackupTarget::LegacyActiveDirectory => {
+    let target = match policy.target {
+        BackupTarget::Cloud => Target::Cloud,
+        BackupTarget::LegacyActiveDirectory => Target::LegacyActiveDirectory,
+        BackupTarget::ActiveDirectory { encryption: Encryption::Off, .. } => Target::ActiveDirectory,
+        // A password that is to be encrypted is never stored in clear text, as on Windows with event 10006.
+        BackupTarget::ActiveDirectory { encryption: Encryption::On { .. }, .. } => {
             return unsupported(
-                "the policy wants passwords in Active Directory, which this version cannot do".to_owned(),
-                "set BackupDirectory to 1 and enrol this host in a lapwing-server, or install a version that can",
+                "the policy wants passwords encrypted in Active Directory (ADPasswordEncryptionEnabled, which is on \
+                 unless it is switched off), which this version cannot do"
+                    .to_owned(),
+                "set ADPasswordEncryptionEnabled to 0 if clear text protected by the directory's permissions will do",
             );
         }
-    }
+    };
     let account = match &policy.account {
         Ok(AccountChoice::BuiltIn) => None,
         Ok(AccountChoice::Named(name)) => Some(name.clone()),
@@ -49,7 +54,8 @@ fn managed(policy: &ManagedPolicy) -> Verdict {
         }
         Err(error) => return unsupported(error.to_string(), error.next_step()),
     };
-    Verdict::Cloud(Plan {
+    Verdict::Managed(Plan {
+        target,
         account,
         age: policy.age,
         rules: PlanRules {
@@ -74,37 +80,81 @@ fn events(resolution: &Resolution) -> Vec<Event> {
             .and_then(|e| e.effective.clone())
     };
     let mut events: Vec<Event> = resolution.explanations.iter().flat_map(findings).collect();
-    if let EffectivePolicy::Managed(policy) = &resolution.policy
-        && matches!(policy.target, BackupTarget::Cloud)
-    {
-        let delay = policy.post_authentication.map_or(0, |after| after.delay.as_secs() / 3600);
-        events.push(Event::PolicyIsEntra {
-            policy_source: policy.root.event_name().to_owned(),
-            backup_directory: "Azure AD".to_owned(),
-            admin_account_name: effective(Setting::AdministratorAccountName).unwrap_or_default(),
-            password_age_days: policy.age.days().into(),
-            password_complexity: policy.complexity.number().into(),
-            password_length: policy.password_length.characters().into(),
-            post_auth_reset_delay: i64::try_from(delay).unwrap_or(i64::MAX),
-            post_auth_actions: policy
-                .post_authentication
-                .map_or(0, |after| u32::from(after.actions.number())),
-            automatic_account_management_enabled: matches!(policy.account, Ok(AccountChoice::Automatic(_))),
-            automatic_account_management_target: effective(Setting::AutomaticAccountManagementTarget)
-                .unwrap_or_default(),
-            automatic_account_management_name_or_prefix: effective(
-                Setting::AutomaticAccountManagementNameOrPrefix,
-            )
-            .unwrap_or_default(),
-            automatic_account_management_enable_account: is_on(effective(
-                Setting::AutomaticAccountManagementEnableAccount,
-            )),
-            automatic_account_management_randomize_name: is_on(effective(
-                Setting::AutomaticAccountManagementRandomizeName,
-            )),
-        });
+    if let EffectivePolicy::Managed(policy) = &resolution.policy {
+        events.push(in_force(policy, &effective));
     }
     events
+}
+
+/// The event that shows the policy in force. Event manifest of Microsoft-Windows-LAPS, 10021 to 10023.
+fn in_force(policy: &ManagedPolicy, effective: &impl Fn(Setting) -> Option<String>) -> Event {
+    let policy_source = policy.root.event_name().to_owned();
+    let admin_account_name = effective(Setting::AdministratorAccountName).unwrap_or_default();
+    let password_age_days = policy.age.days().into();
+    let password_complexity = policy.complexity.number().into();
+    let password_length = policy.password_length.characters().into();
+    let delay = policy.post_authentication.map_or(0, |after| after.delay.as_secs() / 3600);
+    let post_auth_reset_delay = i64::try_from(delay).unwrap_or(i64::MAX);
+    let post_auth_actions = policy.post_authentication.map_or(0, |after| u32::from(after.actions.number()));
+    let automatic_account_management_enabled = matches!(policy.account, Ok(AccountChoice::Automatic(_)));
+    let automatic_account_management_target =
+        effective(Setting::AutomaticAccountManagementTarget).unwrap_or_default();
+    let automatic_account_management_name_or_prefix =
+        effective(Setting::AutomaticAccountManagementNameOrPrefix).unwrap_or_default();
+    let automatic_account_management_enable_account =
+        is_on(effective(Setting::AutomaticAccountManagementEnableAccount));
+    let automatic_account_management_randomize_name =
+        is_on(effective(Setting::AutomaticAccountManagementRandomizeName));
+    match &policy.target {
+        BackupTarget::Cloud => Event::PolicyIsEntra {
+            policy_source,
+            backup_directory: "Azure AD".to_owned(),
+            admin_account_name,
+            password_age_days,
+            password_complexity,
+            password_length,
+            post_auth_reset_delay,
+            post_auth_actions,
+            automatic_account_management_enabled,
+            automatic_account_management_target,
+            automatic_account_management_name_or_prefix,
+            automatic_account_management_enable_account,
+            automatic_account_management_randomize_name,
+        },
+        BackupTarget::ActiveDirectory { encryption, dsrm } => Event::PolicyIsAd {
+            policy_source,
+            backup_directory: "Active Directory".to_owned(),
+            admin_account_name,
+            password_age_days,
+            password_complexity,
+            password_length,
+            password_expiration_protection_enabled: policy.expiry_protected,
+            password_encryption_enabled: matches!(encryption, Encryption::On { .. }),
+            password_encryption_target_principal: effective(Setting::ADPasswordEncryptionPrincipal)
+                .unwrap_or_default(),
+            password_encryption_history_size: match encryption {
+                Encryption::On { history, .. } => history.entries().into(),
+                Encryption::Off => 0,
+            },
+            backup_dsrm_password: matches!(dsrm, DsrmBackup::On),
+            post_auth_reset_delay,
+            post_auth_actions,
+            automatic_account_management_enabled,
+            automatic_account_management_target,
+            automatic_account_management_name_or_prefix,
+            automatic_account_management_enable_account,
+            automatic_account_management_randomize_name,
+        },
+        BackupTarget::LegacyActiveDirectory => Event::PolicyIsLegacy {
+            policy_source,
+            backup_directory: "Active Directory".to_owned(),
+            admin_account_name,
+            password_age_days,
+            password_complexity,
+            password_length,
+            password_expiration_protection_enabled: policy.expiry_protected,
+        },
+    }
 }
 
 fn is_on(effective: Option<String>) -> bool {

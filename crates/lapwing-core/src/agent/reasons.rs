@@ -32,9 +32,12 @@ pub(super) fn due_at(
     let own = current.map(|current| current.expiry);
     match held {
         Held::Current(_) => directory_expiry.or(own),
-        Held::Candidate(_) | Held::Replaced(_) | Held::Foreign(_) | Held::Nothing | Held::Vanished => {
-            own.or(directory_expiry)
-        }
+        Held::Candidate(_)
+        | Held::Replaced(_)
+        | Held::Foreign(_)
+        | Held::Unreadable
+        | Held::Nothing
+        | Held::Vanished => own.or(directory_expiry),
     }
 }
 
@@ -58,7 +61,7 @@ pub(super) fn reasons(aim: &Aim, seen: &Circumstances<'_>) -> Vec<Reason> {
         (current.is_none(), Reason::NotInJournal),
         (matches!(seen.held, Held::Replaced(_)), Reason::DirectoryRestored),
         (
-            matches!(seen.held, Held::Foreign(_)) && current.is_some() && !seen.conflict,
+            matches!(seen.held, Held::Foreign(_) | Held::Unreadable) && current.is_some() && !seen.conflict,
             Reason::VersionUnknown,
         ),
         (matches!(seen.held, Held::Vanished), Reason::DirectoryEmpty),

@@ -1,6 +1,6 @@
 //! What the version that a directory holds says about the changes of this host. docs/glossary.md, "resolve".
 
-use super::journal::Journal;
+use super::{exchange::Expected, journal::Journal};
 use crate::types::PasswordVersion;
 
 /// The meaning of what the directory holds.
@@ -15,6 +15,9 @@ pub enum Held {
     Replaced(PasswordVersion),
     /// A version that this journal does not know: the host was restored, or somebody else writes. Rotate at once.
     Foreign(PasswordVersion),
+    /// One that this host may not read, or cannot tell: none of the journal's current one and candidates, so it was
+    /// replaced, was never ours, or there is none. Rotate at once, unless this replica is behind.
+    Unreadable,
     /// Nothing, as expected: Lapwing has never stored here.
     Nothing,
     /// Nothing, although a version is in force: the record was emptied or made anew, or this replica has not heard of it
@@ -37,15 +40,16 @@ impl Held {
         }
     }
 
-    /// The version that the next store must expect: the one held, or none.
+    /// What the next store must find there.
     #[must_use]
-    pub const fn version(self) -> Option<PasswordVersion> {
+    pub const fn expected(self) -> Expected {
         match self {
             Self::Candidate(version)
             | Self::Current(version)
             | Self::Replaced(version)
-            | Self::Foreign(version) => Some(version),
-            Self::Nothing | Self::Vanished => None,
+            | Self::Foreign(version) => Expected::Version(version),
+            Self::Nothing | Self::Vanished => Expected::Nothing,
+            Self::Unreadable => Expected::AsRead,
         }
     }
 }

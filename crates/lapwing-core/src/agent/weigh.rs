@@ -6,7 +6,7 @@ use super::{
     change::ROUNDS_MAX,
     cycle::{Aim, Candidate, Committing, Cycle, Facts, Step},
     events,
-    exchange::{Action, AnswerResult, DirectoryState, Guarantees, Session},
+    exchange::{Action, AnswerResult, DirectoryState, Guarantees, Known, Session},
     failure::Failure,
     journal::{Entry, Field},
     machine::Machine,
@@ -44,7 +44,7 @@ impl Machine {
         facts: Facts,
         state: DirectoryState,
     ) {
-        let held = Held::resolve(&facts.aim.journal, state.version);
+        let held = facts.held(state.version);
         if self.is_behind(now, &facts, held) {
             return self.turn_elsewhere(now, cycle, facts);
         }
@@ -67,7 +67,11 @@ impl Machine {
                     version: Some(version),
                 },
             ),
-            Held::Current(_) | Held::Nothing | Held::Vanished => {}
+            Held::Unreadable if facts.aim.journal.current.is_some() => self.raise(
+                &mut cycle,
+                Event::VersionNeverOurs { directory: facts.session.directory.clone(), version: None },
+            ),
+            Held::Current(_) | Held::Unreadable | Held::Nothing | Held::Vanished => {}
         }
         match (facts.aim.journal.field, &facts.aim.journal.current, held) {
             // Only a directory that confirms the version in force shows that putting its hash back is right; with
@@ -150,7 +154,7 @@ impl Machine {
             return false;
         };
         let is_older = match held {
-            Held::Replaced(_) | Held::Vanished => true,
+            Held::Replaced(_) | Held::Unreadable | Held::Vanished => true,
             // One that outlived a commit has landed here without knowing of that: which of the two the replicas will
             // agree on shows when they have told one another.
             Held::Candidate(version) => facts
@@ -219,7 +223,13 @@ impl Machine {
     /// because the send was lost, is no second one.
     fn note_foreign(&mut self, now: Now, cycle: &mut Cycle, facts: &Facts, held: Held) -> bool {
         self.foreign_met = false;
-        let Held::Foreign(version) = held else { return false };
+        let version = match held {
+            Held::Foreign(version) => Some(version),
+            Held::Unreadable => None,
+            Held::Candidate(_) | Held::Current(_) | Held::Replaced(_) | Held::Nothing | Held::Vanished => {
+                return false;
+            }
+        };
         if facts.aim.journal.current.is_none() {
             return false;
         }
@@ -229,10 +239,7 @@ impl Machine {
         if conflict {
             self.memory.last_foreign = Some(now.wall);
             self.remember();
-            self.raise(
-                cycle,
-                Event::Conflict { directory: facts.session.directory.clone(), version: Some(version) },
-            );
+            self.raise(cycle, Event::Conflict { directory: facts.session.directory.clone(), version });
         }
         conflict
     }
@@ -245,8 +252,11 @@ impl Machine {
         let plan = &facts.aim.plan;
         let nothing_landed = matches!(held, Held::Current(_) | Held::Nothing);
         let usable = |candidate: &&Entry| {
+            // What cannot be read may be another one each time.
+            let is_as_sent =
+                held != Held::Unreadable && self.last_sent == Some((candidate.version, held.expected()));
             // One that landed and was replaced by another writer has been readable: it is not sent again.
-            (nothing_landed || self.last_sent == Some((candidate.version, held.version())))
+            (nothing_landed || is_as_sent)
                 && self.would_satisfy(candidate)
                 && candidate.is_for(&facts.session.directory, &facts.session.record)
                 && plan.account.as_ref().is_none_or(|name| candidate.account == *name)
@@ -273,10 +283,32 @@ impl Machine {
                     return self.fail(now, cycle, failure);
                 }
                 let Session { directory, record, .. } = facts.session.clone();
-                let expiry = now.wall.saturating_add(plan.age());
+                let expiry = match facts.session.guarantees {
+                    Guarantees::EachReplica => distinct(now.wall, plan.age(), &facts.known()),
+                    Guarantees::ComparesAndTells | Guarantees::None => now.wall.saturating_add(plan.age()),
+                };
                 (Candidate::New, Action::Prepare { plan: plan.clone(), directory, record, expiry })
             }
         };
         self.go(cycle, Step::Preparing(facts, held, candidate), action);
     }
+}
+
+/// An expiry at the age wanted, or a little earlier, that is three seconds from each of `known`: a directory that keeps no
+/// versions stores one up to two seconds earlier, and one password is told from the other by that.
+fn distinct(now: WallTime, age: Duration, known: &[Known]) -> WallTime {
+    const APART: Duration = Duration::from_secs(3);
+    let wanted = now.saturating_add(age);
+    let is_free = |expiry: &WallTime| {
+        known.iter().all(|other| {
+            let apart = other.expiry.saturating_since(*expiry).max(expiry.saturating_since(other.expiry));
+            apart >= APART
+        })
+    };
+    // Each of them is near two of these at most.
+    core::iter::successors(Some(age), |age| Some(age.saturating_sub(APART)))
+        .take(2 * known.len() + 1)
+        .map(|age| now.saturating_add(age))
+        .find(is_free)
+        .unwrap_or(wanted)
 }

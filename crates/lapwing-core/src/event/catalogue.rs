@@ -375,6 +375,8 @@ events! {
         { action: Text, version: Version };
     30027 Warning Lapwing ActionFailed
         "Device management's request for a rotation has failed so far; attempts go on" { action: Text, hr: Hresult };
+    30028 Error Lapwing NotJoined
+        "The policy wants Active Directory, but this host cannot act as a computer of a domain" { reason: Text };
     30030 Information Lapwing CertificateRenewed "The device's certificate was renewed" { until: Time };
     30031 Warning Lapwing CertificateNotRenewed
         "The device's certificate is due to be renewed, and could not be; attempts go on"

@@ -42,6 +42,10 @@ pub enum Request {
     /// Puts the hash of `current` back after drift, once the directory has confirmed it. Answered by [`Committed`].
     #[serde(rename = "org.lapwing.Priv.Reinstate")]
     Reinstate(OfVersion),
+    /// Hands over the machine's keytab, where root's file lists an Active Directory domain. Answered by [`Keytab`], whose
+    /// bytes are in a sealed file in memory; its descriptor comes with the answer (`SCM_RIGHTS`, unix(7)).
+    #[serde(rename = "org.lapwing.Priv.Keytab")]
+    Keytab(InRun),
 }
 
 /// The run of `lapwingd` that asks.
@@ -182,6 +186,18 @@ pub struct Counted {
     /// The count after the verb.
     pub unanswered: u32,
 }
+
+/// The keytab whose descriptor comes along.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Keytab {
+    /// Its length in bytes; at most [`KEYTAB_LEN_MAX`].
+    pub len: u32,
+}
+
+/// The longest keytab that is handed over, in bytes. A machine has a key for each of its names, ciphers and last few
+/// passwords: some kilobytes.
+pub const KEYTAB_LEN_MAX: u32 = 1 << 20;
 
 /// A finished change.
 #[derive(Debug, Clone, Serialize, Deserialize)]

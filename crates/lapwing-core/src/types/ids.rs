@@ -158,7 +158,8 @@ impl fmt::Display for DirectoryId {
     }
 }
 
-/// This host's record in its directory: the device id on Entra ID and `lapwing-server`, the distinguished name in AD.
+/// This host's record in its directory: the device id on Entra ID and `lapwing-server`; in Active Directory the computer's
+/// `objectGUID`, which stays when the computer is moved or renamed. [MS-ADTS] 3.1.1.1.4.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RecordId(pub String);
 

@@ -8,6 +8,7 @@ use lapwing_core::{
     root_half::ProtocolError,
 };
 
+use super::keytab::KeytabError;
 use crate::{
     account::AccountError, crypt::CryptError, journal::JournalError, managed::ManagedError, seal::SealError,
 };
@@ -39,6 +40,8 @@ pub(crate) enum VerbError {
     NoAcceptablePassword { attempts: usize, why: String },
     #[error("the directory's receipt for this version is missing or not valid")]
     ReceiptInvalid,
+    #[error(transparent)]
+    Keytab(#[from] KeytabError),
     #[error("the password could not be kept out of swap")]
     NotLocked { source: io::Error },
 }
@@ -51,6 +54,7 @@ impl VerbError {
             Self::Managed(error) => error.fault(),
             Self::Account(error) => error.fault(),
             Self::Crypt(_) => Fault::HashRefused,
+            Self::Keytab(error) => error.fault(),
             Self::Seal(_) | Self::WordList { .. } => Fault::ManagedFile,
             Self::Malformed(_) => Fault::Malformed,
             Self::NotAuthorized(_) => Fault::NotAuthorized,
@@ -67,6 +71,7 @@ impl VerbError {
             Self::Managed(error) => error.next_step(),
             Self::Account(error) => error.next_step(),
             Self::Crypt(error) => error.next_step().into(),
+            Self::Keytab(error) => error.next_step().into(),
             Self::Generate(error) => error.next_step().into(),
             Self::Seal(_) => "enrol this host anew: the pinned seal_key in managed.toml is of no use".into(),
             Self::WordList { source, .. } => source.next_step().into(),

@@ -2,12 +2,15 @@
 
 mod change;
 mod error;
+mod keytab;
 mod prepare;
 mod state;
 
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+
 use lapwing_core::{
     event::EventId,
-    local::root_half::{Committed, Counted, Fault, Journal as Told, OfVersion, Prepared, Request},
+    local::root_half::{Committed, Counted, Fault, Journal as Told, Keytab, OfVersion, Prepared, Request},
     root_half::RootHalf,
     types::{PasswordVersion, WallTime},
 };
@@ -25,6 +28,26 @@ pub(crate) enum Answer {
     Prepared(Prepared),
     Counted(Counted),
     Committed(Committed),
+    Keytab(HandedOver),
+}
+
+/// What goes over the socket beside the answer.
+#[derive(Serialize)]
+#[serde(transparent)]
+pub(crate) struct HandedOver {
+    answer: Keytab,
+    #[serde(skip)]
+    descriptor: OwnedFd,
+}
+
+impl Answer {
+    /// The descriptor that is passed with it.
+    pub(crate) fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        match self {
+            Self::Keytab(handed_over) => Some(handed_over.descriptor.as_fd()),
+            Self::Journal(_) | Self::Prepared(_) | Self::Counted(_) | Self::Committed(_) => None,
+        }
+    }
 }
 
 /// One request's work: the journal is locked from its start to its end.
@@ -106,6 +129,10 @@ impl Work {
                 let version = self.check_version(request)?;
                 self.reinstate(version).map(Answer::Committed)
             }
+            Request::Keytab(request) => {
+                self.check_run(&request.run)?;
+                self.keytab().map(Answer::Keytab)
+            }
         }
     }
 
@@ -134,19 +161,20 @@ fn log_verb(request: &Request, answer: &Result<Answer, VerbError>) {
         Request::Answered(request) => ("Answered", Some(&request.version)),
         Request::Commit(request) => ("Commit", Some(&request.version)),
         Request::Reinstate(request) => ("Reinstate", Some(&request.version)),
+        Request::Keytab(_) => ("Keytab", None),
     };
     let event = match answer {
         Err(error) => Some(refusal_event(error.fault())),
         Ok(Answer::Prepared(_)) => Some(EventId::ChangePrepared),
         Ok(Answer::Committed(_)) if verb == "Reinstate" => Some(EventId::DriftHealed),
         Ok(Answer::Committed(_)) => Some(EventId::AccountUpdated),
-        Ok(Answer::Journal(_) | Answer::Counted(_)) => None,
+        Ok(Answer::Journal(_) | Answer::Counted(_) | Answer::Keytab(_)) => None,
     };
     let event = event.map(|event| event.code().to_string());
     let (account, version) = match answer {
         Ok(Answer::Prepared(done)) => (Some(&done.account), Some(&done.version)),
         Ok(Answer::Committed(done)) => (Some(&done.account), Some(&done.version)),
-        Ok(Answer::Journal(_) | Answer::Counted(_)) | Err(_) => (None, asked_version),
+        Ok(Answer::Journal(_) | Answer::Counted(_) | Answer::Keytab(_)) | Err(_) => (None, asked_version),
     };
     let mut fields = vec![("VERB", verb)];
     fields.extend(account.map(|account| ("ACCOUNT", account.as_str())));
@@ -176,6 +204,7 @@ const fn refusal_event(fault: Fault) -> EventId {
         | Fault::NotWritable
         | Fault::NoSpace
         | Fault::AgeingTooShort
+        | Fault::Keytab
         | Fault::NoAcceptablePassword
         | Fault::HashRefused
         | Fault::StaleRun

@@ -199,7 +199,7 @@ fn an_action_that_policy_or_directory_refuses_fails_at_once_and_is_tried_on() {
     world.order(1);
     assert_eq!(world.machine.reset_status(world.now.boot), Hresult::SERVICE_DISABLED);
     assert_eq!(world.calls_home, 1);
-    world.verdict = Verdict::Cloud(plan());
+    world.verdict = Verdict::Managed(plan());
     world.fates.push_back(Fate::Refused);
     world.pass(2 * MINUTE * 60);
     assert!(world.raised(EventId::ActionFailed));
@@ -216,7 +216,7 @@ fn what_the_server_has_confirmed_is_told_no_more_until_it_changes() {
     let told = world.status(1);
     world.input(Input::Confirmed(action(1), told));
     assert!(!is_untold(&world));
-    world.verdict = Verdict::Cloud(plan());
+    world.verdict = Verdict::Managed(plan());
     world.pass(2 * MINUTE * 60);
     assert!(is_untold(&world));
     // A late confirmation of what is no longer so confirms nothing.
@@ -287,6 +287,7 @@ fn the_protocols_table_of_causes_is_what_the_machine_does() {
         Fault::NotWritable,
         Fault::NoSpace,
         Fault::AgeingTooShort,
+        Fault::Keytab,
         Fault::NoAcceptablePassword,
         Fault::HashRefused,
         Fault::ReceiptInvalid,

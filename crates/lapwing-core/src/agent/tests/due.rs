@@ -28,7 +28,7 @@ fn an_expiry_that_comes_between_two_attempts_at_a_directory_that_was_away_is_met
 #[test]
 fn the_first_change_waits_for_the_grace_that_the_policy_gives_and_a_person_does_not() {
     let mut world = World::new();
-    world.verdict = Verdict::Cloud(Plan { activation_grace: 30 * MINUTE, ..plan() });
+    world.verdict = Verdict::Managed(Plan { activation_grace: 30 * MINUTE, ..plan() });
     world.run();
     world.pass(29 * MINUTE);
     assert_eq!(world.in_force(), None);
@@ -36,7 +36,7 @@ fn the_first_change_waits_for_the_grace_that_the_policy_gives_and_a_person_does_
     assert_eq!(world.in_force(), Some(version(1)));
 
     let mut world = World::new();
-    world.verdict = Verdict::Cloud(Plan { activation_grace: 30 * MINUTE, ..plan() });
+    world.verdict = Verdict::Managed(Plan { activation_grace: 30 * MINUTE, ..plan() });
     world.run();
     world.input(Input::Request(RequestId(1), Request::ResetPassword));
     assert_eq!(world.in_force(), Some(version(1)));
@@ -148,7 +148,7 @@ fn an_expiry_moved_by_an_administrator_that_passes_while_the_directory_is_away_i
 fn a_policy_that_shortens_the_age_while_the_directory_is_away_is_met_within_a_minute_of_its_return() {
     let mut world = World::settled();
     world.reachable = false;
-    world.verdict = Verdict::Cloud(Plan { age: PasswordAgeDays::parse(7).unwrap(), ..plan() });
+    world.verdict = Verdict::Managed(Plan { age: PasswordAgeDays::parse(7).unwrap(), ..plan() });
     world.pass(DAY);
     world.reachable = true;
     world.pass(MINUTE);
@@ -176,7 +176,7 @@ fn an_expiry_that_has_come_is_not_waited_for_once_more_while_it_is_dealt_with() 
 /// A world with a grace period of an hour, whose account has just been used.
 fn used() -> World {
     let mut world = World::settled();
-    world.verdict = Verdict::Cloud(Plan { reset_delay: Some(60 * MINUTE), ..plan() });
+    world.verdict = Verdict::Managed(Plan { reset_delay: Some(60 * MINUTE), ..plan() });
     world.input(Input::PolicyChanged);
     let mut world = world.forget_the_past();
     world.input(Input::Authenticated("somebody".parse().unwrap()));
@@ -239,7 +239,7 @@ fn a_rotation_for_another_reason_ends_the_grace_period_and_a_policy_without_one_
     assert_eq!(world.in_force(), Some(version(2)));
 
     let mut world = used();
-    world.verdict = Verdict::Cloud(plan());
+    world.verdict = Verdict::Managed(plan());
     world.input(Input::PolicyChanged);
     world.pass(DAY);
     assert_eq!(world.in_force(), Some(version(1)));

@@ -82,6 +82,7 @@ struct World {
 
 fn plan() -> Plan {
     Plan {
+        target: Target::Cloud,
         account: Some("lapadmin".parse().unwrap()),
         age: PasswordAgeDays::parse(30).unwrap(),
         rules: PlanRules {
@@ -120,7 +121,7 @@ impl World {
             fates: VecDeque::new(),
             retry_after: None,
             commit_fault: None,
-            verdict: Verdict::Cloud(plan()),
+            verdict: Verdict::Managed(plan()),
             age_days_min: None,
             drawn: 0,
             holds: false,
@@ -234,6 +235,7 @@ impl World {
         DirectoryFailure {
             kind,
             server: "laps.example".to_owned(),
+            container: None,
             hresult: Hresult::CANNOT_CONNECT,
             message: "the directory failed".to_owned(),
             next_step: "wait".to_owned(),
@@ -264,7 +266,7 @@ impl World {
 
     fn state(&self) -> DirectoryState {
         DirectoryState {
-            version: self.held,
+            version: Told::Version(self.held),
             expiry: self.held_expiry,
             receipt: None,
             time: Some(self.now.wall),
@@ -314,8 +316,9 @@ impl World {
                 guarantees: self.guarantees,
                 replica: None,
                 age_days_min: self.age_days_min,
+                keeps_versions: true,
             }))),
-            Action::ReadState => Some(Outcome::State(Ok(self.state()))),
+            Action::ReadState { .. } => Some(Outcome::State(Ok(self.state()))),
             Action::Prepare { expiry, .. } => {
                 self.done.push("prepare");
                 self.hold();
@@ -409,7 +412,7 @@ impl World {
             Fate::Arrives | Fate::AnswerLost => {}
         }
         if self.guarantees == Guarantees::ComparesAndTells
-            && self.held != store.expected
+            && self.held.map_or(Expected::Nothing, Expected::Version) != store.expected
             && self.held != Some(store.version)
         {
             return StoreOutcome::VersionMismatch(self.state());

@@ -63,7 +63,7 @@ fn a_change_whose_answer_was_lost_is_one_rotation() {
     let mut world = World::settled();
     world.fates.push_back(Fate::AnswerLost);
     world.input(Input::Request(RequestId(1), Request::ResetPassword));
-    world.verdict = Verdict::Cloud(plan());
+    world.verdict = Verdict::Managed(plan());
     world.pass(MINUTE);
     // What was asked for has come about with the first attempt's password, and once more with a fresh one.
     let trace = world.last();

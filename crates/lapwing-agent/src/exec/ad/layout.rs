@@ -1,0 +1,176 @@
+//! Which attributes of the computer hold what, and how a password is stored in them.
+
+use lapwing_client::ad::{Change, Entry, LapsSchema};
+use lapwing_core::{
+    agent::{Expected, Known, Store, Told},
+    secret::{Password, SecretBytes},
+    types::{FileTime, PasswordVersion},
+};
+use lapwing_proto::ad::{
+    attribute::{LEGACY_EXPIRATION_TIME, LEGACY_PASSWORD, LapsAttribute},
+    refusal,
+    value::{ClearPassword, expiry_value, parse_expiry, parse_version, unique_expiry, version_value},
+};
+
+use super::plain;
+
+const PASSWORD: &str = LapsAttribute::Password.ldap_name();
+const EXPIRY: &str = LapsAttribute::PasswordExpirationTime.ldap_name();
+const VERSION: &str = LapsAttribute::CurrentPasswordVersion.ldap_name();
+
+/// Whose attributes the policy wants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in super::super) enum Attributes {
+    /// Those of Windows LAPS.
+    WindowsLaps,
+    /// Those of legacy Microsoft LAPS.
+    Legacy,
+}
+
+/// How passwords are laid out, as far as the schema has a place for them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Layout {
+    /// Password, expiry and version.
+    Versions,
+    /// Password and expiry, which stands for a version too.
+    ByExpiry,
+    /// The same in the attributes of legacy Microsoft LAPS.
+    Legacy,
+}
+
+/// What was read of the computer.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Found {
+    /// None if there is none, or none that this host may read.
+    pub(super) version: Option<PasswordVersion>,
+    pub(super) expiry: Option<FileTime>,
+    /// The expiry in the very form that it has there, by which it is named to be replaced.
+    expiry_text: Option<String>,
+}
+
+impl Layout {
+    /// The one that a schema allows; none if it lacks what is needed.
+    pub(super) fn of(schema: &LapsSchema, attributes: Attributes) -> Option<Self> {
+        match attributes {
+            Attributes::Legacy => schema.legacy_password.and(schema.legacy_expiry).map(|_| Self::Legacy),
+            Attributes::WindowsLaps => {
+                let needed = [LapsAttribute::Password, LapsAttribute::PasswordExpirationTime];
+                let has_version = schema.has(LapsAttribute::CurrentPasswordVersion);
+                needed.iter().all(|attribute| schema.has(*attribute)).then_some(if has_version {
+                    Self::Versions
+                } else {
+                    Self::ByExpiry
+                })
+            }
+        }
+    }
+
+    /// Whose attributes these are, for the event that a refusal calls for.
+    pub(super) const fn family(self) -> refusal::Attributes {
+        match self {
+            Self::Versions | Self::ByExpiry => refusal::Attributes::WindowsLaps,
+            Self::Legacy => refusal::Attributes::Legacy,
+        }
+    }
+
+    const fn expiry(self) -> &'static str {
+        match self {
+            Self::Versions | Self::ByExpiry => EXPIRY,
+            Self::Legacy => LEGACY_EXPIRATION_TIME,
+        }
+    }
+
+    /// What is read of the computer: never its password.
+    pub(super) const fn attributes(self) -> &'static [&'static str] {
+        match self {
+            Self::Versions => &[EXPIRY, VERSION],
+            Self::ByExpiry => &[EXPIRY],
+            Self::Legacy => &[LEGACY_EXPIRATION_TIME],
+        }
+    }
+
+    /// Understands what was read; the name of the attribute that makes no sense otherwise.
+    pub(super) fn found(self, entry: &Entry) -> Result<Found, &'static str> {
+        let expiry_text = entry.text(self.expiry()).map(str::to_owned);
+        let expiry = expiry_text.as_deref().map(parse_expiry).transpose().map_err(|_| self.expiry())?;
+        let version = entry.value(VERSION).map(parse_version).transpose().map_err(|_| VERSION)?;
+        Ok(Found { version, expiry, expiry_text })
+    }
+
+    /// The one modification that stores a password, which fails unless the directory holds what is expected.
+    ///
+    /// By naming old values, never with the control for permissive modifications, under which it would succeed all the
+    /// same. [MS-ADTS] 3.1.1.3.4.1.8.
+    pub(super) fn store(
+        self,
+        store: &Store,
+        password: &Password,
+        updated: FileTime,
+        found: &Found,
+    ) -> Vec<Change> {
+        let value = match self {
+            Self::Versions | Self::ByExpiry => {
+                // The password is borrowed, and every copy of it wipes itself.
+                let password = Password::new(password.expose_secret().to_owned());
+                ClearPassword { account: store.account.clone(), updated, password }.to_value()
+            }
+            Self::Legacy => SecretBytes::new(password.expose_secret().as_bytes().to_vec()),
+        };
+        let attribute = if self == Self::Legacy { LEGACY_PASSWORD } else { PASSWORD };
+        let mut changes = vec![Change::Replace(attribute, value)];
+        let version = || plain(version_value(store.version));
+        let expiry = plain(expiry_value(unique_expiry(store.expiry.0, store.version, &[])));
+        let is_by_version = match (self, store.expected) {
+            (Self::Versions, Expected::Version(old)) => {
+                changes.push(Change::Delete(VERSION, plain(version_value(old))));
+                changes.push(Change::Add(VERSION, version()));
+                true
+            }
+            (Self::Versions, Expected::Nothing) => {
+                changes.push(Change::Add(VERSION, version()));
+                true
+            }
+            (Self::Versions, Expected::AsRead) => {
+                changes.push(Change::Replace(VERSION, version()));
+                false
+            }
+            (Self::ByExpiry | Self::Legacy, _) => false,
+        };
+        if is_by_version {
+            changes.push(Change::Replace(self.expiry(), expiry));
+        } else {
+            let old = found.expiry_text.as_deref().map(|old| Change::Delete(self.expiry(), plain(old)));
+            changes.extend(old);
+            changes.push(Change::Add(self.expiry(), expiry));
+        }
+        changes
+    }
+}
+
+/// The modification that succeeds if the directory holds this version, and then changes nothing.
+pub(super) fn unchanged(version: PasswordVersion) -> Vec<Change> {
+    let value = || plain(version_value(version));
+    vec![Change::Delete(VERSION, value()), Change::Add(VERSION, value())]
+}
+
+/// Which of the known passwords the directory holds, told by the expiry that was stored with it.
+pub(super) fn by_expiry(expiry: Option<FileTime>, known: &[Known]) -> Told {
+    let Some(expiry) = expiry else { return Told::Version(None) };
+    let is_it = |known: &&Known| unique_expiry(known.expiry.0, known.version, &[]) == expiry;
+    match known.iter().find(is_it) {
+        Some(known) => Told::Version(Some(known.version)),
+        None => Told::Nothing,
+    }
+}
+
+/// The controller's clock, such as `20261122180612.0Z`. [MS-ADTS] 3.1.1.3.2.6; RFC 4517 section 3.3.13.
+pub(super) fn time(text: &str) -> Option<FileTime> {
+    let digits = text.split_at_checked(14)?.0;
+    if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let part = |from: usize, to: usize| digits.get(from..to);
+    let (year, month, day) = (part(0, 4)?, part(4, 6)?, part(6, 8)?);
+    let (hour, minute, second) = (part(8, 10)?, part(10, 12)?, part(12, 14)?);
+    format!("{year}-{month}-{day}T{hour}:{minute}:{second}Z").parse().ok()
+}

@@ -1,0 +1,347 @@
+//! Active Directory, in clear text: the computer's own entry, over a connection sealed by its own key.
+//!
+//! INVARIANT: a password is sent by one modification that succeeds only on what was read in the same cycle, and is sent
+//! by nothing else.
+
+mod failure;
+mod layout;
+
+use core::time::Duration;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    os::fd::{AsRawFd as _, OwnedFd},
+    path::{Path, PathBuf},
+};
+
+use lapwing_client::{
+    ad::{
+        AdSettings, Connection, Connector, Controller, Credentials, KdcPin, LapsSchema, Limits, RootDse,
+        Scope, Search, SecurityParts, Source, Wish,
+    },
+    identity::Root,
+};
+use lapwing_core::{
+    agent::{
+        DirectoryFailure, DirectoryState, Expected, Guarantees, Known, Session, Store, StoreOutcome, Told,
+    },
+    secret::{Password, SecretBytes},
+    types::{DirectoryId, FileTime, Guid, PasswordVersion, RecordId, Replica, WallTime},
+};
+use lapwing_proto::ad::{
+    dns::DnsName,
+    keytab::Machine,
+    name::{ComputerIdentity, DistinguishedName},
+    refusal::AdRefusal,
+};
+
+pub(super) use self::layout::Attributes;
+use self::{
+    failure::{
+        connect_failed, malformed, no_account, no_domain, no_keytab, not_allowed, query_failed,
+        schema_lacking, settings_wrong, update_failed,
+    },
+    layout::{Found, Layout},
+};
+use super::{directory::nothing_to_send, root_half::RootHalf};
+use crate::os;
+
+/// How long a controller's address may take to be found by its name.
+const ADDRESS_MAX: Duration = Duration::from_secs(2);
+/// Where the variable says that Kerberos reads whom to ask. krb5.conf(5); dist/systemd/lapwingd.service.
+const KERBEROS_FILES: &str = "KRB5_CONFIG";
+
+/// The domain that this host is in.
+#[derive(Debug)]
+pub(super) struct ActiveDirectory {
+    root: Root,
+    connector: Option<Connector>,
+    /// Every controller that was connected to in this run, by its name.
+    controllers: BTreeMap<String, Controller>,
+    /// The schema of the domain, once it has all that the policy needs: nothing is ever taken out of one.
+    schema: Option<LapsSchema>,
+    /// When the password of this version was first sent, so that the same bytes are sent again.
+    stamped: Option<(PasswordVersion, FileTime)>,
+    session: Option<Open>,
+    /// The machine's keys, as long as a thread of Kerberos may still look for them.
+    keytab: Option<OwnedFd>,
+}
+
+/// One connection, with whom it is about.
+#[derive(Debug)]
+struct Open {
+    connection: Connection,
+    /// The computer's entry, by its GUID: it may be moved or renamed meanwhile. [MS-ADTS] 3.1.1.3.1.2.4.
+    entry: String,
+    /// The container that it is in, for people.
+    container: Option<String>,
+    layout: Layout,
+    /// The controller's clock at the beginning.
+    time: Option<WallTime>,
+    /// What was read last.
+    found: Found,
+    /// Whether a version may be there that this host cannot read.
+    is_hidden: bool,
+}
+
+impl ActiveDirectory {
+    pub(super) const fn new(root: Root) -> Self {
+        Self {
+            root,
+            connector: None,
+            controllers: BTreeMap::new(),
+            schema: None,
+            stamped: None,
+            session: None,
+            keytab: None,
+        }
+    }
+
+    /// Closes the connection.
+    pub(super) fn disconnect(&mut self) {
+        self.session = None;
+    }
+
+    /// Finds a controller that can be written to, proves who this computer is, and finds its account.
+    pub(super) async fn connect(
+        &mut self,
+        root_half: &RootHalf,
+        attributes: Attributes,
+        prefer: Option<&Replica>,
+        avoid: &[Replica],
+    ) -> Result<Session, DirectoryFailure> {
+        // The descriptor of before is closed only now: a thread that gave up on the domain may have used it until then.
+        let keytab = self.keytab.insert(root_half.keytab().await.map_err(not_allowed)?);
+        let path = PathBuf::from(format!("/proc/self/fd/{}", keytab.as_raw_fd()));
+        let (credentials, machine) = Credentials::machine(&path).map_err(|error| no_keytab(&error))?;
+        let settings = settings(&self.root)?;
+        let domain = match &settings.domain {
+            Some(domain) => domain.clone(),
+            None => DnsName::parse(&machine.domain()).map_err(|error| no_domain(&error))?,
+        };
+        let wish = self.wish(&domain, prefer, avoid).await;
+        let connector = connector(&mut self.connector, settings, domain.clone());
+        let connected = connector
+            .connect(&credentials, wish, os::seed())
+            .await
+            .map_err(|error| connect_failed(&error))?;
+        let (mut connection, controller) = (connected.connection, connected.controller);
+        let name = controller.name.clone();
+        self.controllers.insert(name.clone(), controller);
+        let root = connection.root().await.map_err(|error| query_failed(&error))?;
+        let layout = self.layout(&mut connection, &root, attributes).await?;
+        let account = account(&mut connection, &root, &machine).await?;
+        self.session = Some(Open {
+            connection,
+            entry: format!("<GUID={}>", account.guid),
+            container: account.container,
+            layout,
+            time: layout::time(&root.time).map(WallTime),
+            found: Found::default(),
+            is_hidden: false,
+        });
+        let directory = DirectoryId::ActiveDirectory(domain.to_string());
+        Ok(Session {
+            guarantees: Guarantees::of(&directory),
+            directory,
+            record: RecordId(account.guid.to_string()),
+            endpoint: format!("ldap://{name}"),
+            replica: name.parse().ok(),
+            age_days_min: None,
+            keeps_versions: layout == Layout::Versions,
+        })
+    }
+
+    /// The controllers to ask first and not at all, by what is known of them.
+    async fn wish(&self, domain: &DnsName, prefer: Option<&Replica>, avoid: &[Replica]) -> Wish {
+        let mut wish =
+            Wish { never: avoid.iter().map(ToString::to_string).collect::<BTreeSet<_>>(), ..Wish::default() };
+        let Some(name) = prefer.map(ToString::to_string) else { return wish };
+        wish.preferred = match self.controllers.get(&name) {
+            Some(known) => Some(known.clone()),
+            None => {
+                address(&name).await.map(|address| Controller { name, address, domain: domain.to_string() })
+            }
+        };
+        wish
+    }
+
+    async fn layout(
+        &mut self,
+        connection: &mut Connection,
+        root: &RootDse,
+        attributes: Attributes,
+    ) -> Result<Layout, DirectoryFailure> {
+        let known = self.schema.as_ref().and_then(|schema| Layout::of(schema, attributes));
+        // What lacks only the versions works, and may have been completed since.
+        if let Some(layout) = known.filter(|layout| *layout != Layout::ByExpiry) {
+            return Ok(layout);
+        }
+        let schema = connection.laps_schema(&root.contexts).await.map_err(|error| query_failed(&error))?;
+        let layout = Layout::of(&schema, attributes);
+        self.schema = Some(schema);
+        layout.ok_or_else(|| schema_lacking(connection.peer(), attributes))
+    }
+
+    /// Asks what the directory holds of what is known here.
+    pub(super) async fn state(&mut self, known: &[Known]) -> Result<DirectoryState, DirectoryFailure> {
+        let Some(open) = &mut self.session else { return Err(nothing_to_send()) };
+        open.state(known).await
+    }
+
+    /// Sends the password, once.
+    pub(super) async fn store(&mut self, store: &Store, password: &Password) -> StoreOutcome {
+        let Some(open) = &mut self.session else { return StoreOutcome::NotSent(nothing_to_send()) };
+        let updated = match self.stamped {
+            Some((version, first)) if version == store.version => first,
+            Some(_) | None => os::now().wall.0,
+        };
+        self.stamped = Some((store.version, updated));
+        open.store(store, password, updated).await
+    }
+}
+
+/// `[active_directory]` of `agent.toml`.
+fn settings(root: &Root) -> Result<AdSettings, DirectoryFailure> {
+    // Without the file everything is found out; one that cannot be read is told of by whoever reads the rest of it.
+    let text = std::fs::read(root.path("etc/lapwing/agent.toml")).unwrap_or_default();
+    AdSettings::parse(&text).map_err(|error| settings_wrong(&error))
+}
+
+/// The connector of before, which knows this host's site, unless it is for another domain now.
+pub(super) fn connector(
+    known: &mut Option<Connector>,
+    settings: AdSettings,
+    domain: DnsName,
+) -> &mut Connector {
+    let before = known.take().filter(|before| before.source.domain == domain);
+    let site = settings.site.or_else(|| before.and_then(|before| before.source.site));
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let source = Source { domain, site, controllers: settings.controllers, host };
+    known.insert(Connector { source, protection: settings.protection, limits: Limits::default(), pin: pin() })
+}
+
+/// The file by which Kerberos is told whom to ask, where it was told to read one of ours.
+fn pin() -> Option<KdcPin> {
+    let files = std::env::var(KERBEROS_FILES).ok()?;
+    let (ours, _) = files.split_once(':')?;
+    let pin = KdcPin::within(Path::new(ours).parent()?);
+    (pin.variable() == files).then_some(pin)
+}
+
+async fn address(name: &str) -> Option<core::net::IpAddr> {
+    // The port is not looked at.
+    let found = tokio::time::timeout(ADDRESS_MAX, tokio::net::lookup_host((name, 389))).await.ok()?;
+    found.ok()?.next().map(|address| address.ip())
+}
+
+/// The computer's account.
+struct Account {
+    guid: Guid,
+    container: Option<String>,
+}
+
+async fn account(
+    connection: &mut Connection,
+    root: &RootDse,
+    machine: &Machine,
+) -> Result<Account, DirectoryFailure> {
+    let search = Search {
+        base: root.domain.as_str(),
+        scope: Scope::Subtree,
+        filter: &ComputerIdentity::SamAccountName(machine.account.clone()).filter(),
+        attributes: &["objectGUID"],
+        security: SecurityParts::None,
+    };
+    let entry = connection.read_with(&search).await.map_err(|error| query_failed(&error))?;
+    let entry = entry.ok_or_else(|| no_account(connection.peer(), &machine.account))?;
+    let bytes = entry.value("objectGUID").and_then(|bytes| bytes.try_into().ok());
+    let guid = bytes.map(Guid::from_bytes_le).ok_or_else(|| malformed(connection.peer(), "objectGUID"))?;
+    let container = entry.name.parse::<DistinguishedName>().ok().and_then(|name| name.parent());
+    Ok(Account { guid, container: container.map(|name| name.to_string()) })
+}
+
+impl Open {
+    async fn state(&mut self, known: &[Known]) -> Result<DirectoryState, DirectoryFailure> {
+        let found = self.read().await?;
+        let version = match (self.layout, found.version) {
+            (Layout::Versions, Some(version)) => Told::Version(Some(version)),
+            (Layout::Versions, None) => self.probe(known).await?,
+            (Layout::ByExpiry | Layout::Legacy, _) => layout::by_expiry(found.expiry, known),
+        };
+        Ok(DirectoryState {
+            version,
+            expiry: found.expiry.map(WallTime),
+            receipt: None,
+            time: self.time.take(),
+        })
+    }
+
+    async fn read(&mut self) -> Result<Found, DirectoryFailure> {
+        let attributes = self.layout.attributes();
+        let entry = self.connection.read(&self.entry, attributes).await.map_err(|e| query_failed(&e))?;
+        let entry = entry.ok_or_else(|| no_account(self.connection.peer(), &self.entry))?;
+        self.found =
+            self.layout.found(&entry).map_err(|attribute| malformed(self.connection.peer(), attribute))?;
+        Ok(self.found.clone())
+    }
+
+    /// Asks for each known version by a change that changes nothing, for none is to be seen: it may be hidden from this
+    /// host. A host that knows of none is told that there is none; if there is, its store finds that out.
+    async fn probe(&mut self, known: &[Known]) -> Result<Told, DirectoryFailure> {
+        for Known { version, .. } in known {
+            let changes = layout::unchanged(*version);
+            match self.connection.modify(&self.entry, changes, SecurityParts::None).await {
+                Ok(()) => {
+                    self.is_hidden = true;
+                    return Ok(Told::Version(Some(*version)));
+                }
+                Err(error) if error.refusal() == Some(AdRefusal::Overtaken) => {}
+                Err(error) => return Err(update_failed(&error, self.layout, self.container.as_deref())),
+            }
+        }
+        let is_new = known.is_empty() && !self.is_hidden;
+        Ok(if is_new { Told::Version(None) } else { Told::NoneKnown })
+    }
+
+    async fn store(&mut self, store: &Store, password: &Password, updated: FileTime) -> StoreOutcome {
+        let changes = self.layout.store(store, password, updated, &self.found);
+        let stored = self.connection.modify(&self.entry, changes, SecurityParts::None).await;
+        let Err(error) = stored else { return StoreOutcome::Acknowledged(None) };
+        let Some(refusal) = error.refusal() else {
+            let failure = query_failed(&error);
+            return if error.is_unsent() {
+                StoreOutcome::NotSent(failure)
+            } else {
+                StoreOutcome::Unanswered(failure)
+            };
+        };
+        match self.is_mismatch(store.expected, refusal).await {
+            Some(state) => StoreOutcome::VersionMismatch(state),
+            None => StoreOutcome::Refused(update_failed(&error, self.layout, self.container.as_deref())),
+        }
+    }
+
+    /// What the directory holds now, if a refusal says that it is not what was read before.
+    async fn is_mismatch(&mut self, expected: Expected, refusal: AdRefusal) -> Option<DirectoryState> {
+        let before = self.found.clone();
+        match refusal {
+            AdRefusal::Overtaken => {}
+            // A value that is there already is told apart from one that is not taken only by looking again.
+            AdRefusal::BadValue | AdRefusal::Other(_) => {
+                let now = self.read().await.ok()?;
+                let is_first = self.layout == Layout::Versions && expected == Expected::Nothing;
+                if now == before && (!is_first || core::mem::replace(&mut self.is_hidden, true)) {
+                    return None;
+                }
+            }
+            _ => return None,
+        }
+        let expiry = self.found.expiry.map(WallTime);
+        Some(DirectoryState { version: Told::NoneKnown, expiry, receipt: None, time: None })
+    }
+}
+
+/// A value that holds no secret.
+fn plain(bytes: impl Into<Vec<u8>>) -> SecretBytes {
+    SecretBytes::new(bytes.into())
+}
