@@ -51,6 +51,20 @@ enum Held {
     Known(Known),
 }
 
+impl Held {
+    /// Whether nothing but the time differs.
+    fn says_as(&self, other: &Self) -> bool {
+        let policy = |known: &Known| known.policy.as_ref().map(|(policy, _)| policy.clone());
+        match (self, other) {
+            (Self::NoDomain, Self::NoDomain) => true,
+            (Self::Known(one), Self::Known(other)) => {
+                one.failure == other.failure && policy(one) == policy(other)
+            }
+            (Self::NoDomain, Self::Known(_)) | (Self::Known(_), Self::NoDomain) => false,
+        }
+    }
+}
+
 impl GroupPolicySource {
     pub(super) fn new(root: &Root) -> Self {
         Self { file: KeptFile::new(root), held: None, news: None }
@@ -70,39 +84,31 @@ impl GroupPolicySource {
     /// Takes what came of reading it: the policy, none on a host in no domain, or why it is not known.
     pub(super) fn settle(&mut self, now: FileTime, read: Result<Option<GroupPolicy>, Unread>) {
         let before = self.policy().cloned();
-        let was_failing = matches!(&self.held, Some(Held::Known(Known { failure: Some(_), .. })));
-        match read {
-            Ok(None) => {
-                self.held = Some(Held::NoDomain);
-                self.save();
-            }
-            Ok(Some(policy)) => {
-                let is_new = before.as_ref() != Some(&policy);
-                self.held = Some(Held::Known(Known { policy: Some((policy, now)), failure: None }));
-                if is_new || was_failing {
-                    self.save();
-                }
-            }
-            Err(unread) => {
-                let policy = match self.held.take() {
-                    Some(Held::Known(known)) => known.policy,
-                    Some(Held::NoDomain) | None => None,
-                };
-                let is_of = |policy: &GroupPolicy| {
-                    unread.domain.as_ref().is_none_or(|domain| *domain == policy.domain)
-                };
-                let policy = policy.filter(|(policy, _)| is_of(policy));
-                self.held = Some(Held::Known(Known { policy, failure: Some(unread) }));
-                self.save();
-            }
+        let is_known = read.is_ok();
+        let held = match read {
+            Ok(None) => Held::NoDomain,
+            Ok(Some(policy)) => Held::Known(Known { policy: Some((policy, now)), failure: None }),
+            Err(unread) => Held::Known(Known { policy: self.last_of(&unread), failure: Some(unread) }),
+        };
+        let is_new = self.held.as_ref().is_none_or(|before| !before.says_as(&held));
+        self.held = Some(held);
+        if is_new {
+            self.save();
         }
         let after = self.policy().cloned();
-        if before != after {
+        if is_known && before != after {
             let objects = after.iter().flat_map(|policy| &policy.objects);
             let objects: Vec<String> =
                 objects.map(|object| format!("{} version {}", object.title(), object.version)).collect();
             self.news = Some(Event::GroupPolicyChanged { objects: objects.join(", ") });
         }
+    }
+
+    /// What was read last, unless that was of another domain.
+    fn last_of(&self, unread: &Unread) -> Option<(GroupPolicy, FileTime)> {
+        let Some(Held::Known(Known { policy: Some((policy, read)), .. })) = &self.held else { return None };
+        let is_of_it = unread.domain.as_ref().is_none_or(|domain| *domain == policy.domain);
+        is_of_it.then(|| (policy.clone(), *read))
     }
 
     /// Says once what has changed.

@@ -12,7 +12,9 @@ use core::{
     time::Duration,
 };
 use std::{
-    env, fs, io,
+    env,
+    ffi::OsString,
+    fs, io,
     os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
     process::{self, ExitStatus, Stdio},
@@ -196,8 +198,10 @@ impl<'a> Sysvol<'a> {
             // Both have been read strictly: the file has no quotation mark, line or semicolon to end the command with.
             .arg(format!("--command=get \"{file}\" -"))
             .arg(format!("//{}/sysvol", self.controller.name))
+            // Without the option Samba 4.17 asks for a password; without the variable 4.22 finds no tickets.
+            .arg(cached("--use-krb5-ccache=", cache))
             .env_clear()
-            .env("KRB5CCNAME", cached(cache))
+            .env("KRB5CCNAME", cached("", cache))
             .current_dir("/")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -277,8 +281,8 @@ fn is_whole(content: &[u8], words: &[u8]) -> bool {
     told.is_none_or(|(size, _)| size.parse() == Ok(content.len()))
 }
 
-fn cached(file: &Path) -> std::ffi::OsString {
-    let mut name = std::ffi::OsString::from("FILE:");
+fn cached(before: &str, file: &Path) -> OsString {
+    let mut name = OsString::from(format!("{before}FILE:"));
     name.push(file);
     name
 }

@@ -58,8 +58,8 @@ fn what_the_child_writes_is_the_file_and_its_environment_and_arguments_are_ours_
         "--configfile=/dev/null\n--use-kerberos=required\n--option=client signing=required\n\
          --option=client smb encrypt=desired\n--option=client min protocol=SMB3_00\n--debuglevel=1\n\
          --ip-address=127.0.0.1\n--command=get \"corp.example/Policies/{{1}}/GPT.INI\" -\n\
-         //dc1.corp.example/sysvol\nKRB5CCNAME=FILE:{}\n",
-        cache.display()
+         //dc1.corp.example/sysvol\n--use-krb5-ccache=FILE:{cache}\nKRB5CCNAME=FILE:{cache}\n",
+        cache = cache.display()
     );
     // What the shell sets by itself aside.
     let told: String = told
