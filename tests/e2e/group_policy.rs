@@ -231,7 +231,7 @@ fn a_broken_absent_or_silent_sysvol_keeps_the_last_good_policy_and_says_so() {
     let controller = &world.estate.domain.controller;
     let object = world.add("Lengths", 30, &[&[UNIT]]);
     let pol =
-        controller.run(&["base64", "-w0", &format!("{POLICIES}/{object}/MACHINE/Registry.pol")]).unwrap();
+        controller.run(&["base64", "-w0", &format!("{POLICIES}/{object}/Machine/Registry.pol")]).unwrap();
     assert_eq!(world.policy().setting("PasswordLength").0, "30");
     let keeps = |what: &str, words: &str| {
         let shown = world.policy();
@@ -244,12 +244,12 @@ fn a_broken_absent_or_silent_sysvol_keeps_the_last_good_policy_and_says_so() {
         assert!(told.contains("Group Policy could not be read"), "{what}: {told}");
     };
 
-    world.put(&object, "MACHINE/Registry.pol", b"no policy");
+    world.put(&object, "Machine/Registry.pol", b"no policy");
     // The same version is not read again, as nobody does.
     assert_eq!(world.policy().unread(), None);
     world.version(&object, 2, 2);
     keeps("a broken file", "is damaged");
-    let file = format!("{POLICIES}/{object}/MACHINE/Registry.pol");
+    let file = format!("{POLICIES}/{object}/Machine/Registry.pol");
     controller.run(&["rm", &file]).unwrap();
     keeps("a file that is gone", "has no file");
     controller.run(&["mv", &format!("{POLICIES}/{object}"), &format!("{POLICIES}/away")]).unwrap();
