@@ -335,9 +335,10 @@ fn the_legacy_key_is_read_from_the_oldest_samba_too() {
     let folder = format!("{POLICIES}/{object}");
     let values = [("AdmPwdEnabled", 0), ("PasswordLength", 17), ("PasswordAgeDays", 12)];
     let file = registry_pol(r"Software\Policies\Microsoft Services\AdmPwd", &values);
-    world.put(object, "MACHINE/Registry.pol", &file);
-    controller.run(&["chmod", "0755", &folder, &format!("{folder}/MACHINE")]).unwrap();
-    controller.run(&["chmod", "0644", &format!("{folder}/MACHINE/Registry.pol")]).unwrap();
+    // In other letters than it is asked for.
+    controller.run(&["sh", "-euc", r#"cd "$1"; mv [Mm]* machine"#, "move", &folder]).unwrap();
+    world.put(object, "machine/registry.pol", &file);
+    controller.run(&["chmod", "0644", &format!("{folder}/machine/registry.pol")]).unwrap();
     let extension = "[{35378EAC-683F-11D2-A89A-00C04FBBCFA2}{D02B1F72-3407-48AE-BA88-E8213C6761F1}]";
     world.modify(object, "gPCMachineExtensionNames", extension);
     world.version(object, 1, 1);
