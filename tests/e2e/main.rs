@@ -1,6 +1,7 @@
 //! End to end: the real programs on a booted Debian host, judged by real log-ons over ssh.
 #![expect(clippy::unwrap_used, reason = "that is how a test fails")]
 
+mod ad_admin;
 mod button;
 mod certificate;
 mod changes;
@@ -13,6 +14,8 @@ mod front;
 mod group_policy;
 mod late;
 mod life;
+mod locate;
+mod oldest;
 mod policy;
 mod secrets;
 mod soak;

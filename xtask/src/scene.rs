@@ -103,6 +103,18 @@ pub fn build(kind: Build) -> Result<PathBuf> {
     Ok(folder)
 }
 
+/// Builds an example and returns where it is.
+///
+/// # Errors
+/// When it does not build.
+pub fn example(name: &str) -> Result<PathBuf> {
+    let mut cargo = sys::rust("cargo");
+    // As the test runner has it built: nothing is built twice.
+    cargo.args(["build", "--quiet", "--workspace", "--all-features", "--example", name]);
+    sys::run(&mut cargo)?;
+    Ok(sys::workspace().join("target/debug/examples").join(name))
+}
+
 /// Puts the agent's programs and files on a host, and makes the account that it will manage.
 ///
 /// # Errors

@@ -38,6 +38,12 @@ pub(crate) fn complain(text: &str) {
     drop(writeln!(io::stderr().lock(), "{text}"));
 }
 
+/// Replaces the line of a terminal on which the last such text stands; nothing clears it.
+pub(crate) fn complain_in_place(text: &str) {
+    let mut err = io::stderr().lock();
+    drop(write!(err, "\r\u{1b}[K{text}").and_then(|()| err.flush()));
+}
+
 /// Text as it may be shown: control characters, which could steer a terminal, are written out.
 pub(crate) fn shown(text: &str) -> String {
     text.chars()

@@ -291,6 +291,9 @@ struct SettingsFile {
     admin_group: Option<String>,
     proxy: Option<String>,
     no_proxy: Option<Vec<String>>,
+    /// For [`crate::ad::AdSettings`], which judges it.
+    #[serde(rename = "active_directory")]
+    _active_directory: Option<serde::de::IgnoredAny>,
 }
 
 /// The members that an enrolment writes, and leaving removes.

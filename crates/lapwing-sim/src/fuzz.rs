@@ -82,8 +82,9 @@ pub fn security_descriptor(bytes: &[u8]) {
     let schema: SchemaGuids =
         LapsAttribute::ALL.into_iter().zip((1..).map(|byte| Guid::from_bytes([byte; 16]))).collect();
     if let Dacl::Present(acl) = read.dacl() {
-        drop(rights::readers(acl, &schema, Reach::Itself));
-        drop(rights::readers(acl, &schema, Reach::Descendants(COMPUTER_CLASS)));
+        let passwords = rights::passwords(&schema, Some(Guid::from_bytes([0xff; 16])));
+        drop(rights::readers(acl, &passwords, Reach::Itself));
+        drop(rights::readers(acl, &passwords, Reach::Descendants(COMPUTER_CLASS)));
     }
     for circle in Circle::ALL {
         let (mut edited, trustee) = (read.clone(), Sid::principal_self());

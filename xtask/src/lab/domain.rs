@@ -26,6 +26,9 @@ const CONTROLLER_ADDRESS: Ipv4Addr = address(2);
 /// The second controller, where there is one.
 const SECOND: &str = "dc2";
 const SECOND_ADDRESS: Ipv4Addr = address(3);
+/// The controller that cannot be written to, where there is one.
+const READ_ONLY: &str = "ro";
+const READ_ONLY_ADDRESS: Ipv4Addr = address(4);
 /// Where the administrator's password is on the controller.
 pub const ADMIN_PASSWORD: &str = "/root/administrator.password";
 /// The keys and certificates of a controller, and the authority of all.
@@ -132,17 +135,8 @@ impl Domain {
     /// # Errors
     /// When it does not boot, or the first does not take it.
     pub fn add_controller(&self, lab: &Lab) -> Result<Host> {
-        let host = lab.boot_disk(SECOND, &Disk::of(Kind::Controller)?, SECOND_ADDRESS)?;
-        name(&host, &[SECOND_ADDRESS, CONTROLLER_ADDRESS])?;
-        // The first one's database names both by GUID before their names are in its DNS.
-        let password = self.administrator_password()?;
-        host.feed(&["sh", "-euc", JOIN, "join", DOMAIN, CONTROLLER], password.as_bytes())?;
-        for file in ["ca.pem", "ca.key"] {
-            let path = format!("{TLS}/{file}");
-            host.write(&path, 0o600, self.controller.run(&["cat", &path])?.as_bytes())?;
-        }
-        certify(&host)?;
-        host.write(ADMIN_PASSWORD, 0o600, password.as_bytes())?;
+        let host = self.join_controller(lab, SECOND, SECOND_ADDRESS, "DC")?;
+        host.write(ADMIN_PASSWORD, 0o600, self.administrator_password()?.as_bytes())?;
         host.run(&["systemctl", "start", "samba-ad-dc.service"])?;
         // Nobody can ask for it by Kerberos before the first one knows its services, nor find it before its DNS does.
         host.wait_until("its services are known", START_MAX, |host| {
@@ -152,6 +146,34 @@ impl Domain {
         host.run(&["samba_dnsupdate", "--use-samba-tool", &server])?;
         self.replicate(&host)?;
         start(&host)?;
+        Ok(host)
+    }
+
+    /// Adds a controller that only reads and keeps no passwords; DNS does not name it.
+    ///
+    /// # Errors
+    /// As [`Domain::add_controller`].
+    pub fn add_read_only_controller(&self, lab: &Lab) -> Result<Host> {
+        let host = self.join_controller(lab, READ_ONLY, READ_ONLY_ADDRESS, "RODC")?;
+        host.run(&["systemctl", "start", "samba-ad-dc.service"])?;
+        host.wait_until("the read-only controller answers", START_MAX, |host| {
+            let ask = ["ldapsearch", "-x", "-H", "ldap://localhost", "-s", "base", "-b", "", "dnsHostName"];
+            Ok(host.run(&ask).is_ok())
+        })?;
+        Ok(host)
+    }
+
+    /// A further controller with its certificate, not started.
+    fn join_controller(&self, lab: &Lab, called: &str, address: Ipv4Addr, role: &str) -> Result<Host> {
+        let host = lab.boot_disk(called, &Disk::of(Kind::Controller)?, address)?;
+        name(&host, &[address, CONTROLLER_ADDRESS])?;
+        let password = self.administrator_password()?;
+        host.feed(&["sh", "-euc", JOIN, "join", DOMAIN, CONTROLLER, role], password.as_bytes())?;
+        for file in ["ca.pem", "ca.key"] {
+            let path = format!("{TLS}/{file}");
+            host.write(&path, 0o600, self.controller.run(&["cat", &path])?.as_bytes())?;
+        }
+        certify(&host)?;
         Ok(host)
     }
 

@@ -1,6 +1,6 @@
 # Makes a fresh host a further controller of a domain that it finds by DNS.
-# Arguments: domain, name of the first controller. Standard input: the administrator's password.
-domain=$1 first=$2
+# Arguments: domain, name of the first controller, DC or RODC (which only reads). Standard input: the administrator's password.
+domain=$1 first=$2 role=$3
 realm=$(echo "$domain" | tr a-z A-Z)
 rm -f /etc/samba/smb.conf
 umask 077
@@ -10,7 +10,7 @@ umask 077
     echo
 } >/root/administrator.credentials
 umask 022
-samba-tool domain join "$domain" DC --server="$first.$domain" --authentication-file=/root/administrator.credentials \
+samba-tool domain join "$domain" "$role" --server="$first.$domain" --authentication-file=/root/administrator.credentials \
     --dns-backend=SAMBA_INTERNAL --option="ad dc functional level = 2016" \
     --option="interfaces = lo eth0" --option="bind interfaces only = yes" \
     --option="dns forwarder =" --option="dsdb:schema update allowed = yes" \

@@ -9,13 +9,15 @@ use xtask::{lab, sys};
 const PYTHON: &str = "/usr/bin/python3";
 
 /// Pinned, so that a run is red for a change of ours alone.
-const ENVIRONMENTS: [&[&str]; 3] = [
+const ENVIRONMENTS: [&[&str]; 4] = [
     // Microsoft's own clients of Graph.
     &["azure-identity==1.27.0", "msgraph-beta-sdk==1.66.0", "msgraph-sdk==1.65.0"],
     // Drives Debian's browser, and judges pages by axe-core, which it brings.
     &["axe-playwright-python==0.1.8", "playwright==1.65.2"],
     // Tests an HTTP interface against its description.
     &["schemathesis==4.32.5"],
+    // Reads Active Directory without any code of ours or of Samba's.
+    &["msldap==0.5.15"],
 ];
 
 /// The interpreter of the environment that drives Debian's browser.

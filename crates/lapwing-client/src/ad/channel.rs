@@ -112,7 +112,7 @@ pub(super) async fn open(
     let (ours, theirs) =
         UnixStream::pair().map_err(|source| AdError::Unreachable { peer: peer.to_owned(), source })?;
     let tcp = connect(controller.address, protection.port(), peer, limits.connect).await?;
-    let bind = Bind { peer, service: controller.service("ldap"), credentials, limits };
+    let bind = Bind { peer, service: controller.ldap_service(), credentials, limits };
     let task = match protection {
         Protection::Sealed => {
             let mut tcp = tcp;

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, io};
 
 use lapwing_core::secret::SecretBytes;
 use ldap3::{
-    Ldap, LdapConnAsync, LdapConnSettings, LdapError, LdapResult, Mod, StdStream, StreamState,
+    Ldap, LdapConnAsync, LdapConnSettings, LdapError, LdapResult, Mod, SearchOptions, StdStream, StreamState,
     asn1::StructureTag,
     controls::{Control, ControlType, MakeCritical as _, PagedResults, RawControl},
 };
@@ -45,6 +45,22 @@ pub struct Search<'a> {
     pub attributes: &'a [&'a str],
     /// Which parts of security descriptors.
     pub security: SecurityParts,
+}
+
+/// Where a page of a search begins.
+#[derive(Debug)]
+pub struct Page {
+    cookie: Vec<u8>,
+    /// Fixed by the first page.
+    is_names_only: bool,
+}
+
+impl Page {
+    /// The first one.
+    pub const FIRST: Self = Self { cookie: Vec::new(), is_names_only: false };
+    /// The first one of a search that says which attributes there are and never what is in them. RFC 4511 section
+    /// 4.5.1.6.
+    pub const FIRST_NAMES_ONLY: Self = Self { cookie: Vec::new(), is_names_only: true };
 }
 
 /// The parts of a security descriptor that are read or written. [MS-ADTS] 3.1.1.3.4.1.11.
@@ -96,6 +112,12 @@ impl Entry {
         self.attributes.get(&attribute.to_ascii_lowercase()).map_or(&[], Vec::as_slice)
     }
 
+    /// Whether it has the attribute, whether its values were asked for or not.
+    #[must_use]
+    pub fn has(&self, attribute: &str) -> bool {
+        self.attributes.contains_key(&attribute.to_ascii_lowercase())
+    }
+
     /// The first value.
     #[must_use]
     pub fn value(&self, attribute: &str) -> Option<&[u8]> {
@@ -111,6 +133,15 @@ impl Entry {
     /// All values of an attribute that holds text, and nothing secret.
     pub fn texts(&self, attribute: &str) -> impl Iterator<Item = &str> {
         self.values(attribute).iter().filter_map(|value| str::from_utf8(value.expose_secret()).ok())
+    }
+
+    /// An entry for tests.
+    #[cfg(test)]
+    pub(super) fn of(name: &str, attributes: Vec<(&str, Vec<Vec<u8>>)>) -> Self {
+        let values = |values: Vec<Vec<u8>>| values.into_iter().map(SecretBytes::new).collect();
+        let attributes =
+            attributes.into_iter().map(|(name, bytes)| (name.to_ascii_lowercase(), values(bytes))).collect();
+        Self { name: name.to_owned(), attributes }
     }
 
     fn parse(tag: StructureTag) -> Option<Self> {
@@ -238,31 +269,46 @@ impl Connection {
         search: &Search<'_>,
         mut take: impl FnMut(Entry),
     ) -> Result<(), AdError> {
-        let mut cookie = Vec::new();
-        loop {
-            let mut controls: Vec<RawControl> = search.security.control().into_iter().collect();
-            // One entry needs no pages.
-            if search.scope != Scope::Base {
-                controls.push(PagedResults { size: PAGE_LEN, cookie }.critical().into());
-            }
-            let result = self.page(search, controls, &mut take).await?;
-            cookie = next_page(&result.ctrls);
-            if cookie.is_empty() {
-                return Ok(());
-            }
+        let mut next = Some(Page::FIRST);
+        while let Some(page) = next {
+            next = self.search_page(search, page, &mut take).await?;
         }
+        Ok(())
+    }
+
+    /// Hands each entry of one page of what a search finds to `take`, and says where the next page begins; none behind
+    /// the last. Other questions may be asked between two pages.
+    ///
+    /// # Errors
+    /// As [`Self::search`].
+    pub async fn search_page(
+        &mut self,
+        search: &Search<'_>,
+        page: Page,
+        mut take: impl FnMut(Entry),
+    ) -> Result<Option<Page>, AdError> {
+        let mut controls: Vec<RawControl> = search.security.control().into_iter().collect();
+        // One entry needs no pages.
+        if search.scope != Scope::Base {
+            controls.push(PagedResults { size: PAGE_LEN, cookie: page.cookie }.critical().into());
+        }
+        let result = self.page(search, controls, page.is_names_only, &mut take).await?;
+        let cookie = next_page(&result.ctrls);
+        Ok((!cookie.is_empty()).then_some(Page { cookie, ..page }))
     }
 
     async fn page(
         &mut self,
         search: &Search<'_>,
         controls: Vec<RawControl>,
+        is_names_only: bool,
         take: &mut impl FnMut(Entry),
     ) -> Result<LdapResult, AdError> {
         let (peer, answer) = (self.peer.clone(), self.answer);
         let failed = |error| failure(&peer, answer, error);
         self.ldap.with_controls(controls);
         self.ldap.with_timeout(answer);
+        self.ldap.with_search_options(SearchOptions::new().typesonly(is_names_only));
         let attributes: Vec<&str> = search.attributes.to_vec();
         let mut stream = self
             .ldap

@@ -20,4 +20,11 @@ impl Controller {
     pub fn service(&self, kind: &str) -> String {
         format!("{kind}/{}@{}", self.name, self.domain.to_ascii_uppercase())
     }
+
+    /// Its LDAP service, by the name that has the domain in it: only a controller may have such a name, while any member of
+    /// the domain may call itself `ldap/` and its own name. [MS-ADTS] 3.1.1.5.3.1.1.4, "Validated-SPN".
+    #[must_use]
+    pub fn ldap_service(&self) -> String {
+        format!("ldap/{}/{}@{}", self.name, self.domain, self.domain.to_ascii_uppercase())
+    }
 }

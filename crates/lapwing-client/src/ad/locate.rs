@@ -13,6 +13,7 @@ use core::{net::IpAddr, str::FromStr, time::Duration};
 use std::{
     collections::{BTreeSet, VecDeque},
     fmt, io,
+    net::SocketAddr,
     sync::Arc,
 };
 
@@ -23,7 +24,7 @@ use lapwing_proto::ad::{
 };
 use tokio::{
     task::JoinSet,
-    time::{Instant, sleep_until},
+    time::{Instant, sleep_until, timeout},
 };
 
 use self::service::Chance;
@@ -93,7 +94,7 @@ pub struct Wish {
 pub struct Found {
     /// Which.
     pub controller: Controller,
-    /// What it says of itself; none if it accepts connections and answers no pings.
+    /// What it says of itself; none if it speaks LDAP and answers no pings.
     pub answer: Option<Answer>,
 }
 
@@ -128,7 +129,7 @@ pub enum NotTaken {
     /// It cannot be written to.
     #[error("it is read-only")]
     ReadOnly,
-    /// It answers connections only and was named by its address, so that its name is not known.
+    /// It answers no pings and was named by its address, so that its name is not known.
     #[error("it does not tell its name: name it by it")]
     Nameless,
     /// No connection to it came to stand.
@@ -157,6 +158,12 @@ pub enum LocateError {
     /// DNS did not answer.
     #[error("DNS did not answer within {0:?}")]
     TimedOut(Duration),
+    /// DNS names controllers, and has an address for none.
+    #[error("DNS has no address for any domain controller of {0}")]
+    NoAddress(String),
+    /// The domain's name is none.
+    #[error("{0:?} cannot be the name of a domain")]
+    Name(String, #[source] DnsNameError),
 }
 
 impl LocateError {
@@ -165,7 +172,8 @@ impl LocateError {
     pub const fn next_step(&self) -> &'static str {
         match self {
             Self::Resolver(_) => "check /etc/resolv.conf",
-            Self::NoRecord { .. } => {
+            Self::Name(..) => "check the domain's name",
+            Self::NoRecord { .. } | Self::NoAddress(_) => {
                 "let /etc/resolv.conf name a DNS server that knows the domain, or name its controllers under [active_directory] in /etc/lapwing/agent.toml"
             }
             Self::Unanswered(_) | Self::TimedOut(_) => {
@@ -173,6 +181,27 @@ impl LocateError {
             }
         }
     }
+}
+
+/// All controllers of a domain that DNS names and has an address for, none of which is asked, within `limit`.
+///
+/// # Errors
+/// When there is none, or nobody says so in time.
+pub async fn controllers(domain: &str, limit: Duration) -> Result<Vec<Controller>, LocateError> {
+    let list = async {
+        let resolver = service::resolver()?;
+        let name = DnsName::parse(domain).map_err(|source| LocateError::Name(domain.to_owned(), source))?;
+        let mut controllers = Vec::new();
+        for controller in service::controllers(&resolver, &name, None, Chance(0)).await? {
+            let addresses = service::addresses(&resolver, &controller).await.unwrap_or_default();
+            if let Some(address) = addresses.first() {
+                let (name, domain) = (controller.to_string(), name.to_string());
+                controllers.push(Controller { name, address: *address, domain });
+            }
+        }
+        if controllers.is_empty() { Err(LocateError::NoAddress(name.to_string())) } else { Ok(controllers) }
+    };
+    timeout(limit, list).await.map_err(|_| LocateError::TimedOut(limit))?
 }
 
 /// A search for controllers, one after another.
@@ -210,6 +239,7 @@ struct Context {
     source: Source,
     resolver: Option<TokioResolver>,
     question: Vec<u8>,
+    port: u16,
 }
 
 enum Event {
@@ -225,12 +255,16 @@ impl Candidates {
     /// Begins a search, inside a runtime of tokio's. `chance` decides whom among equals to ask first.
     #[must_use]
     pub fn begin(source: Source, wish: Wish, chance: u64) -> Self {
+        Self::begin_at(source, wish, chance, ping::PORT)
+    }
+
+    fn begin_at(source: Source, wish: Wish, chance: u64, port: u16) -> Self {
         let question = netlogon::question(ping::MESSAGE, &source.domain, &source.host);
         let (resolver, unlisted) = match service::resolver() {
             Ok(resolver) => (Some(resolver), None),
             Err(error) => (None, Some(error)),
         };
-        let context = Arc::new(Context { source, resolver, question });
+        let context = Arc::new(Context { source, resolver, question, port });
         let mut this = Self {
             site: context.source.site.clone(),
             preferred: wish.preferred.as_ref().map(|preferred| preferred.name.clone()),
@@ -358,7 +392,7 @@ impl Candidates {
             let place = Place::Name(name);
             if let Some(at) = self.waiting.iter().position(|(waiting, _)| *waiting == place) {
                 let first = self.waiting.remove(at);
-                self.waiting.extend(first.into_iter());
+                self.waiting.extend(first);
                 self.waiting.rotate_right(1);
             } else {
                 let before = self.waiting.len();
@@ -467,8 +501,8 @@ impl Context {
         };
         let mut asked = JoinSet::new();
         for address in addresses {
-            let question = self.question.clone();
-            asked.spawn(async move { (address, ping::ask(address, &question).await) });
+            let (question, to) = (self.question.clone(), SocketAddr::new(address, self.port));
+            asked.spawn(async move { (address, ping::ask(to, &question).await) });
         }
         let mut why = NotTaken::Silent;
         while let Some(answered) = asked.join_next().await {
@@ -481,3 +515,6 @@ impl Context {
         Err(why)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,8 @@
 //! * [`Connector`]: finds a controller that can be written to, and another where that one fails; [`Candidates`] is the search.
 //! * [`Connection`]: one connection to one controller: search, read, modify, add.
 //! * [`policy`]: what Group Policy sets for LAPS on this host.
+//! * [`PlannedChange`]: a change of permissions, shown before it is made. [`Principals`]: whom they are about.
+//! * [`Survey`]: how it stands with the passwords of many computers, without reading one.
 //!
 //! INVARIANT: nothing here sends a modification twice, and every wait has a deadline.
 
@@ -17,22 +19,28 @@ mod kdc;
 mod kerberos;
 mod locate;
 mod machine;
+mod permissions;
 pub mod policy;
+mod principals;
 mod realm;
 mod settings;
+mod survey;
 mod sys;
 
 pub use self::{
     channel::{Limits, Protection},
-    connection::{Change, Connection, Entry, Scope, Search, SecurityParts},
+    connection::{Change, Connection, Entry, Page, Scope, Search, SecurityParts},
     connector::{ConnectError, Connected, Connector},
     controller::Controller,
     domain::{LapsSchema, RootDse},
     error::{AdError, Stage},
-    kdc::KdcPin,
+    kdc::{KdcPin, PinError},
     kerberos::{Credentials, GssFault, KerberosError},
-    locate::{Candidates, Found, LocateError, NotTaken, Place, Source, Tried, Wish},
+    locate::{Candidates, Found, LocateError, NotTaken, Place, Source, Tried, Wish, controllers},
     machine::MachineError,
+    permissions::{Container, Part, PermissionsError, PlannedChange},
+    principals::{PrincipalError, Principals},
     realm::{default_realm, realm_of_tickets},
     settings::{AdSettings, AdSettingsError},
+    survey::{Mode, Survey, Surveyed},
 };

@@ -52,6 +52,19 @@ fn an_identity_reads_as_it_was_saved_and_keeps_to_itself() {
 }
 
 #[test]
+fn an_enrolled_host_may_have_settings_for_a_domain_too() {
+    let (_folder, root) = root();
+    let saved = identity(false);
+    saved.save(&root).unwrap();
+    let path = root.agent_settings();
+    let lines = format!("{}\n[active_directory]\nsite = \"Hill\"\n", std::fs::read_to_string(&path).unwrap());
+    std::fs::write(&path, &lines).unwrap();
+    assert_eq!(AgentSettings::load(&root).unwrap(), saved.settings);
+    let domain = crate::ad::AdSettings::parse(lines.as_bytes()).unwrap();
+    assert_eq!(domain.site.unwrap().as_str(), "Hill");
+}
+
+#[test]
 fn a_policy_of_an_enrolment_that_somebody_removed_by_hand_is_not_that_of_the_next_one() {
     let (_folder, root) = root();
     identity(true).save(&root).unwrap();

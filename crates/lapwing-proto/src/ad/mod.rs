@@ -6,8 +6,10 @@
 pub mod attribute;
 pub mod dns;
 pub mod keytab;
+pub mod metadata;
 pub mod name;
 pub mod netlogon;
+pub mod principal;
 pub mod refusal;
 pub mod rights;
 pub mod schema;

@@ -134,7 +134,8 @@ fn push_hex(out: &mut String, sign: char) {
     out.push_str(&format!("\\{:02x}", u32::from(sign)));
 }
 
-/// What an administrator calls a computer, by the rules of `Get-LapsADPassword -Identity`.
+/// What an administrator calls a computer, by the rules of `Get-LapsADPassword -Identity` and two of our own.
+/// DEVIATION(24): the GUID, and the account's name without its dollar sign.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ComputerIdentity {
     /// It begins with `CN=`.

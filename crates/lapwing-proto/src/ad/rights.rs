@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use lapwing_core::types::{
     Guid, SecurityDescriptor, Sid,
     security::{
-        AccessMask, Ace, AceBody, AceFlags, AceKind, Acl, Breadth, Confidential, Dacl, EditError, Reach,
+        AccessMask, Ace, AceBody, AceFlags, AceKind, Acl, Breadth, Dacl, EditError, Grant, Reach, Subject,
     },
 };
 
@@ -61,6 +61,27 @@ impl Circle {
             Self::ResetPassword => [(expiry, READ.union(WRITE))].into(),
         })
     }
+
+    /// What is granted beside the rights that make the circle.
+    ///
+    /// DEVIATION(20): a computer reads the version of its own password. It is confidential like the passwords beside it
+    /// and holds nothing secret, and without it a computer cannot tell that it or the directory was restored.
+    fn beside(self, schema: &SchemaGuids) -> Option<(Guid, AccessMask)> {
+        const READ: AccessMask = AccessMask::READ_PROPERTY.union(AccessMask::CONTROL_ACCESS);
+        match self {
+            Self::ComputerSelf => {
+                schema.get(&LapsAttribute::CurrentPasswordVersion).map(|version| (*version, READ))
+            }
+            Self::ReadPassword | Self::ResetPassword => None,
+        }
+    }
+
+    /// All that [`grant`] gives and [`revoke`] takes.
+    fn granted_rights(self, schema: &SchemaGuids) -> Result<BTreeMap<Guid, AccessMask>, RightsError> {
+        let mut rights = self.rights(schema)?;
+        rights.extend(self.beside(schema));
+        Ok(rights)
+    }
 }
 
 /// Why rights cannot be granted or revoked.
@@ -102,7 +123,7 @@ pub fn grant(
     trustee: &Sid,
     schema: &SchemaGuids,
 ) -> Result<bool, RightsError> {
-    let rights = circle.rights(schema)?;
+    let rights = circle.granted_rights(schema)?;
     let acl = descriptor.dacl_mut()?;
     let mut edited = acl.clone();
     let mut is_changed = false;
@@ -130,7 +151,7 @@ pub fn revoke(
     trustee: &Sid,
     schema: &SchemaGuids,
 ) -> Result<bool, RightsError> {
-    let rights = circle.rights(schema)?;
+    let rights = circle.granted_rights(schema)?;
     let others = others(descriptor, circle, trustee, schema)?;
     let acl = descriptor.dacl_mut()?;
     let mut is_changed = false;
@@ -152,13 +173,13 @@ fn others(
     let revoked = circle.rights(schema)?;
     let mut needed: BTreeMap<Guid, AccessMask> = BTreeMap::new();
     for other in Circle::ALL {
-        let rights = other.rights(schema)?;
         // Whoever holds a circle holds those within it, whether they were granted or not.
-        let is_within = rights
+        let is_within = other
+            .rights(schema)?
             .iter()
             .all(|(target, mask)| revoked.get(target).is_some_and(|revoked| revoked.contains(*mask)));
         if !is_within && granted(descriptor, other, schema)?.contains(trustee) {
-            for (target, mask) in rights {
+            for (target, mask) in other.granted_rights(schema)? {
                 let sum = needed.entry(target).or_default();
                 *sum = sum.union(mask);
             }
@@ -189,20 +210,84 @@ pub fn granted(
     Ok(trustees.into_iter().filter(holds).cloned().collect())
 }
 
-/// Who can read a password of the computers that the list is asked for, however they came to it, each with the widest
-/// way. `Find-LapsADExtendedRights`.
+/// The attributes that hold passwords, as the entries of a list know them.
+///
+/// `legacy` is the `schemaIDGUID` of `ms-Mcs-AdmPwd`, where the schema has it.
 #[must_use]
-pub fn readers(acl: &Acl, schema: &SchemaGuids, reach: Reach) -> BTreeMap<Sid, Breadth> {
+pub fn passwords(schema: &SchemaGuids, legacy: Option<Guid>) -> Vec<Subject> {
+    let subject = |attribute, property_set| Subject { attribute, property_set, class: COMPUTER_CLASS };
+    let passwords = schema.iter().filter(|(attribute, _)| attribute.holds_password());
+    let passwords = passwords.map(|(attribute, guid)| subject(*guid, attribute.property_set()));
+    passwords.chain(legacy.map(|guid| subject(guid, None))).collect()
+}
+
+/// Who can read one of the [`passwords`] of the computers that the list is asked for, however they came to it, each with
+/// the widest way. `Find-LapsADExtendedRights`.
+#[must_use]
+pub fn readers(acl: &Acl, passwords: &[Subject], reach: Reach) -> BTreeMap<Sid, Breadth> {
     let mut readers = BTreeMap::new();
-    for (attribute, guid) in schema.iter().filter(|(attribute, _)| attribute.holds_password()) {
-        let asked =
-            Confidential { attribute: *guid, property_set: attribute.property_set(), class: COMPUTER_CLASS };
-        for holder in acl.readers_of(&asked, reach) {
+    for asked in passwords {
+        for holder in acl.readers_of(asked, reach) {
             let widest = readers.entry(holder.trustee).or_insert(holder.breadth);
             *widest = holder.breadth.max(*widest);
         }
     }
     readers
+}
+
+/// The entries by which somebody is in a circle for the computers that the list is asked for, in their order, each with
+/// the widest that it is about. Deciding is the right that makes the circle worth having: to write the expiry or a
+/// password, or to read a password.
+///
+/// # Errors
+/// [`RightsError::Schema`] as [`grant`].
+pub fn members<'a>(
+    acl: &'a Acl,
+    circle: Circle,
+    schema: &SchemaGuids,
+    legacy: Option<Guid>,
+    reach: Reach,
+) -> Result<Vec<Grant<'a>>, RightsError> {
+    const WRITE: AccessMask = AccessMask::WRITE_PROPERTY;
+    // Says what the schema lacks.
+    circle.rights(schema)?;
+    let expiry = schema.get(&LapsAttribute::PasswordExpirationTime);
+    let expiry = expiry.map(|guid| Subject { attribute: *guid, property_set: None, class: COMPUTER_CLASS });
+    let (subjects, key, needed) = match circle {
+        Circle::ComputerSelf => (passwords(schema, None), WRITE, WRITE),
+        Circle::ReadPassword => {
+            let key = AccessMask::CONTROL_ACCESS;
+            // As [`Acl::readers_of`] has it.
+            let needed = match reach {
+                Reach::Itself => key.union(AccessMask::READ_PROPERTY),
+                Reach::Descendants(_) => key,
+            };
+            (passwords(schema, legacy), key, needed)
+        }
+        Circle::ResetPassword => (expiry.into_iter().collect(), WRITE, WRITE),
+    };
+    let mut found: Vec<Grant<'a>> = Vec::new();
+    for subject in &subjects {
+        for grant in acl.grants_of(subject, key, needed, reach) {
+            let is_own = |body: &AceBody| body.trustee == Sid::principal_self();
+            // A computer that sets its own expiry is in its own circle; one that reads its password is worth a line.
+            let is_meant = |body: &AceBody| match circle {
+                Circle::ComputerSelf => is_own(body),
+                Circle::ReadPassword => true,
+                Circle::ResetPassword => !is_own(body),
+            };
+            if !grant.ace.body().is_some_and(is_meant) {
+                continue;
+            }
+            match found.iter_mut().find(|present| core::ptr::eq(present.ace, grant.ace)) {
+                Some(present) => present.breadth = present.breadth.max(grant.breadth),
+                None => found.push(grant),
+            }
+        }
+    }
+    // By attributes they were found; by their places they are told.
+    found.sort_by_key(|grant| acl.aces().iter().position(|ace| core::ptr::eq(ace, grant.ace)));
+    Ok(found)
 }
 
 /// Which attempts to read a password are recorded.

@@ -37,7 +37,7 @@ const ARC: &str = "1.2.840.113556.1.6.44.1";
 /// Read and write of properties, which makes the extended right a property set. [MS-ADTS] 5.1.3.2.1.
 const VALID_ACCESSES: &str = "48";
 /// The name of the property set's object.
-const PROPERTY_SET_CN: &str = "ms-LAPS-Encrypted-Password-Attributes";
+pub const PROPERTY_SET_CN: &str = "ms-LAPS-Encrypted-Password-Attributes";
 
 impl LapsAttribute {
     /// What the schema must say of it.

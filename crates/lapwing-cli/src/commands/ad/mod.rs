@@ -2,9 +2,18 @@
 //! controller that answers ([`Session`]), and how its refusals are told.
 
 mod computer;
+pub(crate) mod find_ad_extended_rights;
 pub(crate) mod get_ad_password;
+pub(crate) mod list_ad_permissions;
+mod permissions;
+pub(crate) mod report_ad;
+pub(crate) mod revoke_ad_permission;
 mod session;
+pub(crate) mod set_ad_auditing;
+pub(crate) mod set_ad_computer_self_permission;
 pub(crate) mod set_ad_password_expiration_time;
+pub(crate) mod set_ad_read_password_permission;
+pub(crate) mod set_ad_reset_password_permission;
 pub(crate) mod update_ad_schema;
 
 use std::borrow::Cow;
@@ -90,6 +99,8 @@ const fn next_step_of(refusal: AdRefusal) -> &'static str {
         }
         AdRefusal::NoSuchObject => "check the name",
         AdRefusal::Overtaken | AdRefusal::Busy => "run the command again",
+        // sizeLimitExceeded and adminLimitExceeded.
+        AdRefusal::Other(4 | 11) => "ask for less, or have the controller's limits on answers raised",
         AdRefusal::NotProtected
         | AdRefusal::NotInSchema
         | AdRefusal::NotOnComputer
@@ -128,5 +139,44 @@ impl Caution {
                 "see what would be changed with --dry-run, then add --yes",
             )),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(code: u32) -> AdError {
+        let refusal = AdRefusal::from_result_code(code).unwrap();
+        AdError::Refused { peer: "dc1.example.com".to_owned(), refusal, code, diagnostic: String::new() }
+    }
+
+    #[test]
+    fn each_refusal_tells_an_administrator_what_to_do() {
+        for (code, exit, next) in [
+            (4, Code::Failed, "ask for less"),
+            (10, Code::Failed, "--domain"),
+            (11, Code::Failed, "ask for less"),
+            (32, Code::NotFound, "check the name"),
+            (49, Code::Refused, "password"),
+            (50, Code::Refused, "--user"),
+            (51, Code::Unreachable, "again"),
+            (53, Code::Failed, "log of the domain controller"),
+            (65, Code::Failed, "update-ad-schema"),
+            (80, Code::Failed, "RFC 4511"),
+        ] {
+            let failure = Failure::from(refusal(code));
+            assert_eq!(failure.code, exit, "{code}");
+            let report = failure.report();
+            assert!(report.contains(&format!("(LDAP result {code})")) && report.contains(next), "{report}");
+        }
+        // A device's advice is for no administrator.
+        assert!(!Failure::from(refusal(50)).report().contains("self-permission"));
+    }
+
+    #[test]
+    fn a_command_says_itself_who_may_and_nothing_of_other_refusals() {
+        assert!(refused(refusal(50), "ask Ann").report().contains("next: ask Ann"));
+        assert!(!refused(refusal(51), "ask Ann").report().contains("Ann"));
     }
 }

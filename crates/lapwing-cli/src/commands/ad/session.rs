@@ -1,7 +1,7 @@
 //! One connection to one controller, as the person who calls.
 
 use core::time::Duration;
-use std::{io::IsTerminal as _, sync::Arc};
+use std::{io::IsTerminal as _, net::IpAddr, sync::Arc};
 
 use lapwing_client::ad::{
     AdError, Connected, Connection, Connector, Controller, Credentials, Limits, Place, Protection, RootDse,
@@ -19,6 +19,7 @@ use crate::{
 
 /// How long the Kerberos library may take to say what it knows by itself.
 const LIBRARY_MAX: Duration = Duration::from_secs(10);
+
 /// Which domain is asked, and as whom.
 #[derive(Debug, clap::Args)]
 pub(crate) struct DomainArgs {
@@ -81,7 +82,10 @@ impl DomainArgs {
     /// The domain's name in DNS, in small letters.
     async fn domain(&self) -> Result<String, Failure> {
         let of_user = || self.user.as_deref().and_then(|user| user.rsplit_once('@'));
-        let of_server = || self.server.as_deref().and_then(|server| server.split_once('.'));
+        let of_server = || {
+            let name = self.server.as_deref().filter(|server| server.parse::<IpAddr>().is_err());
+            name.and_then(|name| name.split_once('.'))
+        };
         let named = self.domain.as_deref().or_else(|| of_user().or_else(of_server).map(|(_, domain)| domain));
         let domain = match named {
             Some(domain) => domain.to_owned(),
@@ -145,8 +149,11 @@ impl Asker {
             let what = format!("{} cannot be a name in DNS", output::shown(text));
             move |_| Failure::new(Code::Usage, what, next_step)
         };
-        let place =
-            |text: &str| text.parse::<Place>().map_err(named(text, "give --server as a name or an address"));
+        let place = |text: &str| {
+            let is_short = !text.contains('.') && text.parse::<IpAddr>().is_err();
+            let full = if is_short { format!("{text}.{domain}") } else { text.to_owned() };
+            full.parse::<Place>().map_err(named(text, "give --server as a name or an address"))
+        };
         let source = Source {
             domain: DnsName::parse(domain).map_err(named(domain, "name the domain with --domain"))?,
             site: None,

@@ -1,6 +1,6 @@
 //! `lapwing set-ad-password-expiration-time`: Set-LapsADPasswordExpirationTime of the PowerShell module LAPS.
 
-use lapwing_client::ad::{Change, SecurityParts};
+use lapwing_client::ad::{AdError, Change, SecurityParts};
 use lapwing_core::{
     secret::SecretBytes,
     types::{FileTime, FileTimeError},
@@ -92,19 +92,33 @@ async fn expire(
     let value = SecretBytes::new(expiry_value(at).into_bytes());
     let changes = vec![Change::Replace(attribute, value)];
     let changed = session.connection.modify(&name, changes, SecurityParts::None).await;
-    changed.map_err(|error| match error.refusal() {
-        Some(AdRefusal::NotInSchema | AdRefusal::NotOnComputer) if is_legacy => {
-            Failure::new(Code::Failed, error, "leave --legacy out: the forest has no legacy Microsoft LAPS")
+    changed.map_err(|error| unset(error, &name, is_legacy))?;
+    Ok(Row { distinguished_name: name, status: "PasswordReset" })
+}
+
+fn unset(error: AdError, name: &str, is_legacy: bool) -> Failure {
+    // To replace whatever is there is refused with noSuchAttribute only by Samba, and where the schema has none.
+    let is_unknown =
+        |refusal| matches!(refusal, AdRefusal::NotInSchema | AdRefusal::NotOnComputer | AdRefusal::Overtaken);
+    match error.refusal() {
+        Some(refusal) if is_unknown(refusal) => {
+            let next_step = if is_legacy {
+                "leave --legacy out: the forest has no legacy Microsoft LAPS"
+            } else {
+                AdRefusal::NotInSchema.next_step()
+            };
+            Failure::new(Code::Failed, error, next_step)
         }
         // Setting it twice is as good as once.
-        None if !error.is_unsent() => Failure::new(Code::Unreachable, error, "run the command again for this computer"),
-        _ => refused(
-            error,
-            format!(
-                "have `lapwing set-ad-reset-password-permission` run for you on the OU of {}, or use another account",
-                output::shown(&name)
-            ),
-        ),
-    })?;
-    Ok(Row { distinguished_name: name, status: "PasswordReset" })
+        None if !error.is_unsent() => {
+            Failure::new(Code::Unreachable, error, "run the command again for this computer")
+        }
+        _ => {
+            let name = output::shown(name);
+            let next_step = format!(
+                "have `lapwing set-ad-reset-password-permission` run for you on the OU of {name}, or use another account"
+            );
+            refused(error, next_step)
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! The ping: a datagram first, and a connection where datagrams are not let through.
 
-use core::{net::IpAddr, time::Duration};
+use core::time::Duration;
 use std::{io, net::SocketAddr};
 
 use lapwing_proto::{
@@ -19,7 +19,7 @@ use tokio::{
 use super::NotTaken;
 
 /// LDAP's, for datagrams and connections alike. [MS-ADTS] 6.3.3.
-const PORT: u16 = 389;
+pub(super) const PORT: u16 = 389;
 /// When a datagram that may be lost is sent again.
 const AGAIN: [Duration; 3] =
     [Duration::from_millis(300), Duration::from_millis(300), Duration::from_millis(400)];
@@ -28,14 +28,12 @@ const CONNECTION_MAX: Duration = Duration::from_millis(1500);
 /// The number of the question: a socket asks one.
 pub(super) const MESSAGE: u8 = 1;
 
-/// Asks the controller at `address`: its answer, or none if it accepts connections and does not answer pings.
-pub(super) async fn ask(address: IpAddr, question: &[u8]) -> Result<Option<Answer>, NotTaken> {
-    let to = SocketAddr::new(address, PORT);
-    match datagram(to, question).await {
-        Ok(Some(answer)) => return answer.map(Some).map_err(NotTaken::Answer),
-        // Silence, or a refusal that a firewall may have made up: a connection tells.
-        Ok(None) | Err(_) => {}
+/// Asks the controller at this address: its answer, or none if it speaks LDAP over connections and does not answer pings there.
+pub(super) async fn ask(to: SocketAddr, question: &[u8]) -> Result<Option<Answer>, NotTaken> {
+    if let Ok(Some(answer)) = datagram(to, question).await {
+        return answer.map(Some).map_err(NotTaken::Answer);
     }
+    // Silence, or a refusal that a firewall may have made up: a connection tells.
     match timeout(CONNECTION_MAX, connection(to, question)).await {
         Ok(answer) => answer,
         Err(_) => Err(NotTaken::Silent),
@@ -59,15 +57,12 @@ async fn datagram(to: SocketAddr, question: &[u8]) -> io::Result<Option<Result<A
 
 async fn connection(to: SocketAddr, question: &[u8]) -> Result<Option<Answer>, NotTaken> {
     let mut stream = TcpStream::connect(to).await.map_err(NotTaken::Unreachable)?;
-    // It accepts connections, and that is much. Whoever says no more is asked again once Kerberos has told who it is.
-    let Ok(answer) = timeout(CONNECTION_MAX / 2, exchange(&mut stream, question)).await else {
-        return Ok(None);
-    };
-    match answer.map(|bytes| Answer::parse(MESSAGE, &bytes)) {
-        Ok(Ok(answer)) => Ok(Some(answer)),
-        // The specification promises an answer to datagrams only.
-        Ok(Err(PingError::NotServed)) | Err(_) => Ok(None),
-        Ok(Err(other)) => Err(NotTaken::Answer(other)),
+    let answer = exchange(&mut stream, question).await.map_err(NotTaken::Unreachable)?;
+    match Answer::parse(MESSAGE, &answer) {
+        Ok(answer) => Ok(Some(answer)),
+        // It speaks LDAP, and that is much: the specification promises an answer to datagrams only. Who it is, Kerberos tells.
+        Err(PingError::NotServed) => Ok(None),
+        Err(other) => Err(NotTaken::Answer(other)),
     }
 }
 

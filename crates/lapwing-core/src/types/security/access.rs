@@ -34,9 +34,9 @@ pub enum Breadth {
     Everything,
 }
 
-/// A confidential attribute, by everything that an entry may know it by. [MS-ADTS] 3.1.1.2.3, `attributeSecurityGUID`.
+/// An attribute, by everything that an entry may know it by. [MS-ADTS] 3.1.1.2.3, `attributeSecurityGUID`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Confidential {
+pub struct Subject {
     /// The `schemaIDGUID` of the attribute.
     pub attribute: Guid,
     /// Its property set, if it is in one.
@@ -52,6 +52,31 @@ pub struct Holder {
     pub trustee: Sid,
     /// How widely it holds `CONTROL_ACCESS`.
     pub breadth: Breadth,
+}
+
+/// An entry that grants a right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Grant<'a> {
+    /// The entry.
+    pub ace: &'a Ace,
+    /// How widely it grants it.
+    pub breadth: Breadth,
+}
+
+impl Subject {
+    fn guids(&self) -> Vec<Guid> {
+        [self.attribute, self.class].into_iter().chain(self.property_set).collect()
+    }
+
+    /// How widely an entry that is about the attribute is so.
+    fn breadth(&self, body: &AceBody) -> Breadth {
+        match body.object_type {
+            Some(guid) if guid == self.attribute => Breadth::Attribute,
+            Some(guid) if Some(guid) == self.property_set => Breadth::PropertySet,
+            // The class stands for everything that its objects have.
+            Some(_) | None => Breadth::Everything,
+        }
+    }
 }
 
 impl Acl {
@@ -82,38 +107,57 @@ impl Acl {
     }
 
     /// Who may read a confidential attribute: has `CONTROL_ACCESS` and `READ_PROPERTY` on it, on its property set or on
-    /// everything. [MS-ADTS] 3.1.1.4.4.
+    /// everything. [MS-ADTS] 3.1.1.4.4. For objects below, `CONTROL_ACCESS` is enough to be named: the list is not theirs,
+    /// and what a class gives its objects by itself lets everyone who is authenticated read properties.
     ///
     /// Trustees are named as the entries name them. What everyone and every authenticated user may do counts for each of
     /// them; groups are not opened, so a member of a group that is denied is still named.
     #[must_use]
-    pub fn readers_of(&self, asked: &Confidential, reach: Reach) -> Vec<Holder> {
-        const READS: AccessMask = AccessMask::READ_PROPERTY.union(AccessMask::CONTROL_ACCESS);
-        let subject: Vec<Guid> =
-            [asked.attribute, asked.class].into_iter().chain(asked.property_set).collect();
-        let grants = |body: &&AceBody| {
-            body.kind == AceKind::Allow
-                && body.mask.mapped().contains(AccessMask::CONTROL_ACCESS)
-                && is_about(body, &subject)
+    pub fn readers_of(&self, asked: &Subject, reach: Reach) -> Vec<Holder> {
+        const KEY: AccessMask = AccessMask::CONTROL_ACCESS;
+        let needed = match reach {
+            Reach::Itself => KEY.union(AccessMask::READ_PROPERTY),
+            Reach::Descendants(_) => KEY,
         };
-        let breadth = |body: &AceBody| match body.object_type {
-            Some(guid) if guid == asked.attribute => Breadth::Attribute,
-            Some(guid) if Some(guid) == asked.property_set => Breadth::PropertySet,
-            // The class stands for everything that its objects have.
-            Some(_) | None => Breadth::Everything,
-        };
-        let bodies = self.aces().iter().filter_map(|ace| applies(ace, reach)).filter(grants);
-        let mut holders: Vec<Holder> = bodies
-            .map(|body| Holder { trustee: body.trustee.clone(), breadth: breadth(body) })
-            .filter(|holder| {
-                let token = [holder.trustee.clone(), Sid::everyone(), Sid::authenticated_users()].into();
-                self.rights(&token, &subject, reach, Conditions::Generous).contains(READS)
+        let grants = self.grants_of(asked, KEY, needed, reach);
+        let mut holders: Vec<Holder> = grants
+            .into_iter()
+            .filter_map(|grant| {
+                Some(Holder { trustee: grant.ace.body()?.trustee.clone(), breadth: grant.breadth })
             })
             .collect();
         // Of several entries for one trustee the widest is told.
         holders.sort_by(|a, b| a.trustee.cmp(&b.trustee).then(b.breadth.cmp(&a.breadth)));
         holders.dedup_by(|later, earlier| later.trustee == earlier.trustee);
         holders
+    }
+
+    /// The entries that grant the right `key` on an attribute to a trustee that in effect has all of `needed` on it, in
+    /// their order. What [`Self::readers_of`] says of groups and of everyone holds here too.
+    #[must_use]
+    pub fn grants_of(
+        &self,
+        asked: &Subject,
+        key: AccessMask,
+        needed: AccessMask,
+        reach: Reach,
+    ) -> Vec<Grant<'_>> {
+        let subject = asked.guids();
+        let grants = |ace: &&Ace| {
+            applies(ace, reach).is_some_and(|body| {
+                body.kind == AceKind::Allow && body.mask.mapped().contains(key) && is_about(body, &subject)
+            })
+        };
+        let has_all = |trustee: &Sid| {
+            let token = [trustee.clone(), Sid::everyone(), Sid::authenticated_users()].into();
+            self.rights(&token, &subject, reach, Conditions::Generous).contains(needed)
+        };
+        let grants = self.aces().iter().filter(grants);
+        let grants = grants.filter_map(|ace| Some((ace, ace.body()?)));
+        grants
+            .filter(|(_, body)| has_all(&body.trustee))
+            .map(|(ace, body)| Grant { ace, breadth: asked.breadth(body) })
+            .collect()
     }
 }
 

@@ -12,7 +12,7 @@ mod mask;
 #[cfg(test)]
 mod tests;
 
-pub use access::{Breadth, Conditions, Confidential, Holder, Reach};
+pub use access::{Breadth, Conditions, Grant, Holder, Reach, Subject};
 pub use ace::{Ace, AceBody, AceFlags, AceKind};
 pub use acl::Acl;
 pub use mask::AccessMask;

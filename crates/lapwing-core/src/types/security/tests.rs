@@ -219,7 +219,7 @@ fn an_owner_that_is_the_group_too_stays_one_part() {
 
 /// The rows of who can read a confidential attribute: entries, and the trustees that they make readers.
 #[test]
-fn who_reads_a_confidential_attribute_needs_both_rights_and_no_earlier_denial() {
+fn who_reads_a_confidential_attribute_below_has_the_right_and_no_earlier_denial() {
     use Breadth::{Attribute, Everything, PropertySet};
     let allow = |mask, object_type, number| about(AceKind::Allow, AccessMask(mask), object_type, number);
     let deny = |mask, object_type, number| about(AceKind::Deny, AccessMask(mask), object_type, number);
@@ -234,7 +234,8 @@ fn who_reads_a_confidential_attribute_needs_both_rights_and_no_earlier_denial() 
         ("both on everything", vec![below(0, 0x110, 1)], vec![(1, Everything)]),
         ("full control", vec![below(0, 0x1000_0000, 1)], vec![(1, Everything)]),
         ("only reading", vec![bytes(allow(0x10, ATTRIBUTE, 1))], vec![]),
-        ("only control", vec![bytes(allow(0x100, ATTRIBUTE, 1))], vec![]),
+        ("only control", vec![bytes(allow(0x100, ATTRIBUTE, 1))], vec![(1, Attribute)]),
+        ("only control, of everything", vec![below(0, 0x100, 1)], vec![(1, Everything)]),
         ("another attribute", vec![bytes(allow(0x110, guid(9), 1))], vec![]),
         ("not for children", vec![own(0x110, 1)], vec![]),
         (
@@ -266,13 +267,22 @@ fn who_reads_a_confidential_attribute_needs_both_rights_and_no_earlier_denial() 
             vec![(1, Everything)],
         ),
     ];
-    let asked = Confidential { attribute: ATTRIBUTE, property_set: Some(PROPERTY_SET), class: COMPUTER };
+    let asked = Subject { attribute: ATTRIBUTE, property_set: Some(PROPERTY_SET), class: COMPUTER };
     for (what, aces, expected) in table {
         let read = with_aces(&aces);
         let expected: Vec<_> =
             expected.into_iter().map(|(number, breadth)| Holder { trustee: sid(number), breadth }).collect();
         assert_eq!(dacl(&read).readers_of(&asked, Reach::Descendants(COMPUTER)), expected, "{what}");
     }
+}
+
+#[test]
+fn on_the_object_itself_control_without_reading_reads_nothing() {
+    let asked = Subject { attribute: ATTRIBUTE, property_set: Some(PROPERTY_SET), class: COMPUTER };
+    let readers = |aces: &[Vec<u8>]| dacl(&with_aces(aces)).readers_of(&asked, Reach::Itself).len();
+    let (control, reading) = (plain(0, 0, 0x100, &sid(1)), plain(0, 0, 0x10, &Sid::authenticated_users()));
+    assert_eq!(readers(core::slice::from_ref(&control)), 0);
+    assert_eq!(readers(&[control, reading]), 1);
 }
 
 #[test]

@@ -72,15 +72,18 @@ fn fixture(bytes: &[u8]) -> SecurityDescriptor {
 fn delegation_writes_the_bytes_that_samba_writes() {
     let delegated = include_bytes!("fixtures/unit_delegated.bin");
     let expirer = sid("S-1-5-21-1-2-3-1105");
+    // Without the attribute of the version, about which we write an entry more.
+    let mut schema = schema();
+    schema.remove(&LapsAttribute::CurrentPasswordVersion);
     let mut unit = fixture(UNIT);
-    grant(&mut unit, Circle::ComputerSelf, &Sid::principal_self(), &schema()).unwrap();
-    grant(&mut unit, Circle::ReadPassword, &reader(), &schema()).unwrap();
-    grant(&mut unit, Circle::ResetPassword, &expirer, &schema()).unwrap();
+    grant(&mut unit, Circle::ComputerSelf, &Sid::principal_self(), &schema).unwrap();
+    grant(&mut unit, Circle::ReadPassword, &reader(), &schema).unwrap();
+    grant(&mut unit, Circle::ResetPassword, &expirer, &schema).unwrap();
     assert_eq!(unit, fixture(delegated));
     assert_eq!(unit.to_bytes(), delegated);
     for circle in Circle::ALL {
-        for trustee in granted(&unit, circle, &schema()).unwrap() {
-            revoke(&mut unit, circle, &trustee, &schema()).unwrap();
+        for trustee in granted(&unit, circle, &schema).unwrap() {
+            revoke(&mut unit, circle, &trustee, &schema).unwrap();
         }
     }
     assert_eq!(unit.to_bytes(), UNIT);
@@ -103,11 +106,11 @@ fn a_new_computers_passwords_are_read_by_its_creator_and_the_administrators_alon
     let Dacl::Present(acl) = computer.dacl() else { panic!("no list") };
     let everything = ["S-1-3-0", "S-1-5-18", "S-1-5-21-1-2-3-512", "S-1-5-32-548"];
     let expected = everything.map(|text| (sid(text), Breadth::Everything)).into();
-    assert_eq!(readers(acl, &schema(), Reach::Itself), expected);
+    assert_eq!(readers(acl, &passwords(&schema(), None), Reach::Itself), expected);
     // Those of a unit come by inheritance too; its own reader does not read the unit itself.
     let unit = fixture(include_bytes!("fixtures/unit_delegated.bin"));
     let Dacl::Present(acl) = unit.dacl() else { panic!("no list") };
-    let below = readers(acl, &schema(), Reach::Descendants(COMPUTER_CLASS));
+    let below = readers(acl, &passwords(&schema(), None), Reach::Descendants(COMPUTER_CLASS));
     let enterprise_admins = sid("S-1-5-21-1-2-3-519");
     assert_eq!(below, [(reader(), Breadth::Attribute), (enterprise_admins, Breadth::Everything)].into());
 }
@@ -121,6 +124,7 @@ fn each_circle_has_its_entries() {
         [
             "Allow RPWP msLAPS-PasswordExpirationTime S-1-5-10",
             "Allow WP msLAPS-Password S-1-5-10",
+            "Allow RPCR msLAPS-CurrentPasswordVersion S-1-5-10",
             "Allow RPWP f3531ec6-6330-4f8e-8d39-7a671fbac605 S-1-5-10",
         ]
     );
@@ -217,11 +221,66 @@ fn readers_are_found_by_their_widest_way() {
     grant(&mut descriptor, Circle::ReadPassword, &reader(), &schema()).unwrap();
     grant(&mut descriptor, Circle::ComputerSelf, &Sid::principal_self(), &schema()).unwrap();
     let Dacl::Present(acl) = descriptor.dacl() else { panic!("no list") };
-    let found = readers(acl, &schema(), Reach::Descendants(COMPUTER_CLASS));
+    let found = readers(acl, &passwords(&schema(), None), Reach::Descendants(COMPUTER_CLASS));
     let admins = sid("S-1-5-21-1-2-3-512");
     assert_eq!(found, [(reader(), Breadth::Attribute), (admins.clone(), Breadth::Everything)].into());
     // None of what was granted below is a right on the object itself.
-    assert_eq!(readers(acl, &schema(), Reach::Itself), [(admins, Breadth::Everything)].into());
+    assert_eq!(
+        readers(acl, &passwords(&schema(), None), Reach::Itself),
+        [(admins, Breadth::Everything)].into()
+    );
+}
+
+#[test]
+fn computers_that_windows_cmdlet_let_store_are_in_their_circle_and_get_the_one_entry_more() {
+    let mut windows = schema();
+    windows.remove(&LapsAttribute::CurrentPasswordVersion);
+    let mut descriptor = descriptor();
+    let own = Sid::principal_self();
+    grant(&mut descriptor, Circle::ComputerSelf, &own, &windows).unwrap();
+    assert!(granted(&descriptor, Circle::ComputerSelf, &schema()).unwrap().contains(&own));
+    let before = sddl(&descriptor);
+    assert!(grant(&mut descriptor, Circle::ComputerSelf, &own, &schema()).unwrap());
+    let mut after = sddl(&descriptor);
+    after.retain(|line| !before.contains(line));
+    assert_eq!(after, ["Allow RPCR msLAPS-CurrentPasswordVersion S-1-5-10"]);
+}
+
+#[test]
+fn members_are_told_with_the_entries_that_make_them_so_whoever_wrote_those() {
+    let mut descriptor = descriptor();
+    let expirer = sid("S-1-5-21-1-2-3-1105");
+    grant(&mut descriptor, Circle::ComputerSelf, &Sid::principal_self(), &schema()).unwrap();
+    grant(&mut descriptor, Circle::ReadPassword, &reader(), &schema()).unwrap();
+    grant(&mut descriptor, Circle::ResetPassword, &expirer, &schema()).unwrap();
+    let legacy = guid(0x77);
+    let (kind, target) = ((AceKind::Allow, AceFlags::DESCENDANTS), AccessMask(0x110));
+    let entry = Ace::about(kind, target, legacy, COMPUTER_CLASS, sid("S-1-5-21-1-2-3-1106"));
+    descriptor.dacl_mut().unwrap().insert(entry).unwrap();
+    let Dacl::Present(acl) = descriptor.dacl() else { panic!("no list") };
+    let told = |circle, legacy| -> Vec<(String, Breadth, bool)> {
+        let found = members(acl, circle, &schema(), legacy, Reach::Descendants(COMPUTER_CLASS)).unwrap();
+        let told = found.iter().map(|grant| {
+            (grant.ace.body().unwrap().trustee.to_string(), grant.breadth, grant.ace.is_inherited())
+        });
+        told.collect()
+    };
+    let admins = ("S-1-5-21-1-2-3-512".to_owned(), Breadth::Everything);
+    // Of the two entries of Domain Admins the explicit one comes first.
+    let admins = [(admins.0.clone(), admins.1, false), (admins.0, admins.1, true)];
+    let one = |sid: &str, breadth| (sid.to_owned(), breadth, false);
+    let own = [Breadth::Attribute, Breadth::PropertySet].map(|breadth| one("S-1-5-10", breadth));
+    assert_eq!(told(Circle::ComputerSelf, None), own);
+    let readers = [one("S-1-5-21-1-2-3-1104", Breadth::Attribute); 1];
+    let mut read = told(Circle::ReadPassword, None);
+    read.dedup();
+    assert_eq!(read, [&admins[..1], &readers, &admins[1..]].concat());
+    let mut read = told(Circle::ReadPassword, Some(legacy));
+    read.dedup();
+    let old = [one("S-1-5-21-1-2-3-1106", Breadth::Attribute)];
+    assert_eq!(read, [&admins[..1], &readers, &old, &admins[1..]].concat());
+    let expirers = [one("S-1-5-21-1-2-3-1105", Breadth::Attribute)];
+    assert_eq!(told(Circle::ResetPassword, None), [&admins[..1], &expirers, &admins[1..]].concat());
 }
 
 #[test]

@@ -1,0 +1,44 @@
+//! `lapwing set-ad-reset-password-permission`: Set-LapsADResetPasswordPermission of the PowerShell module LAPS.
+
+use lapwing_client::ad::Part;
+use lapwing_proto::ad::rights::{self, Circle};
+
+use super::{
+    DomainArgs,
+    permissions::{GrantArgs, Named, Place},
+};
+use crate::failure::Failure;
+
+/// Lets accounts or groups expire the passwords of the computers of an organisational unit
+///
+/// They read and set the expiry, so that a password is replaced, and read no password. What is granted already is left as
+/// it is.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  lapwing set-ad-reset-password-permission Servers --to 'EXAMPLE\\operators'
+  lapwing set-ad-reset-password-permission OU=Servers,DC=example,DC=com --to operators@example.com --dry-run")]
+pub(crate) struct Args {
+    #[command(flatten)]
+    grant: GrantArgs,
+
+    /// Accounts or groups: DOMAIN\name, name@domain, a SID or a distinguished name
+    #[arg(long, required = true, num_args = 1.., value_name = "PRINCIPAL")]
+    to: Vec<Named>,
+
+    #[command(flatten)]
+    domain: DomainArgs,
+}
+
+pub(crate) fn run(args: &Args) -> Result<(), Failure> {
+    args.domain.ask(async |session| {
+        let mut place = Place::open(session, &args.grant.unit).await?;
+        let sids = place.resolve(session, &args.to).await?;
+        let edit = args.grant.change(session, &mut place, Part::Access, |descriptor, schema| {
+            sids.iter().try_for_each(|sid| {
+                rights::grant(descriptor, Circle::ResetPassword, sid, &schema.guids).map(drop)
+            })
+        });
+        edit.await
+    })
+}
