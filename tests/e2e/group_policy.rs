@@ -125,11 +125,16 @@ impl World {
         self.modify(object, "versionNumber", &directory.to_string());
     }
 
-    /// Which objects hold as Samba sees it, the domain's two own ones left out.
+    /// Which objects hold as Samba sees it, the domain's two own ones left out. It asks as for a user, so one whose half for
+    /// computers is switched off is none of its business.
     fn judged(&self) -> BTreeSet<String> {
         let listed = self.samba_tool(&["gpo", "list", &format!("{}$", DEVICE.to_uppercase())]);
         let name = |line: &str| Some(line.strip_prefix("    ")?.rsplit_once(" {")?.0.to_owned());
-        listed.lines().filter_map(name).filter(|name| !name.starts_with("Default Domain")).collect()
+        listed
+            .lines()
+            .filter_map(name)
+            .filter(|name| !name.starts_with("Default Domain") && name != "Half")
+            .collect()
     }
 }
 
