@@ -12,6 +12,7 @@ mod domain;
 mod entra;
 mod fault;
 mod front;
+mod group_policy;
 mod late;
 mod life;
 mod locate;
