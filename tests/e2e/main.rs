@@ -1,6 +1,7 @@
 //! End to end: the real programs on a booted Debian host, judged by real log-ons over ssh.
 #![expect(clippy::unwrap_used, reason = "that is how a test fails")]
 
+mod ad;
 mod ad_admin;
 mod ad_rights;
 mod button;
