@@ -97,11 +97,8 @@ impl Setting {
 /// A password as `lapwing get-ad-password` prints it.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct Stored {
-    /// The account that it opens.
-    pub account: Option<String>,
-    /// The password: of a throw-away host, so plain text here.
-    pub password: Option<String>,
+struct Stored {
+    password: Option<String>,
 }
 
 impl Estate {
@@ -169,15 +166,16 @@ impl Estate {
         Ok(self.domain.controller.feed(&make, &json)?.trim().to_owned())
     }
 
-    /// The password that the directory holds for the host, as somebody reads it; none if it holds none or shows none.
+    /// The password that the directory holds for the host, as somebody reads it.
     ///
     /// # Errors
-    /// When the command fails.
-    pub fn password_as(&self, person: &Person) -> Result<Option<String>> {
+    /// When the directory holds none, or shows that person none.
+    pub fn password_as(&self, person: &Person) -> Result<String> {
         let command = ["lapwing", "get-ad-password", DEVICE, "--as-plain-text", "--json"];
         let stored: Vec<Stored> = serde_json::from_str(&self.run_as(person, &command)?)
             .context("what the command printed is not the JSON expected")?;
-        Ok(stored.into_iter().next().and_then(|stored| stored.password))
+        let password = stored.into_iter().next().and_then(|stored| stored.password);
+        password.context("the directory shows no password")
     }
 
     /// Checks that the password opens the account over real ssh.
