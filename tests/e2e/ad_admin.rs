@@ -60,8 +60,17 @@ impl World {
         self.fed(&[arguments, &["--user", user, "--password-stdin"]].concat(), &password)
     }
 
+    /// By a person before a terminal, who types `input`. What is shown is all in [`Run::out`].
+    fn typed(&self, command: &str, input: &str) -> Run {
+        self.run("script", &["--quiet", "--return", "--command", command, "/dev/null"], input)
+    }
+
     fn fed(&self, arguments: &[&str], input: &str) -> Run {
-        let mut command = self.host.command("lapwing");
+        self.run("lapwing", arguments, input)
+    }
+
+    fn run(&self, program: &str, arguments: &[&str], input: &str) -> Run {
+        let mut command = self.host.command(program);
         command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         // It may end without reading.
@@ -233,8 +242,13 @@ fn the_schema_is_extended_by_who_may_and_only_where_nothing_stands_in_the_way() 
          oMSyntax: 19\nisSingleValued: TRUE\nsearchFlags: 0\nsystemOnly: FALSE\n\
          isMemberOfPartialAttributeSet: FALSE\n"
     ));
-    let faulty = world.lapwing(&["update-ad-schema", "--yes"]);
+    let faulty = world.lapwing(&["update-ad-schema", "--yes", "--json"]);
     faulty.must_fail(1, &["msLAPS-Password is not confidential", "nothing was changed"]);
+    let told: Value = serde_json::from_str(&faulty.out).unwrap();
+    assert_eq!(
+        (&told["Faults"][0]["Attribute"], &told["IsChanged"]),
+        (&"msLAPS-Password".into(), &false.into())
+    );
     assert_eq!(count(), 1);
     // Once it is right it is what an earlier run, broken off, has left.
     let ldif = format!(
@@ -265,8 +279,14 @@ fn the_schema_is_extended_on_its_master_whichever_controller_is_asked() {
     let world = World::new();
     let second = world.domain.add_controller(&world.lab).unwrap();
     world.kinit();
-    let done = world.lapwing(&["update-ad-schema", "--server", second.name(), "--yes", "--json"]).json();
-    assert_eq!((&done["SchemaMaster"], &done["IsChanged"]), (&format!("dc1.{DOMAIN}").into(), &true.into()));
+    let update = format!("lapwing update-ad-schema --server {}", second.name());
+    let no = world.typed(&update, "no\n");
+    assert_eq!(no.code, 3, "{}", no.out);
+    assert!(no.out.contains("for ever? [yes/no]") && no.out.contains("nothing was changed"), "{}", no.out);
+    assert_eq!(world.search(SCHEMA, OURS, &["cn"]).matches("dn: ").count(), 0);
+    let yes = world.typed(&update, "yes\n");
+    assert_eq!(yes.code, 0, "{}", yes.out);
+    assert!(yes.out.contains(&format!("Schema master  dc1.{DOMAIN}")), "{}", yes.out);
     judge_schema(&world);
     // The one that was asked learns of it, and can be asked for what is stored.
     world.domain.replicate(&second).unwrap();
@@ -370,6 +390,10 @@ fn passwords_of_every_form_are_read_by_any_name_of_their_computer() {
     let rows: Value = serde_json::from_str(&broken.out).unwrap();
     assert_eq!((&rows[0]["DecryptionStatus"], &rows[1]), (&"Malformed".into(), &hash));
     assert!(!format!("{}{}", broken.out, broken.err).contains("not shown"));
+
+    let shown = world.typed("lapwing get-ad-password HASH", "");
+    assert_eq!(shown.code, 0, "{}", shown.out);
+    assert!(shown.out.contains("Password             Wq7+kd{T2m.Z!x\r\n"), "{}", shown.out);
 
     let table = world.lapwing(&["get-ad-password", "HASH", "--as-plain-text", "--ldaps"]);
     table.must_fail(5, &["no trusted TLS connection", "trust store"]);

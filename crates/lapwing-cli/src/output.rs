@@ -5,6 +5,7 @@
 use std::io::{self, IsTerminal as _, Write as _};
 
 use serde::Serialize;
+use zeroize::Zeroizing;
 
 use crate::failure::{Code, Failure};
 
@@ -30,7 +31,7 @@ pub(crate) fn print(text: &str) -> Result<(), Failure> {
 pub(crate) fn print_json(value: &impl Serialize) -> Result<(), Failure> {
     let text = serde_json::to_string_pretty(value)
         .map_err(|error| Failure::new(Code::Failed, error, "report this: it is a defect"))?;
-    print(&zeroize::Zeroizing::new(text))
+    print(&Zeroizing::new(text))
 }
 
 /// Writes a remark or failure for people; if even that fails there is nobody to tell.
@@ -76,23 +77,38 @@ impl Table {
     }
 
     pub(crate) fn print(&self) -> Result<(), Failure> {
-        print(&zeroize::Zeroizing::new(self.render()))
+        print(&self.render())
     }
 
-    fn render(&self) -> String {
+    fn render(&self) -> Zeroizing<String> {
         let columns = self.rows.iter().map(Vec::len).max().unwrap_or_default();
         let width = |column| {
             self.rows.iter().filter_map(|row| row.get(column)).map(|cell: &String| cell.chars().count()).max()
         };
         let widths: Vec<_> = (0..columns).map(|column| width(column).unwrap_or_default()).collect();
-        let lines: Vec<_> = self.rows.iter().map(|row| line(row, &widths)).collect();
-        lines.join("\n")
+        let padding: usize = widths.iter().map(|width| width + 2).sum();
+        let cells: usize = self.rows.iter().flatten().map(String::len).sum();
+        // All of it at once: a text that grows leaves copies behind.
+        let mut text = Zeroizing::new(String::with_capacity(cells + self.rows.len() * (padding + 1)));
+        for (at, row) in self.rows.iter().enumerate() {
+            if at > 0 {
+                text.push('\n');
+            }
+            push_line(&mut text, row, &widths);
+        }
+        text
     }
 }
 
-fn line(row: &[String], widths: &[usize]) -> String {
-    let cells: Vec<_> = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
-    cells.join("  ").trim_end().to_owned()
+/// Nothing is behind the last cell that is not empty; blanks that it ends with itself may be a password's.
+fn push_line(text: &mut String, row: &[String], widths: &[usize]) {
+    let filled = row.iter().rposition(|cell| !cell.is_empty()).map_or(0, |last| last + 1);
+    for (at, (cell, width)) in row.iter().zip(widths).take(filled).enumerate() {
+        text.push_str(cell);
+        if at + 1 < filled {
+            text.extend(core::iter::repeat_n(' ', width + 2 - cell.chars().count()));
+        }
+    }
 }
 
 impl Drop for Table {
@@ -111,7 +127,11 @@ mod tests {
         let mut table = Table::new(&["Name", "Value"]);
         table.row(["a", ""]);
         table.row(["longer", "ü"]);
-        assert_eq!(table.render(), "Name    Value\na\nlonger  ü");
+        assert_eq!(*table.render(), "Name    Value\na\nlonger  ü");
+        let mut pairs = Table::headless();
+        pairs.row(["Password", "ends with a blank "]);
+        pairs.row([""]);
+        assert_eq!(*pairs.render(), "Password  ends with a blank \n");
     }
 
     #[test]

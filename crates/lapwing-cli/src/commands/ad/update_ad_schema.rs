@@ -87,6 +87,9 @@ async fn update(session: &mut Session, args: &Args) -> Result<(), Failure> {
         output::complain(&format!("{} {}", fault.attribute, fault.fault));
     }
     if let Some(failure) = forbidding(&plan.faults) {
+        if args.json {
+            output::print_json(&outcome)?;
+        }
         return Err(failure);
     }
     if plan.changes.is_empty() || args.caution.dry_run {
@@ -135,7 +138,7 @@ async fn probe(session: &mut Session, contexts: &NamingContexts) -> Result<Schem
 async fn apply(session: &mut Session, plan: &SchemaPlan, contexts: &NamingContexts) -> Result<(), Failure> {
     for (done, change) in plan.changes.iter().enumerate() {
         if let Err(error) = make(session, change, contexts).await {
-            if done > 1 {
+            if plan.changes.iter().take(done).any(|change| *change != SchemaChange::Reload) {
                 output::complain("A part is done; the next run finds it and adds the rest");
             }
             return Err(of_schema(change, error));
