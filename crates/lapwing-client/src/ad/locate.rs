@@ -63,7 +63,7 @@ pub struct Source {
 pub struct Wish {
     /// Goes first: the one that took the last write, where it was then.
     pub preferred: Option<Controller>,
-    /// Are asked after all others, by their names.
+    /// Are asked after all others: their names, or addresses where they are configured by these.
     pub last: BTreeSet<String>,
     /// Are not asked at all.
     pub never: BTreeSet<String>,

@@ -84,12 +84,18 @@ impl Candidates {
     /// Begins a search, inside a runtime of tokio's. `chance` decides whom among equals to ask first.
     #[must_use]
     pub fn begin(source: Source, wish: Wish, chance: u64) -> Self {
-        Self::begin_at(source, wish, chance, ping::PORT)
+        Self::begin_at(source, wish, chance, ping::PORT, service::resolver())
     }
 
-    fn begin_at(source: Source, wish: Wish, chance: u64, port: u16) -> Self {
+    fn begin_at(
+        source: Source,
+        wish: Wish,
+        chance: u64,
+        port: u16,
+        resolver: Result<TokioResolver, LocateError>,
+    ) -> Self {
         let question = netlogon::question(ping::MESSAGE, &source.domain, &source.host);
-        let (resolver, unlisted) = match service::resolver() {
+        let (resolver, unlisted) = match resolver {
             Ok(resolver) => (Some(resolver), None),
             Err(error) => (None, Some(error)),
         };
@@ -149,6 +155,8 @@ impl Candidates {
                         None => self.next = Instant::now(),
                     },
                     Ok(Event::Listed(listed)) => self.note_list(listed),
+                    // A site without controllers of its own is served from others.
+                    Ok(Event::OfSite(names)) if names.is_empty() => site_deadline = Some(Instant::now()),
                     Ok(Event::OfSite(names)) => self.put_first(names),
                     // A task that panicked found nobody.
                     Err(_) => {}
@@ -277,7 +285,8 @@ impl Candidates {
         let Some(answer) = &found.answer else { return true };
         answer.roles.is_closest()
             || answer.client_site.is_none()
-            || answer.client_site == self.site
+            // Those of its site have had their head start.
+            || answer.client_site == self.context.source.site
             || !self.context.source.controllers.is_empty()
             || self.context.resolver.is_none()
             || self.preferred.as_ref() == Some(&found.controller.name)
@@ -322,12 +331,25 @@ impl Candidates {
 impl Context {
     /// Asks one at all of its addresses: the first that answers.
     async fn ask(&self, place: &Place, known: Option<IpAddr>) -> Result<(IpAddr, Option<Answer>), NotTaken> {
-        let addresses = match (place, known, &self.resolver) {
-            (_, Some(address), _) => vec![address],
-            (Place::Address(address), None, _) => vec![*address],
-            (Place::Name(name), None, Some(resolver)) => service::addresses(resolver, name).await?,
-            (Place::Name(_), None, None) => return Err(NotTaken::NoAddress),
+        if let Some(address) = known {
+            match self.ask_any(vec![address]).await {
+                // It may have moved.
+                Err(NotTaken::Silent | NotTaken::Unreachable(_)) if self.resolver.is_some() => {}
+                answered => return answered,
+            }
+        }
+        let addresses = match (place, &self.resolver) {
+            (Place::Address(address), _) => vec![*address],
+            (Place::Name(name), Some(resolver)) => service::addresses(resolver, name).await?,
+            (Place::Name(_), None) => return Err(NotTaken::NoAddress),
         };
+        let addresses: Vec<IpAddr> =
+            addresses.into_iter().filter(|address| Some(*address) != known).collect();
+        self.ask_any(addresses).await
+    }
+
+    /// Asks at all of these addresses.
+    async fn ask_any(&self, addresses: Vec<IpAddr>) -> Result<(IpAddr, Option<Answer>), NotTaken> {
         let mut asked = JoinSet::new();
         for address in addresses {
             let (question, to) = (self.question.clone(), SocketAddr::new(address, self.port));

@@ -132,6 +132,8 @@ async fn of_site(
 fn failure(domain: &DnsName, source: NetError) -> LocateError {
     if source.is_no_records_found() || source.is_nx_domain() {
         LocateError::NoRecord { domain: domain.to_string(), source }
+    } else if matches!(source, NetError::Timeout) {
+        LocateError::TimedOut(ANSWER_MAX)
     } else {
         LocateError::Unanswered(source)
     }

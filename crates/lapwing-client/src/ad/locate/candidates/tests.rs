@@ -2,6 +2,11 @@
 
 use core::net::Ipv4Addr;
 
+use hickory_resolver::{
+    Resolver,
+    config::{NameServerConfig, ResolverConfig},
+    net::runtime::TokioRuntimeProvider,
+};
 use lapwing_proto::ldap::ber;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -109,7 +114,7 @@ impl Controllers {
             controllers: (1..=count).map(|number| Place::Address(address(number))).collect(),
             host: "test".to_owned(),
         };
-        Candidates::begin_at(source, wish, 1, self.port)
+        Candidates::begin_at(source, wish, 1, self.port, Err(LocateError::TimedOut(LIMIT)))
     }
 }
 
@@ -230,6 +235,38 @@ async fn wishes_decide_the_order_and_never_means_never() {
     let mut candidates = controllers.search(3, wish);
     assert_eq!(name(candidates.next(LIMIT).await).unwrap(), "dc1.example.com");
     assert_eq!(candidates.next(LIMIT).await, None);
+}
+
+#[tokio::test]
+async fn farther_ones_wait_for_those_of_the_site_unless_these_had_their_turn() {
+    let controllers = Controllers::start(&[Behaviour::Answers(WRITABLE, "example.com"); 3]).await;
+    // Its DNS takes questions and is silent.
+    let dns = UdpSocket::bind((address(1), 0)).await.unwrap();
+    let search = |site: Option<&str>| {
+        let mut server = NameServerConfig::udp(address(1));
+        for connection in &mut server.connections {
+            connection.port = dns.local_addr().unwrap().port();
+        }
+        let config = ResolverConfig::from_parts(None, Vec::new(), vec![server]);
+        let resolver =
+            Resolver::builder_with_config(config, TokioRuntimeProvider::default()).build().unwrap();
+        let source = Source {
+            domain: DnsName::parse("example.com").unwrap(),
+            site: site.map(|site| SiteName::parse(site).unwrap()),
+            controllers: Vec::new(),
+            host: "test".to_owned(),
+        };
+        let mut candidates = Candidates::begin_at(source, Wish::default(), 1, controllers.port, Ok(resolver));
+        (1..=3).for_each(|number| candidates.put(Place::Address(address(number)), None));
+        candidates
+    };
+    let start = Instant::now();
+    // Every one of them tells that this host is in the site "Here", and none that it serves it.
+    assert!(search(None).next(LIMIT).await.is_some());
+    assert!(start.elapsed() >= SITE_WAIT_MAX, "{:?}", start.elapsed());
+    let start = Instant::now();
+    assert!(search(Some("here")).next(LIMIT).await.is_some());
+    assert!(start.elapsed() < SITE_WAIT_MAX, "{:?}", start.elapsed());
 }
 
 #[tokio::test]
