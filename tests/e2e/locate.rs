@@ -119,6 +119,11 @@ fn another_controller_is_found_and_bound_to_within_seconds_and_the_nearer_one_is
             assert_eq!(taken(&told), other.name());
             assert!(told.took() < ANOTHER_MAX, "{told:?}");
         }
+        // A command, which no unit gives an environment.
+        let told = run(&host, &[CONNECT, "--own-pin", "--again"]).unwrap();
+        let expected = format!("{}.{DOMAIN} {}", other.name(), other.address());
+        assert_eq!(told.all("taken"), [expected.as_str(); 2]);
+        assert!(told.all("took").iter().all(|took| took.parse::<u64>().unwrap() < 3_000), "{told:?}");
         cut.restore_link().unwrap();
     }
 

@@ -1,7 +1,9 @@
 //! End to end: the real programs on a booted Debian host, judged by real log-ons over ssh.
 #![expect(clippy::unwrap_used, reason = "that is how a test fails")]
 
+mod ad;
 mod ad_admin;
+mod ad_rights;
 mod button;
 mod certificate;
 mod changes;
@@ -11,6 +13,7 @@ mod domain;
 mod entra;
 mod fault;
 mod front;
+mod group_policy;
 mod late;
 mod life;
 mod locate;

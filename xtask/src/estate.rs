@@ -31,12 +31,12 @@ const AS_PERSON: &str = r#"umask 077
 /// Makes a policy object on the controller, with the settings on standard input, and links it to a unit.
 /// Arguments: its name, the unit, the file with the administrator's password.
 const ADD_POLICY: &str = r#"umask 077
+    cat >/root/settings.json
     export KRB5CCNAME="FILE:/root/tickets.policy"
     kinit administrator <"$3" >/dev/null
     set -- "$1" "$2" --use-kerberos=required
     created=$(samba-tool gpo create "$1" "$3")
     object=$(echo "$created" | grep -o '{[^}]*}')
-    cat >/root/settings.json
     samba-tool gpo load "$object" --content=/root/settings.json "$3" >&2
     samba-tool gpo setlink "$2" "$object" "$3" >&2
     echo "$object""#;

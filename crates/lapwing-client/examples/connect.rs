@@ -1,8 +1,8 @@
 //! Finds a controller of the domain that this host has joined, and binds to it: what the end-to-end tests run inside a host, and
 //! of use by hand.
 //!
-//! `connect [--site S] [--controller C]… [--prefer NAME=ADDRESS] [--last NAME]… [--never NAME]… [--ldaps] [--pin FOLDER]
-//! [--again] [--keytab FILE]`
+//! `connect [--site S] [--controller C]… [--prefer NAME=ADDRESS] [--last NAME]… [--never NAME]… [--ldaps]
+//! [--pin FOLDER] [--own-pin] [--again] [--keytab FILE]`
 //!
 //! Writes what came of it as lines of `name value`: `taken`, `site`, `base`, `tried`, or `error`, `cause` and `next`; and `took`
 //! in milliseconds.
@@ -39,6 +39,7 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
             "--last" => drop(wish.last.insert(value()?)),
             "--never" => drop(wish.never.insert(value()?)),
             "--pin" => pin = Some(KdcPin::within(&PathBuf::from(value()?))),
+            "--own-pin" => pin = KdcPin::of_this_process(),
             "--ldaps" => protection = Protection::Tls,
             "--again" => times = 2,
             other => return Err(format!("{other} is no option").into()),

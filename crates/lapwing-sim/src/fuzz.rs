@@ -82,9 +82,13 @@ pub fn security_descriptor(bytes: &[u8]) {
     let schema: SchemaGuids =
         LapsAttribute::ALL.into_iter().zip((1..).map(|byte| Guid::from_bytes([byte; 16]))).collect();
     if let Dacl::Present(acl) = read.dacl() {
-        let passwords = rights::passwords(&schema, Some(Guid::from_bytes([0xff; 16])));
-        drop(rights::readers(acl, &passwords, Reach::Itself));
-        drop(rights::readers(acl, &passwords, Reach::Descendants(COMPUTER_CLASS)));
+        let passwords = rights::passwords(&schema, Some(Guid::from_bytes([0x77; 16])));
+        for reach in [Reach::Itself, Reach::Descendants(COMPUTER_CLASS)] {
+            drop(rights::readers(acl, &passwords, reach));
+            for circle in Circle::ALL {
+                assert!(rights::members(acl, circle, &schema, None, reach).is_ok());
+            }
+        }
     }
     for circle in Circle::ALL {
         let (mut edited, trustee) = (read.clone(), Sid::principal_self());

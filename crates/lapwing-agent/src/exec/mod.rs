@@ -6,20 +6,22 @@ pub(crate) mod memory;
 mod ad;
 mod cloud;
 mod directory;
+mod group_policy;
 mod root_half;
 pub(crate) mod traces;
 
 use lapwing_client::identity::Root;
 use lapwing_core::{
-    agent::{Action, Outcome, PolicyRead, StoreOutcome},
+    agent::{Action, Outcome, StoreOutcome},
     types::RunId,
 };
 
 use self::{
     directory::Directory,
+    group_policy::GroupPolicyReader,
     root_half::{Material, RootHalf},
 };
-use crate::{failpoint, policy_source::PolicySources};
+use crate::{failpoint, os, policy_source::PolicySources};
 
 /// What actions are performed with, and what is carried from one to the next.
 #[derive(Debug)]
@@ -27,6 +29,7 @@ pub(crate) struct Executor {
     root_half: RootHalf,
     directory: Directory,
     policy: PolicySources,
+    group_policy: GroupPolicyReader,
     /// What the root half gave to store: the only place where a password stays between two actions.
     material: Option<Material>,
 }
@@ -38,6 +41,7 @@ impl Executor {
             root_half: RootHalf::new(&root, run),
             directory: Directory::new(&root),
             policy: PolicySources::new(root.clone()),
+            group_policy: GroupPolicyReader::new(root),
             material: None,
         }
     }
@@ -46,7 +50,10 @@ impl Executor {
     pub(crate) async fn perform(&mut self, action: Action, cut: impl Future<Output = ()>) -> Option<Outcome> {
         match action {
             Action::ReadJournal { begin } => Some(Outcome::Journal(self.root_half.journal(begin).await)),
-            Action::ReadPolicy { age_days_min } => Some(Outcome::Policy(self.read_policy(age_days_min))),
+            Action::ReadPolicy { age_days_min } => {
+                self.read_group_policy(cut).await;
+                Some(Outcome::Policy(self.policy.read(age_days_min)))
+            }
             Action::Connect { target, prefer, avoid } => {
                 let connecting = self.directory.connect(&self.root_half, target, prefer.as_ref(), &avoid);
                 let connected = until(cut, connecting).await;
@@ -120,8 +127,12 @@ impl Executor {
         }
     }
 
-    fn read_policy(&mut self, age_days_min: Option<u16>) -> PolicyRead {
-        self.policy.read(age_days_min)
+    /// Asks the domain, if there is one, what Group Policy says now. Cut off, what was read last holds.
+    async fn read_group_policy(&mut self, cut: impl Future<Output = ()>) {
+        let read = self.group_policy.read(&self.root_half, self.policy.group_policy());
+        if let Some(read) = until(cut, read).await {
+            self.policy.settle_group_policy(os::now().wall.0, read);
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use lapwing_client::identity::Root;
 use lapwing_core::policy::RawPolicy;
 
-use super::Unreadable;
+use super::{Said, Unreadable};
 use crate::{csp::CspStore, exec};
 
 /// The file, and what it said when it could last be read.
@@ -20,15 +20,15 @@ impl CspFile {
     }
 
     /// What stands in it. If it cannot be read: what stood in it last, if that is known, and why.
-    pub(super) fn read(&mut self) -> Result<Option<RawPolicy>, (Option<RawPolicy>, Unreadable)> {
+    pub(super) fn read(&mut self) -> Said {
         match self.store.load() {
             Ok(tree) => {
                 self.last = Some(tree.raw_policy());
-                Ok(self.last.clone())
+                Ok(self.last.clone().map(|last| vec![last]))
             }
             Err(error) => {
-                let (path, next_step) = (self.path.clone(), error.next_step());
-                Err((self.last.clone(), Unreadable { path, reason: exec::chain(&error), next_step }))
+                let why = Unreadable::file(self.path.clone(), exec::chain(&error), error.next_step());
+                Err((self.last.clone().map(|last| vec![last]), why))
             }
         }
     }

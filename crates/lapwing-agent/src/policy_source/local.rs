@@ -11,7 +11,7 @@ use lapwing_client::identity::Root;
 use lapwing_core::policy::{PolicyRoot, RawEntry, RawPolicy, RawValue};
 use toml::de::{DeTable, DeValue};
 
-use super::Unreadable;
+use super::{Said, Unreadable};
 
 /// The longest policy file, in bytes.
 const FILE_LEN_MAX: u64 = 64 * 1024;
@@ -58,19 +58,16 @@ impl LocalFile {
     }
 
     /// What stands in it. If it cannot be read: what stood in it last, if that is known, and why.
-    pub(super) fn read(&mut self) -> Result<Option<RawPolicy>, (Option<RawPolicy>, Unreadable)> {
+    pub(super) fn read(&mut self) -> Said {
         match self.parse() {
             Ok(policy) => {
                 self.last = Some(policy.clone());
-                Ok(Some(policy))
+                Ok(Some(vec![policy]))
             }
             Err(error) => {
-                let why = Unreadable {
-                    path: self.path.display().to_string(),
-                    reason: error.to_string(),
-                    next_step: error.next_step(),
-                };
-                Err((self.last.clone(), why))
+                let path = self.path.display().to_string();
+                let why = Unreadable::file(path, error.to_string(), error.next_step());
+                Err((self.last.clone().map(|last| vec![last]), why))
             }
         }
     }
@@ -158,7 +155,7 @@ mod tests {
         let (_dir, mut file) = file(
             "# ours\nPasswordLength = 20\n\nBackupDirectory = 1\nAdministratorAccountName = \"lapadmin\"\nADPasswordEncryptionEnabled = false\nPasswordAgeDays = 7.5\n",
         );
-        let policy = file.read().unwrap().unwrap();
+        let [policy] = <[RawPolicy; 1]>::try_from(file.read().unwrap().unwrap()).unwrap();
         let seen: Vec<_> = policy
             .entries
             .iter()
@@ -180,7 +177,7 @@ mod tests {
     fn no_file_is_a_policy_without_values() {
         let (dir, mut file) = file("");
         fs::remove_file(dir.path().join("etc/lapwing/policy.toml")).unwrap();
-        assert!(file.read().unwrap().unwrap().entries.is_empty());
+        assert!(file.read().unwrap().unwrap()[0].entries.is_empty());
     }
 
     #[test]
@@ -189,7 +186,7 @@ mod tests {
         file.read().unwrap();
         fs::write(dir.path().join("etc/lapwing/policy.toml"), "BackupDirectory = \n").unwrap();
         let (last, why) = file.read().unwrap_err();
-        assert_eq!(last.unwrap().entries.len(), 1);
+        assert_eq!(last.unwrap()[0].entries.len(), 1);
         assert!(why.reason.contains("not TOML"), "{}", why.reason);
     }
 

@@ -2,14 +2,23 @@
 //! seconds and more. "MIT Kerberos Documentation", krb5.conf, `[realms]`.
 //!
 //! The library reads the files that the variable `KRB5_CONFIG` names, for each new credential anew. The agent's unit names two:
-//! this file, which may be missing, and the system's. Where both say who gives tickets, this one is asked first.
+//! this file, which may be missing, and the system's. Where both say who gives tickets, this one is asked first. A command has
+//! no unit, so it names them to itself, before it has a second thread, and keeps the first in memory.
 
 use core::net::IpAddr;
-use std::path::{Path, PathBuf};
+use std::{
+    env,
+    ffi::OsString,
+    fs::File,
+    io,
+    os::{fd::AsRawFd as _, unix::fs::FileExt as _},
+    path::{Path, PathBuf},
+    sync::{Arc, OnceLock},
+};
 
 use lapwing_proto::ad::dns::{DnsName, DnsNameError};
 
-use super::controller::Controller;
+use super::{controller::Controller, sys};
 use crate::identity::{IdentityError, files};
 
 /// The name of the file in the program's runtime folder.
@@ -17,11 +26,23 @@ const FILE: &str = "krb5.conf";
 /// The system's own, which is read after ours.
 const SYSTEM: &str = "/etc/krb5.conf";
 
+/// The variable that names the files.
+const VARIABLE: &str = "KRB5_CONFIG";
+/// Keeps SSSD, where it is installed, from saying whom to ask. sssd_krb5_locator_plugin(8).
+const NO_SSSD: &str = "SSSD_KRB5_LOCATOR_DISABLE";
+
 /// The file that tells Kerberos whom to ask.
 #[derive(Debug, Clone)]
-pub struct KdcPin {
-    path: PathBuf,
+pub struct KdcPin(Kept);
+
+#[derive(Debug, Clone)]
+enum Kept {
+    OnDisk(PathBuf),
+    InMemory(Arc<File>),
 }
+
+/// That of this process, once it was asked for.
+static OWN: OnceLock<Option<KdcPin>> = OnceLock::new();
 
 /// Why Kerberos could not be told.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +54,9 @@ pub enum PinError {
     /// The file cannot be written.
     #[error(transparent)]
     File(#[from] IdentityError),
+    /// The file in memory cannot be written.
+    #[error("the file that tells Kerberos whom to ask cannot be written")]
+    Memory(#[from] io::Error),
 }
 
 impl KdcPin {
@@ -40,13 +64,34 @@ impl KdcPin {
     /// `RuntimeDirectory=`).
     #[must_use]
     pub fn within(folder: &Path) -> Self {
-        Self { path: folder.join(FILE) }
+        Self(Kept::OnDisk(folder.join(FILE)))
     }
 
     /// The value of `KRB5_CONFIG` with which a program asks whom the file names.
     #[must_use]
     pub fn variable(&self) -> String {
-        format!("{}:{SYSTEM}", self.path.display())
+        match &self.0 {
+            Kept::OnDisk(path) => format!("{}:{SYSTEM}", path.display()),
+            Kept::InMemory(file) => format!("{}:{SYSTEM}", of_memory(file)),
+        }
+    }
+
+    /// A file of this process alone, in memory, which its Kerberos reads from now on; none if that cannot be, because the
+    /// process had a second thread when this was first called: then Kerberos asks whom it likes.
+    #[must_use]
+    pub fn of_this_process() -> Option<Self> {
+        OWN.get_or_init(|| Self::in_memory().ok()).clone()
+    }
+
+    fn in_memory() -> io::Result<Self> {
+        let file = File::from(rustix::fs::memfd_create("krb5.conf", rustix::fs::MemfdFlags::CLOEXEC)?);
+        let mut value = OsString::from(of_memory(&file));
+        value.push(":");
+        // Whoever has chosen other files than the system's keeps them.
+        value.push(env::var_os(VARIABLE).unwrap_or_else(|| SYSTEM.into()));
+        sys::set_variable(VARIABLE, &value)?;
+        sys::set_variable(NO_SSSD, "1".as_ref())?;
+        Ok(Self(Kept::InMemory(Arc::new(file))))
     }
 
     /// Has Kerberos ask this controller for tickets of its domain, from the next credential on. Blocks on the disk.
@@ -55,11 +100,21 @@ impl KdcPin {
     /// [`PinError`] if the file is as it was.
     pub fn set(&self, controller: &Controller) -> Result<(), PinError> {
         let text = text(&DnsName::parse(&controller.domain)?, controller.address);
-        if files::read_if_there(&self.path)?.as_deref() == Some(text.as_bytes()) {
-            return Ok(());
+        match &self.0 {
+            Kept::OnDisk(path) if files::read_if_there(path)?.as_deref() == Some(text.as_bytes()) => {}
+            Kept::OnDisk(path) => files::replace_public(path, text.as_bytes())?,
+            // Who reads it in between reads nothing, and asks as the system's file says.
+            Kept::InMemory(file) => {
+                file.set_len(0)?;
+                file.write_all_at(text.as_bytes(), 0)?;
+            }
         }
-        Ok(files::replace_public(&self.path, text.as_bytes())?)
+        Ok(())
     }
+}
+
+fn of_memory(file: &File) -> String {
+    format!("/proc/self/fd/{}", file.as_raw_fd())
 }
 
 fn text(domain: &DnsName, address: IpAddr) -> String {
@@ -105,6 +160,13 @@ mod tests {
         let text = fs::read_to_string(&path).unwrap();
         assert!(text.contains("kdc = [fd00::2]:88\n") && !text.contains("10.123"), "{text}");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_process_with_other_threads_keeps_its_environment() {
+        // A test runs beside the thread that started it.
+        assert!(KdcPin::of_this_process().is_none());
+        assert!(env::var_os(NO_SSSD).is_none());
     }
 
     #[test]

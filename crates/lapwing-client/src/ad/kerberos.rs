@@ -4,7 +4,13 @@
 //! own, which is waited for until a deadline and then left to end by itself.
 
 use core::{fmt, time::Duration};
-use std::{ffi::CString, path::PathBuf, sync::Arc, thread};
+use std::{
+    ffi::CString,
+    os::unix::ffi::OsStrExt as _,
+    path::{Path, PathBuf},
+    sync::Arc,
+    thread,
+};
 
 use lapwing_core::secret::{Password, SecretBytes};
 use libgssapi::{
@@ -232,6 +238,34 @@ pub(super) async fn begin(
         Ok((Context(context), token.map(|token| token.to_vec()).unwrap_or_default()))
     })
     .await
+}
+
+/// Puts the machine's tickets into a file of its own, for a child that speaks with `service` alone: the one for that service,
+/// and the one that it was got with. Within `limit`; the file must not be there yet.
+pub(super) async fn tickets_in_file(
+    keytab: &Path,
+    principal: &str,
+    service: &str,
+    file: &Path,
+    limit: Duration,
+) -> Result<(), KerberosError> {
+    let (keytab, file) = (file_name(keytab), file_name(file));
+    let (principal, service) = (principal.to_owned(), service.to_owned());
+    apart(limit, move || {
+        let named = |error| KerberosError::of(error, &principal, &service);
+        let credentials = sys::from_keytab(&principal, &keytab, &file).map_err(named)?;
+        let target = Name::new(service.as_bytes(), Some(&GSS_NT_KRB5_PRINCIPAL)).map_err(named)?;
+        // The tickets are got with the first token, which nobody is sent.
+        let mut context =
+            ClientCtx::new(Some(credentials), target, CtxFlags::GSS_C_MUTUAL_FLAG, Some(&GSS_MECH_KRB5));
+        context.step(None, None).map(drop).map_err(named)
+    })
+    .await
+}
+
+/// How the library names a file: one with a zero byte in its name is none.
+fn file_name(path: &Path) -> CString {
+    CString::new([b"FILE:", path.as_os_str().as_bytes()].concat()).unwrap_or_default()
 }
 
 /// Runs what may ask the domain on a thread of its own.

@@ -3,6 +3,7 @@
 //! * [`Credentials`]: who asks: a machine by its keytab, a person by tickets or password.
 //! * [`Connector`]: finds a controller that can be written to, and another where that one fails; [`Candidates`] is the search.
 //! * [`Connection`]: one connection to one controller: search, read, modify, add.
+//! * [`policy`]: what Group Policy sets for LAPS on this host.
 //! * [`PlannedChange`]: a change of permissions, shown before it is made. [`Principals`]: whom they are about.
 //! * [`Survey`]: how it stands with the passwords of many computers, without reading one.
 //!
@@ -19,6 +20,7 @@ mod kerberos;
 mod locate;
 mod machine;
 mod permissions;
+pub mod policy;
 mod principals;
 mod realm;
 mod settings;
@@ -34,7 +36,7 @@ pub use self::{
     error::{AdError, Stage},
     kdc::{KdcPin, PinError},
     kerberos::{Credentials, GssFault, KerberosError},
-    locate::{Candidates, Found, LocateError, NotTaken, Place, Source, Tried, Wish, controllers},
+    locate::{Candidates, Found, LocateError, NotTaken, Place, Source, Tried, Wish},
     machine::MachineError,
     permissions::{Container, Part, PermissionsError, PlannedChange},
     principals::{PrincipalError, Principals},

@@ -1,11 +1,13 @@
 //! The one call of GSSAPI that its bindings lack: a machine's credentials from a keytab and a ticket cache that are named,
-//! so that neither is chosen by the environment.
+//! so that neither is chosen by the environment; and a change of the environment, which Kerberos reads the rest from.
 #![expect(unsafe_code, reason = "C functions, called for one purpose")]
 
 use core::{
     ffi::{CStr, c_void},
     ptr,
 };
+
+use std::{env, ffi::OsStr, fs, io};
 
 use libgssapi::{
     credential::Cred,
@@ -81,6 +83,19 @@ pub(super) fn from_keytab(principal: &str, keytab: &CStr, cache: &CStr) -> Resul
         )
     };
     done(major, minor).map(|()| Cred::from(credentials))
+}
+
+/// Sets a variable of the environment, if this is the only thread of the process.
+///
+/// # Errors
+/// When there are others, which may be reading the environment just now, or nobody says whether there are.
+pub(super) fn set_variable(name: &str, value: &OsStr) -> io::Result<()> {
+    if fs::read_dir("/proc/self/task")?.count() != 1 {
+        return Err(io::Error::new(io::ErrorKind::ResourceBusy, "other threads run already"));
+    }
+    // SAFETY: nobody reads or writes the environment meanwhile: the only thread there is, is here.
+    unsafe { env::set_var(name, value) };
+    Ok(())
 }
 
 /// An identifier, which no call writes to.

@@ -142,7 +142,10 @@ pub fn replace_public(path: &Path, content: &[u8]) -> Result<(), IdentityError> 
 }
 
 /// Removes a file; one that is not there is removed.
-pub(super) fn remove(path: &Path) -> Result<(), IdentityError> {
+///
+/// # Errors
+/// [`IdentityError::Unwritable`].
+pub fn remove(path: &Path) -> Result<(), IdentityError> {
     match fs::remove_file(path) {
         Ok(()) => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),

@@ -384,4 +384,9 @@ events! {
     30032 Error Lapwing CertificateEnded
         "The device's certificate has ended and cannot be renewed any more: leave with lapwing leave --local-only, and enrol with a new token"
         { until: Time };
+    30040 Warning Lapwing GroupPolicyUnread
+        "Group Policy could not be read; what was read of it last holds, if anything was"
+        { reason: Text, last_read: Text, next_step: Text };
+    30041 Information Lapwing GroupPolicyChanged "Group Policy has changed: these objects hold now"
+        { objects: Text };
 }

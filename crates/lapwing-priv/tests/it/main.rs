@@ -11,6 +11,7 @@ mod account;
 #[cfg(feature = "failpoints")]
 mod crash;
 mod host_rules;
+mod keytab;
 mod listen;
 mod managed;
 mod protocol;

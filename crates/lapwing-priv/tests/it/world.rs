@@ -2,7 +2,8 @@
 
 use std::{
     fs::{self, Permissions},
-    io::{BufRead, BufReader, Write},
+    io::{BufRead, BufReader, IoSliceMut, Write},
+    mem::MaybeUninit,
     os::{
         fd::OwnedFd,
         unix::{
@@ -18,6 +19,7 @@ use lapwing_core::local::root_half::{
     Commit, Committed, CountSend, Counted, Fault, InRun, Journal, Material, OfVersion, Prepare, Prepared,
     Refusal, Reply, Request, Rules,
 };
+use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
 use serde::de::DeserializeOwned;
 use tempfile::TempDir;
 
@@ -157,6 +159,27 @@ impl World {
         BufReader::new(ours).read_until(0, &mut answer).unwrap();
         self.keep_log(&child.wait_with_output().unwrap());
         answer
+    }
+
+    /// What the program answers to a request, with the descriptor that came along.
+    pub(crate) fn exchange_passed(&self, request: &Request) -> (Vec<u8>, Option<OwnedFd>) {
+        let (mut ours, theirs) = UnixStream::pair().unwrap();
+        let child = self.command(Call::default()).stdin(OwnedFd::from(theirs)).spawn().unwrap();
+        let mut frame = serde_json::to_vec(request).unwrap();
+        frame.push(0);
+        ours.write_all(&frame).unwrap();
+        let mut answer = vec![0; 4096];
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        let mut ancillary = RecvAncillaryBuffer::new(&mut space);
+        let buffers = &mut [IoSliceMut::new(&mut answer)];
+        let received = recvmsg(&ours, buffers, &mut ancillary, RecvFlags::CMSG_CLOEXEC).unwrap();
+        let passed = ancillary.drain().find_map(|message| match message {
+            RecvAncillaryMessage::ScmRights(mut descriptors) => descriptors.next(),
+            _ => None,
+        });
+        answer.truncate(received.bytes);
+        self.keep_log(&child.wait_with_output().unwrap());
+        (answer, passed)
     }
 
     fn command(&self, call: Call<'_>) -> Command {

@@ -11,6 +11,12 @@ pub const LAPS_KEY: &str = r"Software\Microsoft\Windows\CurrentVersion\Policies\
 /// The key of legacy Microsoft LAPS.
 pub const LEGACY_KEY: &str = r"Software\Policies\Microsoft Services\AdmPwd";
 
+/// Whether an entry may set or take away something under one of the two keys. The others need not be kept.
+#[must_use]
+pub fn concerns_laps(record: &Record) -> bool {
+    root_of(&record.key).is_some() || below(&record.value, "**DeleteKeys").is_some_and(is_end)
+}
+
 /// The values under the two keys, after any number of objects. Of two for one name the later one counts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RegistryPolicy {

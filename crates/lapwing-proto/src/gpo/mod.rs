@@ -8,11 +8,13 @@ pub mod registry_pol;
 mod laps;
 mod link;
 mod select;
+mod sysvol;
 mod version;
 
-pub use laps::{LAPS_KEY, LEGACY_KEY, RegistryPolicy};
+pub use laps::{LAPS_KEY, LEGACY_KEY, RegistryPolicy, concerns_laps};
 pub use link::{LINKS_LEN_MAX, Link, LinkError, parse_links};
 pub use select::{
     APPLY_GROUP_POLICY, Applied, Container, PolicyObject, Selection, Skipped, WhySkipped, select,
 };
+pub use sysvol::{PolicyFile, PolicyFolder, PolicyFolderError};
 pub use version::{GPT_INI_LEN_MAX, GpoVersion, REGISTRY_EXTENSION, names_extension};

@@ -150,6 +150,7 @@ mod tests {
     use super::*;
 
     const FIXTURE: &[u8] = include_bytes!("fixtures/laps.pol");
+    const OF_SAMBA: &[u8] = include_bytes!("fixtures/samba_tool.pol");
 
     fn record(key: &str, value: &str, kind: u32, data: &[u8]) -> Record {
         Record { key: key.to_owned(), value: value.to_owned(), kind, data: data.to_vec() }
@@ -169,6 +170,24 @@ mod tests {
         );
         assert_eq!(write(&records), FIXTURE);
         assert_eq!(read(&write(&[])), Ok(Vec::new()));
+    }
+
+    #[test]
+    fn a_file_of_sambas_is_read_and_written_as_the_same_bytes() {
+        let key = r"Software\Microsoft\Windows\CurrentVersion\Policies\LAPS";
+        let text = |text: &str| text.encode_utf16().chain([0]).flat_map(u16::to_le_bytes).collect::<Vec<_>>();
+        let records = read(OF_SAMBA).unwrap();
+        assert_eq!(
+            records,
+            [
+                record(key, "BackupDirectory", 4, &[2, 0, 0, 0]),
+                record(key, "PasswordLength", 4, &[20, 0, 0, 0]),
+                record(r"Software\Policies\Microsoft Services\AdmPwd", "AdmPwdEnabled", 4, &[1, 0, 0, 0]),
+                record(r"Software\Policies\Other", "Servers", 1, &text("a b")),
+                record(key, "AdministratorAccountName", 1, &text("lapadmin")),
+            ]
+        );
+        assert_eq!(write(&records), OF_SAMBA);
     }
 
     #[test]

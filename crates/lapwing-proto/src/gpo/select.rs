@@ -1,5 +1,6 @@
 //! Which Group Policy objects hold for a computer, and in which order. [MS-GPOL] 3.2.5.1.5 to 3.2.5.1.7.
 
+use core::fmt;
 use std::collections::{BTreeMap, BTreeSet};
 
 use lapwing_core::types::{
@@ -96,6 +97,21 @@ pub enum WhySkipped {
     LinkedElsewhere,
 }
 
+impl fmt::Display for WhySkipped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::LinkDisabled => "the link is switched off",
+            Self::InheritanceBlocked => "a nearer container blocks inheritance",
+            Self::NotFound => "the object is not there, or this computer may not see it",
+            Self::ComputersDisabled => "its half for computers is switched off",
+            Self::Empty => "its half for computers is empty",
+            Self::NoRegistryValues => "it sets no registry values for computers",
+            Self::NotForThisComputer => "this computer may not read or not apply it",
+            Self::LinkedElsewhere => "it is linked where it counts more",
+        })
+    }
+}
+
 /// Which objects hold, and why the others do not.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Selection<'a> {
@@ -133,6 +149,7 @@ pub fn select<'a>(
             Ok(_) if !found.insert(name) => {
                 skipped.push(Skipped { gpo: &link.gpo, container, why: WhySkipped::LinkedElsewhere });
             }
+            // DEVIATION(31): a WMI filter is told of and not evaluated.
             Ok(gpo) => applied.push(Applied {
                 gpo,
                 container,

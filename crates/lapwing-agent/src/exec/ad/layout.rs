@@ -174,3 +174,117 @@ pub(super) fn time(text: &str) -> Option<FileTime> {
     let (hour, minute, second) = (part(8, 10)?, part(10, 12)?, part(12, 14)?);
     format!("{year}-{month}-{day}T{hour}:{minute}:{second}Z").parse().ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use lapwing_core::types::{Guid, Uid, WallTime};
+
+    use super::*;
+
+    fn version(number: u8) -> PasswordVersion {
+        PasswordVersion(Guid::from_bytes([number; 16]))
+    }
+
+    fn expiry() -> FileTime {
+        "2026-12-24T18:00:00Z".parse().unwrap()
+    }
+
+    /// The modification in words, in its order.
+    fn changes(layout: Layout, expected: Expected, expiry_text: Option<&str>) -> Vec<String> {
+        let store = Store {
+            version: version(2),
+            account: "lapadmin".parse().unwrap(),
+            uid: Uid(1000),
+            expected,
+            in_force: None,
+            expiry: WallTime(expiry()),
+        };
+        let found = Found { expiry_text: expiry_text.map(str::to_owned), ..Found::default() };
+        let password = Password::new("Wq7+kd{T2m.Z!x".to_owned());
+        let updated = FileTime::from_ticks(0x1_dd1e_7a00_0000).unwrap();
+        let words = |value: &SecretBytes| match value.expose_secret() {
+            [first, ..] if value.expose_secret().len() == 16 && !first.is_ascii_digit() => {
+                format!("version {first}")
+            }
+            text => String::from_utf8(text.to_vec()).unwrap(),
+        };
+        layout
+            .store(&store, &password, updated, &found)
+            .iter()
+            .map(|change| match change {
+                Change::Add(name, value) => format!("add {name} {}", words(value)),
+                Change::Delete(name, value) => format!("delete {name} {}", words(value)),
+                Change::Replace(name, value) => format!("replace {name} {}", words(value)),
+                Change::Clear(name) => format!("clear {name}"),
+            })
+            .collect()
+    }
+
+    const VALUE: &str =
+        r#"replace msLAPS-Password {"n":"lapadmin","t":"1dd1e7a000000","p":"Wq7+kd{T2m.Z!x"}"#;
+
+    #[test]
+    fn a_store_names_the_version_that_it_replaces_and_writes_all_at_once() {
+        let marked = expiry_value(unique_expiry(expiry(), version(2), &[]));
+        assert_eq!(
+            changes(Layout::Versions, Expected::Version(version(1)), Some("7")),
+            [
+                VALUE.to_owned(),
+                "delete msLAPS-CurrentPasswordVersion version 1".to_owned(),
+                "add msLAPS-CurrentPasswordVersion version 2".to_owned(),
+                format!("replace msLAPS-PasswordExpirationTime {marked}"),
+            ]
+        );
+        assert_eq!(
+            changes(Layout::Versions, Expected::Nothing, None)[1..2],
+            ["add msLAPS-CurrentPasswordVersion version 2"]
+        );
+    }
+
+    #[test]
+    fn where_the_version_cannot_be_named_the_expiry_is() {
+        let marked = expiry_value(unique_expiry(expiry(), version(2), &[]));
+        let by_expiry = [
+            "delete msLAPS-PasswordExpirationTime 7",
+            &format!("add msLAPS-PasswordExpirationTime {marked}"),
+        ];
+        assert_eq!(
+            changes(Layout::Versions, Expected::AsRead, Some("7"))[1..],
+            ["replace msLAPS-CurrentPasswordVersion version 2", by_expiry[0], by_expiry[1]]
+        );
+        for expected in [Expected::Version(version(1)), Expected::AsRead] {
+            assert_eq!(changes(Layout::ByExpiry, expected, Some("7"))[1..], by_expiry);
+        }
+        // An expiry that is there all the same makes the whole fail.
+        assert_eq!(changes(Layout::ByExpiry, Expected::Nothing, None)[1..], by_expiry[1..]);
+        assert_eq!(
+            changes(Layout::Legacy, Expected::Nothing, Some("7")),
+            [
+                "replace ms-Mcs-AdmPwd Wq7+kd{T2m.Z!x",
+                "delete ms-Mcs-AdmPwdExpirationTime 7",
+                &format!("add ms-Mcs-AdmPwdExpirationTime {marked}"),
+            ]
+        );
+    }
+
+    #[test]
+    fn an_expiry_tells_which_of_the_known_passwords_was_stored_with_it() {
+        let known = |number: u8| Known { version: version(number), expiry: WallTime(expiry()) };
+        let all = [known(1), known(2)];
+        for of in &all {
+            let stored = unique_expiry(of.expiry.0, of.version, &[]);
+            assert_eq!(by_expiry(Some(stored), &all), Told::Version(Some(of.version)));
+        }
+        assert_eq!(by_expiry(Some(expiry()), &all), Told::Nothing);
+        assert_eq!(by_expiry(None, &all), Told::Version(None));
+    }
+
+    #[test]
+    fn the_controllers_clock_is_read_and_nonsense_is_none() {
+        let noon: FileTime = "2026-11-22T12:06:07Z".parse().unwrap();
+        assert_eq!(time("20261122120607.0Z"), Some(noon));
+        for text in ["", "2026", "20261322120607.0Z", "+0261122120607.0Z", "2026112212060\u{e9}.0Z"] {
+            assert_eq!(time(text), None, "{text}");
+        }
+    }
+}

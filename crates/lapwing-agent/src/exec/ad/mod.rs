@@ -208,7 +208,11 @@ fn settings(root: &Root) -> Result<AdSettings, DirectoryFailure> {
 }
 
 /// The connector of before, which knows this host's site, unless it is for another domain now.
-fn connector(known: &mut Option<Connector>, settings: AdSettings, domain: DnsName) -> &mut Connector {
+pub(super) fn connector(
+    known: &mut Option<Connector>,
+    settings: AdSettings,
+    domain: DnsName,
+) -> &mut Connector {
     let before = known.take().filter(|before| before.source.domain == domain);
     let site = settings.site.or_else(|| before.and_then(|before| before.source.site));
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();

@@ -4,8 +4,8 @@ use core::time::Duration;
 use std::{io::IsTerminal as _, net::IpAddr, sync::Arc};
 
 use lapwing_client::ad::{
-    AdError, Connected, Connection, Connector, Controller, Credentials, Limits, Place, Protection, RootDse,
-    Source, Wish, default_realm, realm_of_tickets,
+    AdError, Connected, Connection, Connector, Controller, Credentials, KdcPin, Limits, Place, Protection,
+    RootDse, Source, Wish, default_realm, realm_of_tickets,
 };
 use lapwing_core::secret::Password;
 use lapwing_proto::ad::dns::DnsName;
@@ -59,6 +59,8 @@ struct Asker {
     credentials: Credentials,
     protection: Protection,
     limits: Limits,
+    /// How Kerberos is told whom to ask.
+    pin: Option<KdcPin>,
 }
 
 impl DomainArgs {
@@ -67,12 +69,15 @@ impl DomainArgs {
         &self,
         work: impl AsyncFnOnce(&mut Session) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
+        // Before Kerberos has threads of its own.
+        let pin = KdcPin::of_this_process();
         run_async(async {
             let domain = self.domain().await?;
             let asker = Asker {
                 credentials: self.credentials(&domain)?,
                 protection: if self.ldaps { Protection::Tls } else { Protection::Sealed },
                 limits: Limits::default(),
+                pin,
             };
             let mut session = asker.open(&domain, self.server.as_deref()).await?;
             work(&mut session).await
@@ -162,7 +167,7 @@ impl Asker {
             host: os::host_name(),
         };
         let (protection, limits) = (self.protection, self.limits);
-        let mut connector = Connector { source, protection, limits, pin: None };
+        let mut connector = Connector { source, protection, limits, pin: self.pin.clone() };
         Ok(connector.connect(&self.credentials, Wish::default(), os::chance()).await?)
     }
 

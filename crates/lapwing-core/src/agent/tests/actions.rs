@@ -287,7 +287,6 @@ fn the_protocols_table_of_causes_is_what_the_machine_does() {
         Fault::NotWritable,
         Fault::NoSpace,
         Fault::AgeingTooShort,
-        Fault::Keytab,
         Fault::NoAcceptablePassword,
         Fault::HashRefused,
         Fault::ReceiptInvalid,

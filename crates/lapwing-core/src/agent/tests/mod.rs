@@ -8,6 +8,7 @@ mod host;
 mod lost;
 mod requests;
 mod traces;
+mod untold;
 
 use core::time::Duration;
 use std::collections::VecDeque;
@@ -41,6 +42,16 @@ enum Fate {
     Refused,
 }
 
+/// What the directory does not tell.
+#[derive(Clone, Copy, PartialEq)]
+enum Hides {
+    Nothing,
+    /// Versions: it only says whether it holds one that it is asked for.
+    Versions,
+    /// There are none: it tells the expiry alone.
+    All,
+}
+
 struct World {
     machine: Machine,
     now: Now,
@@ -48,6 +59,11 @@ struct World {
     held: Option<PasswordVersion>,
     held_expiry: Option<WallTime>,
     guarantees: Guarantees,
+    hides: Hides,
+    /// Whether it is one of several.
+    replica: bool,
+    /// How it refuses.
+    refusal: DirectoryFault,
     /// Whether the directory takes ciphertext, which the root half keeps.
     sealed: bool,
     reachable: bool,
@@ -116,6 +132,9 @@ impl World {
             held: None,
             held_expiry: None,
             guarantees: Guarantees::ComparesAndTells,
+            hides: Hides::Nothing,
+            replica: false,
+            refusal: DirectoryFault::Refused,
             sealed: true,
             reachable: true,
             fates: VecDeque::new(),
@@ -273,6 +292,23 @@ impl World {
         }
     }
 
+    fn told(&self, known: &[Known]) -> Told {
+        let find =
+            |is_it: &dyn Fn(&Known) -> bool| known.iter().find(|known| is_it(known)).map(|k| k.version);
+        match self.hides {
+            Hides::Nothing => Told::Version(self.held),
+            Hides::Versions => match find(&|known| Some(known.version) == self.held) {
+                Some(version) => Told::Version(Some(version)),
+                None => Told::NoneKnown,
+            },
+            Hides::All if self.held.is_none() => Told::Version(None),
+            Hides::All => match find(&|known| Some(known.expiry) == self.held_expiry) {
+                Some(version) => Told::Version(Some(version)),
+                None => Told::Nothing,
+            },
+        }
+    }
+
     fn commit(&mut self, version: PasswordVersion) -> Outcome {
         let position = self.journal.candidates.iter().position(|candidate| candidate.version == version);
         if let Some(position) = position {
@@ -314,11 +350,14 @@ impl World {
                 record: RecordId("device".to_owned()),
                 endpoint: "https://laps.example/manage".to_owned(),
                 guarantees: self.guarantees,
-                replica: None,
+                replica: self.replica.then(|| "dc1.corp.example".parse().unwrap()),
                 age_days_min: self.age_days_min,
-                keeps_versions: true,
+                keeps_versions: self.hides != Hides::All,
             }))),
-            Action::ReadState { .. } => Some(Outcome::State(Ok(self.state()))),
+            Action::ReadState { known } => {
+                let state = DirectoryState { version: self.told(&known), ..self.state() };
+                Some(Outcome::State(Ok(state)))
+            }
             Action::Prepare { expiry, .. } => {
                 self.done.push("prepare");
                 self.hold();
@@ -406,7 +445,7 @@ impl World {
         self.done.push("store");
         let fate = self.fates.pop_front().unwrap_or(Fate::Arrives);
         match fate {
-            Fate::Refused => return StoreOutcome::Refused(self.failure(DirectoryFault::Refused)),
+            Fate::Refused => return StoreOutcome::Refused(self.failure(self.refusal)),
             Fate::NotSent => return StoreOutcome::NotSent(self.failure(DirectoryFault::Unreachable)),
             Fate::RequestLost => return StoreOutcome::Unanswered(self.failure(DirectoryFault::Unreachable)),
             Fate::Arrives | Fate::AnswerLost => {}

@@ -160,4 +160,26 @@ proptest! {
         policy.apply("A", &[of_key(&key, &value, kind, data.clone()), of_key(LAPS_KEY, &value, kind, data)]);
         prop_assert!(policy.into_sources().len() == 2);
     }
+
+    #[test]
+    fn what_concerns_laps_is_all_that_counts(
+        entries in prop::collection::vec(
+            (
+                prop::sample::select(vec![LAPS_KEY, LEGACY_KEY, "Software", "software\\policies", ""]),
+                prop::sample::select(vec!["A", "B", "**Del.A", "**DelVals.", "**DeleteKeys", "**Soft.A", "Microsoft"]),
+                prop::sample::select(vec!["", "Microsoft", "Microsoft Services;Policies"]),
+            ),
+            0..8,
+        ),
+    ) {
+        let records: Vec<Record> =
+            entries.iter().map(|(key, value, data)| of_key(key, value, 1, utf16(data))).collect();
+        let kept: Vec<Record> = records.iter().filter(|record| concerns_laps(record)).cloned().collect();
+        let applied = |records: &[Record]| {
+            let mut policy = RegistryPolicy::default();
+            policy.apply("A", records);
+            policy
+        };
+        prop_assert_eq!(applied(&kept), applied(&records));
+    }
 }
