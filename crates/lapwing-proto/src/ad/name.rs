@@ -48,6 +48,20 @@ impl DistinguishedName {
     pub fn ancestors(&self) -> impl Iterator<Item = Self> {
         core::iter::successors(self.parent(), Self::parent)
     }
+
+    /// The name in DNS of the domain that the object is in, such as `corp.example`: its `DC` parts; none without any.
+    /// RFC 2247 section 4.
+    #[must_use]
+    pub fn dns_domain(&self) -> Option<String> {
+        let parts = core::iter::once(self.clone()).chain(self.ancestors());
+        let label = |part: Self| {
+            let (kind, value) = part.0.split_once('=')?;
+            let label = value.split_once(',').map_or(value, |(label, _)| label);
+            kind.trim().eq_ignore_ascii_case("DC").then(|| label.trim().to_owned())
+        };
+        let labels: Vec<String> = parts.filter_map(label).collect();
+        (!labels.is_empty()).then(|| labels.join("."))
+    }
 }
 
 impl FromStr for DistinguishedName {
@@ -220,6 +234,18 @@ mod tests {
         let ancestors: Vec<String> =
             dn("CN=a\\,b,OU=x, DC=corp,DC=example").ancestors().map(|name| name.to_string()).collect();
         assert_eq!(ancestors, ["OU=x, DC=corp,DC=example", "DC=corp,DC=example", "DC=example"]);
+    }
+
+    #[test]
+    fn the_domain_of_an_object_is_read_from_its_name() {
+        for (name, domain) in [
+            ("CN=DC1,OU=Domain Controllers,DC=corp,DC=example", Some("corp.example")),
+            ("CN=a\\,DC\\=b,OU=x, dc=corp , dc=example", Some("corp.example")),
+            ("DC=example", Some("example")),
+            ("CN=DC=1,OU=x", None),
+        ] {
+            assert_eq!(dn(name).dns_domain().as_deref(), domain, "{name}");
+        }
     }
 
     #[test]

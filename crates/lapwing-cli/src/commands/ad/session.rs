@@ -133,7 +133,8 @@ impl DomainArgs {
         let read = terminal::read_secret(&format!("Password of {}", output::shown(&principal)));
         let text =
             read.map_err(|error| Failure::new(Code::Usage, error, "give the password and nothing else"))?;
-        let password = text.strip_suffix('\n').unwrap_or(&text);
+        let line = text.strip_suffix('\n').unwrap_or(&text);
+        let password = line.strip_suffix('\r').unwrap_or(line);
         if password.is_empty() {
             return Err(Failure::new(Code::Usage, "no password was given", "give the account's password"));
         }
@@ -178,11 +179,10 @@ impl Asker {
 impl Session {
     /// Goes over to another controller of the same forest, unless this is the one. The forest's schema master may be in
     /// another domain than this one.
-    pub(crate) async fn go_to(&mut self, name: &str) -> Result<(), Failure> {
+    pub(crate) async fn go_to(&mut self, name: &str, domain: &str) -> Result<(), Failure> {
         if self.root.controller.eq_ignore_ascii_case(name) {
             return Ok(());
         }
-        let domain = name.split_once('.').map_or("", |(_, domain)| domain);
         let Connected { connection, controller, .. } = self.asker.find(domain, Some(name)).await?;
         self.connection = connection;
         self.root = self.connection.root().await?;

@@ -125,9 +125,13 @@ async fn go_to_schema_master(session: &mut Session) -> Result<(), Failure> {
     let owner = entry.as_ref().and_then(|entry| entry.text("fSMORoleOwner")).ok_or_else(unknown)?;
     let owner: DistinguishedName = owner.parse().map_err(|_: DistinguishedNameError| unknown())?;
     let server = owner.parent().ok_or_else(unknown)?;
-    let entry = session.connection.read(server.as_str(), &["dNSHostName"]).await?;
-    let name = entry.as_ref().and_then(|entry| entry.text("dNSHostName")).ok_or_else(unknown)?;
-    session.go_to(name).await
+    let entry = session.connection.read(server.as_str(), &["dNSHostName", "serverReference"]).await?;
+    let text = |attribute| entry.as_ref().and_then(|entry| entry.text(attribute));
+    let name = text("dNSHostName").ok_or_else(unknown)?;
+    // Its account is in its domain, whose name the controller's own need not end with.
+    let account = text("serverReference").and_then(|account| account.parse::<DistinguishedName>().ok());
+    let domain = account.and_then(|account| account.dns_domain()).ok_or_else(unknown)?;
+    session.go_to(name, &domain).await
 }
 
 async fn probe(session: &mut Session, contexts: &NamingContexts) -> Result<SchemaPlan, Failure> {
