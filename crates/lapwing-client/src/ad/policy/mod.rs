@@ -1,7 +1,7 @@
 //! What Group Policy sets for LAPS on this host. [MS-GPOL] 3.2.5.1; [MS-GPREG] 3.2.5.
 //!
 //! Containers and objects are read over a connection of the machine's own ([`Connection`]), and the files of those objects
-//! that hold by [`sysvol`]. What an object sets is read again when its version is another, and not before.
+//! that hold by `sysvol`. What an object sets is read again when its version is another, and not before.
 //!
 //! INVARIANT: what cannot be read whole is an error. Nothing is left out, and no empty policy is made up for an unread one.
 
