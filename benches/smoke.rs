@@ -61,3 +61,8 @@ fn clicks_are_measured_against_resets_and_empty_sessions() {
 fn devices_that_wait_are_measured_against_an_echo_and_all_are_woken() {
     runs("wake-ups", 4);
 }
+
+#[test]
+fn a_report_on_a_domain_is_measured_against_searches_and_a_smaller_one() {
+    runs("report-ad", 2);
+}

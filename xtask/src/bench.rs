@@ -3,6 +3,7 @@
 //! Results are ratios of two things measured in turn in one run, so that they mean the same on any machine; each has a
 //! bound. docs/benchmarks.md says what is measured and why that is the fair comparison.
 
+mod computers;
 mod directory;
 mod domain;
 mod host;
@@ -59,6 +60,8 @@ enum Name {
     ServerScale,
     /// In Active Directory: a rotation and a cycle with nothing to do against the same by C tools
     Domain,
+    /// In Active Directory: a report on 20,000 computers against raw searches, and its memory against a tenth of them
+    ReportAd,
     /// An administrator's click against a local reset and an empty session
     Clicks,
     /// Devices that wait to be woken against a bare echo; then the server is killed, and then all are woken
@@ -75,6 +78,8 @@ struct Size {
     scale_requests: u32,
     devices: u32,
     clicks: u32,
+    computers: u32,
+    reports: u32,
     waiting: directory::Waiting,
 }
 
@@ -90,6 +95,8 @@ impl Size {
                 scale_requests: 2,
                 devices: 2000,
                 clicks: 2,
+                computers: 200,
+                reports: 1,
                 waiting: directory::Waiting { devices: 200, heartbeat_ms: 1000, rounds: 2 },
             };
         }
@@ -103,6 +110,8 @@ impl Size {
             scale_requests: 300,
             devices: bench.devices,
             clicks: 500,
+            computers: 20_000,
+            reports: 5,
             waiting: directory::Waiting { devices: bench.waiting, heartbeat_ms: 50_000, rounds: 4 },
         }
     }
@@ -131,6 +140,7 @@ pub(crate) fn run(bench: &Bench) -> Result<()> {
                 directory::scale(&programs, size.devices, size.scale_rounds, size.scale_requests)?
             }
             Name::Domain => domain::rows(&programs, size.rotations)?,
+            Name::ReportAd => computers::rows(&programs, size.computers, size.reports)?,
             Name::Clicks => host::clicks(&programs, size.clicks)?,
             Name::WakeUps => directory::wake_ups(&programs, &size.waiting)?,
         };

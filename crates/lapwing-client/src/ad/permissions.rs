@@ -262,11 +262,41 @@ fn beyond<'a>(entries: &'a [Ace], others: &[Ace]) -> Vec<&'a Ace> {
         let place = others.iter().position(|other| other == ace);
         place.map(|at| others.swap_remove(at)).is_none()
     };
-    let mut is_new = is_new;
-    entries.iter().filter(|ace| is_new(ace)).collect()
+    entries.iter().filter(is_new).collect()
 }
 
 /// What is not handed down, which a controller may do anew at any time.
 fn explicit(entries: &[Ace]) -> Vec<&Ace> {
     entries.iter().filter(|ace| !ace.is_inherited()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use lapwing_core::types::{
+        Guid, Sid,
+        security::{AccessMask, AceFlags, AceKind},
+    };
+
+    use super::*;
+
+    fn ace(mask: u32, flags: AceFlags) -> Ace {
+        let guid = Guid::from_bytes([1; 16]);
+        Ace::about((AceKind::Allow, flags), AccessMask(mask), guid, guid, Sid::everyone())
+    }
+
+    #[test]
+    fn a_difference_counts_entries_that_are_there_twice() {
+        let [one, other] = [1, 2].map(|mask| ace(mask, AceFlags::DESCENDANTS));
+        let twice = [one.clone(), other.clone(), one.clone()];
+        assert_eq!(beyond(&twice, core::slice::from_ref(&one)), [&other, &one]);
+        assert_eq!(beyond(&twice, &twice), [&one; 0]);
+        assert_eq!(beyond(&[], &twice), [&one; 0]);
+    }
+
+    #[test]
+    fn what_is_handed_down_is_not_compared() {
+        let own = ace(1, AceFlags::DESCENDANTS);
+        let from_above = ace(2, AceFlags::DESCENDANTS.union(AceFlags::INHERITED));
+        assert_eq!(explicit(&[own.clone(), from_above]), [&own]);
+    }
 }

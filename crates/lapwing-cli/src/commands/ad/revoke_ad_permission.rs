@@ -76,14 +76,16 @@ async fn revoke(session: &mut Session, args: &Args) -> Result<(), Failure> {
         sids.iter().try_for_each(|sid| rights::revoke(descriptor, circle, sid, &schema.guids).map(drop))
     })
     .await?;
-    let is_asked = !changing.is_empty() && !args.caution.yes;
-    changing.show(false);
+    if changing.is_empty() || !args.caution.yes {
+        changing.show(false);
+    }
     if changing.is_empty() || args.caution.dry_run {
         return changing.print(args.json);
     }
     let question = format!("Take this from the permissions of {}?", place.container.distinguished_name);
-    if !is_asked || args.caution.is_agreed(&question)? {
+    if args.caution.is_agreed(&question)? {
         changing.make(session).await?;
+        changing.show(true);
         tell_who_remains(session, &place, circle, &sids).await?;
     }
     changing.print(args.json)
