@@ -143,18 +143,15 @@ impl State {
         self.tell(held.map(number));
         let half = self.root_half(None, mutant);
         let journal = half.state().expect("nothing dies here");
+        // Nobody moves it.
+        let expiry = held.and(journal.current.as_ref()).map(|current| current.expiry);
         let resolved = Held::resolve(&journal, held);
         self.witness.alarm |= self.is_alarming(&journal, resolved);
         if mutant == Some(Mutant::CandidatesDroppedAfterRead) && !matches!(resolved, Held::Candidate(_)) {
             self.disk.journal.visible.candidates.clear();
             self.disk.journal.sync();
         }
-        Outcome::State(Ok(DirectoryState {
-            version: Told::Version(held),
-            expiry: None,
-            receipt: None,
-            time: None,
-        }))
+        Outcome::State(Ok(DirectoryState { version: Told::Version(held), expiry, receipt: None, time: None }))
     }
 
     /// Whether that says that something outside the protocol has happened, which in this model nothing does.

@@ -148,6 +148,8 @@ pub enum Reason {
     Expired,
     /// The expiry lies later than the policy lets a password live.
     ExpiryBeyondPolicy,
+    /// The directory holds the password, and no expiry that an administrator could have moved.
+    ExpiryMissing,
     /// Another policy root decides than at the last rotation.
     PolicySourceChanged,
     /// The policy manages another account than the one in the journal.
@@ -177,6 +179,7 @@ impl Reason {
     pub const ALL: &[Self] = &[
         Self::Expired,
         Self::ExpiryBeyondPolicy,
+        Self::ExpiryMissing,
         Self::PolicySourceChanged,
         Self::AccountChanged,
         Self::NotInJournal,
@@ -212,6 +215,7 @@ impl Reason {
             Self::Unfinished => 0x40_0000,
             Self::Used => 0x80_0000,
             Self::ManagementRequest => 0x100_0000,
+            Self::ExpiryMissing => 0x200_0000,
         }
     }
 }
@@ -221,6 +225,7 @@ impl fmt::Display for Reason {
         f.write_str(match self {
             Self::Expired => "the password has expired",
             Self::ExpiryBeyondPolicy => "the expiry lies later than the policy allows",
+            Self::ExpiryMissing => "the directory holds no expiry of the password",
             Self::PolicySourceChanged => "another policy source decides now",
             Self::AccountChanged => "the policy manages another account now",
             Self::NotInJournal => "no password for this account and directory is in the journal",

@@ -47,6 +47,10 @@ pub(super) fn reasons(aim: &Aim, seen: &Circumstances<'_>) -> Vec<Reason> {
     let expiry = due_at(current, seen.held, seen.directory_expiry);
     let beyond_policy = aim.plan.expiry_protected
         && expiry.is_some_and(|expiry| expiry > seen.now.saturating_add(aim.plan.age()));
+    // As Windows has it: whoever may expire the password may delete the expiry too.
+    let is_expiry_missing = aim.plan.target.is_active_directory()
+        && matches!(seen.held, Held::Current(_))
+        && seen.directory_expiry.is_none();
     let account_changed = current.is_some_and(|current| match &aim.plan.account {
         Some(name) => current.account != *name,
         None => current.uid != Uid(0),
@@ -56,6 +60,7 @@ pub(super) fn reasons(aim: &Aim, seen: &Circumstances<'_>) -> Vec<Reason> {
     [
         (expiry.is_some_and(|expiry| expiry <= seen.now), Reason::Expired),
         (beyond_policy, Reason::ExpiryBeyondPolicy),
+        (is_expiry_missing, Reason::ExpiryMissing),
         (source_changed, Reason::PolicySourceChanged),
         (account_changed, Reason::AccountChanged),
         (current.is_none(), Reason::NotInJournal),

@@ -118,6 +118,9 @@ impl ActiveDirectory {
             Some(domain) => domain.clone(),
             None => DnsName::parse(&machine.domain()).map_err(|error| no_domain(&error))?,
         };
+        if self.connector.as_ref().is_some_and(|before| before.source.domain != domain) {
+            (self.schema, self.controllers) = (None, BTreeMap::new());
+        }
         let wish = self.wish(&domain, prefer, avoid).await;
         let connector = connector(&mut self.connector, settings, domain.clone());
         let connected = connector

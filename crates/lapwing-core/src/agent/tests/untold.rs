@@ -74,6 +74,17 @@ fn without_versions_a_moved_expiry_and_an_unanswered_send_call_for_a_rotation_at
 }
 
 #[test]
+fn an_expiry_that_was_deleted_is_as_good_as_one_that_has_passed() {
+    for hides in [Hides::Nothing, Hides::Versions] {
+        let mut world = world(hides);
+        world.held_expiry = None;
+        world.input(Input::Request(RequestId(1), Request::ProcessPolicy));
+        assert_eq!((world.in_force(), world.held), (Some(version(2)), Some(version(2))));
+        assert!(world.held_expiry.is_some());
+    }
+}
+
+#[test]
 fn that_versions_are_not_kept_is_told_once_in_a_run_and_never_of_legacy_microsoft_laps() {
     let lacks = |world: &World| {
         world.events.iter().filter(|event| event.id() == EventId::AdSchemaLacksVersion).count()
