@@ -26,3 +26,19 @@ fn a_browser_presses_the_button_and_what_it_reveals_opens_the_host() {
     assert!(shown.contains("From the click to a drawing that shows the end: "), "{shown}");
     assert!(shown.contains("\nEvery step held, in "), "{shown}");
 }
+
+#[test]
+fn a_domain_becomes_one_whose_hosts_are_managed_and_heal() {
+    let shown = shown(&["--ad"]);
+    for step in [
+        "under that policy and stored it",
+        "logs on to the host with it, over ssh",
+        "an ordinary user is shown none",
+        "expires it, and the host rotates",
+        "what the directory holds opens it",
+        "GPO \"Linux hosts\"",
+    ] {
+        assert!(shown.contains(step), "{step}\n{shown}");
+    }
+    assert!(shown.contains("\nEvery step held, in "), "{shown}");
+}

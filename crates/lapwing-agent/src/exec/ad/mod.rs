@@ -15,8 +15,8 @@ use std::{
 
 use lapwing_client::{
     ad::{
-        AdSettings, Connection, Connector, Controller, Credentials, KdcPin, LapsSchema, Limits, RootDse,
-        Scope, Search, SecurityParts, Source, Wish,
+        AdSettings, AdSettingsError, Connection, Connector, Controller, Credentials, KdcPin, LapsSchema,
+        Limits, RootDse, Scope, Search, SecurityParts, Source, Wish,
     },
     identity::Root,
 };
@@ -113,7 +113,7 @@ impl ActiveDirectory {
         let keytab = self.keytab.insert(root_half.keytab().await.map_err(not_allowed)?);
         let path = PathBuf::from(format!("/proc/self/fd/{}", keytab.as_raw_fd()));
         let (credentials, machine) = Credentials::machine(&path).map_err(|error| no_keytab(&error))?;
-        let settings = settings(&self.root)?;
+        let settings = settings(&self.root).map_err(|error| settings_wrong(&error))?;
         let domain = match &settings.domain {
             Some(domain) => domain.clone(),
             None => DnsName::parse(&machine.domain()).map_err(|error| no_domain(&error))?,
@@ -204,10 +204,10 @@ impl ActiveDirectory {
 }
 
 /// `[active_directory]` of `agent.toml`.
-fn settings(root: &Root) -> Result<AdSettings, DirectoryFailure> {
+fn settings(root: &Root) -> Result<AdSettings, AdSettingsError> {
     // Without the file everything is found out; one that cannot be read is told of by whoever reads the rest of it.
     let text = std::fs::read(root.path("etc/lapwing/agent.toml")).unwrap_or_default();
-    AdSettings::parse(&text).map_err(|error| settings_wrong(&error))
+    AdSettings::parse(&text)
 }
 
 /// The connector of before, which knows this host's site, unless it is for another domain now.
