@@ -149,7 +149,7 @@ fn push_hex(out: &mut String, sign: char) {
 }
 
 /// What an administrator calls a computer, by the rules of `Get-LapsADPassword -Identity` and two of our own.
-/// DEVIATION(24): the GUID, and the account's name without its dollar sign.
+/// DEVIATION(9): the GUID, and the account's name without its dollar sign.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ComputerIdentity {
     /// It begins with `CN=`.

@@ -64,7 +64,7 @@ impl Circle {
 
     /// What is granted beside the rights that make the circle.
     ///
-    /// DEVIATION(20): a computer reads the version of its own password. It is confidential like the passwords beside it
+    /// DEVIATION(8): a computer reads the version of its own password. It is confidential like the passwords beside it
     /// and holds nothing secret, and without it a computer cannot tell that it or the directory was restored.
     fn beside(self, schema: &SchemaGuids) -> Option<(Guid, AccessMask)> {
         const READ: AccessMask = AccessMask::READ_PROPERTY.union(AccessMask::CONTROL_ACCESS);

@@ -149,7 +149,7 @@ pub fn select<'a>(
             Ok(_) if !found.insert(name) => {
                 skipped.push(Skipped { gpo: &link.gpo, container, why: WhySkipped::LinkedElsewhere });
             }
-            // DEVIATION(31): a WMI filter is told of and not evaluated.
+            // DEVIATION(12): a WMI filter is told of and not evaluated.
             Ok(gpo) => applied.push(Applied {
                 gpo,
                 container,

@@ -80,7 +80,7 @@ enum Source {
     EncryptedDsrmPasswordHistory,
 }
 
-/// What decrypting came to. DEVIATION(24): the last two are ours.
+/// What decrypting came to. DEVIATION(9): the last two are ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Status {
     NotApplicable,

@@ -192,7 +192,7 @@ fn of_schema(change: &SchemaChange, error: AdError) -> Failure {
 }
 
 /// What keeps LAPS from this schema: with it, the attributes would not work, or would show passwords.
-/// DEVIATION(25): Windows' cmdlet adds what is missing beside them.
+/// DEVIATION(10): Windows' cmdlet adds what is missing beside them.
 fn forbidding(faults: &[SchemaFault]) -> Option<Failure> {
     let is_forbidding = |fault: &&SchemaFault| match fault {
         SchemaFault::NotOurs(_) | SchemaFault::Readable(_) => true,

@@ -96,7 +96,7 @@ impl Directory {
     /// What people are told of a link that comes to nothing.
     pub(super) fn skipped(&self, skipped: &Skipped<'_>) -> SkippedLink {
         let known = self.objects.get(&skipped.gpo.to_ascii_lowercase());
-        // DEVIATION(30): Windows asks the other domain.
+        // DEVIATION(11): Windows asks the other domain.
         let why = match skipped.why {
             WhySkipped::NotFound if !self.is_at_home(skipped.gpo) => {
                 "it belongs to another domain, which is not asked".to_owned()

@@ -173,7 +173,7 @@ async fn read_records(
     let ini = sysvol.read(folder, PolicyFile::Version).await.map_err(unread)?;
     let found =
         GpoVersion::parse_gpt_ini(&ini).ok_or_else(|| GroupPolicyError::NoVersion { object: object() })?;
-    // DEVIATION(32): Windows applies what lies there, whatever its version.
+    // DEVIATION(13): Windows applies what lies there, whatever its version.
     if found.machine != version {
         return Err(GroupPolicyError::NotReplicated {
             object: object(),
