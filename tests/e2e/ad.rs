@@ -2,7 +2,7 @@
 //! what the host does when it may not write, may not read, or its controller is cut off.
 
 use serde::Deserialize;
-use xtask::estate::{Estate, Person, UNIT};
+use xtask::estate::{Estate, Person, Setting, UNIT};
 use xtask::lab::domain::{DOMAIN, Samba};
 use xtask::lab::{Host, Lab};
 use xtask::scene::{self, ACCOUNT, Build};
@@ -24,9 +24,19 @@ const DELEGATE: &str = r#"sam=/var/lib/samba/private/sam.ldb
     if [ "$2" = read ]; then aces="$aces(OA;CIIO;CR;$version;$class;PS)"; fi
     samba-tool dsacl set -H "$sam" --objectdn="$1" --sddl="$aces""#;
 
-/// Has a unit's start wait at the fourth time for somebody who opens the gate.
+/// The same for the attributes of legacy Microsoft LAPS.
+const DELEGATE_LEGACY: &str = r#"sam=/var/lib/samba/private/sam.ldb class=bf967a86-0de6-11d0-a285-00aa003049e2
+    guid() { ldbsearch -H "$sam" -b "CN=Schema,CN=Configuration,$2" "(lDAPDisplayName=$1)" schemaIDGUID |
+        sed -n 's/^schemaIDGUID: //p'; }
+    expiry=$(guid ms-Mcs-AdmPwdExpirationTime "$2") password=$(guid ms-Mcs-AdmPwd "$2")
+    samba-tool dsacl set -H "$sam" --objectdn="$1" \
+        --sddl="(OA;CIIO;RPWP;$expiry;$class;PS)(OA;CIIO;WP;$password;$class;PS)""#;
+
+const LEGACY_SCHEMA: &str = include_str!("ad_admin/legacy_schema.ldif");
+
+/// Has a unit's start wait at the fifth time for somebody who opens the gate.
 const GATE: &str = "#!/bin/sh -eu\ncount=$(($(cat /run/gate/count) + 1))\necho $count >/run/gate/count\n\
-    if [ $count = 4 ]; then touch /run/gate/reached; read -r open </run/gate/open; fi\n";
+    if [ $count = 5 ]; then touch /run/gate/reached; read -r open </run/gate/open; fi\n";
 
 /// What stands in `msLAPS-Password`.
 #[derive(Debug, PartialEq, Deserialize)]
@@ -246,6 +256,42 @@ fn where_the_schema_has_no_version_the_expiry_stands_for_one() {
 }
 
 #[test]
+fn under_the_legacy_policy_alone_a_host_is_managed_as_legacy_laps_managed_it() {
+    const SETTINGS: [(&str, Setting); 4] = [
+        ("AdmPwdEnabled", Setting::Number(1)),
+        ("AdminAccountName", Setting::Text(ACCOUNT)),
+        ("PasswordLength", Setting::Number(18)),
+        // Letters and digits alone, which ldapsearch prints as they are.
+        ("PasswordComplexity", Setting::Number(3)),
+    ];
+    let world = joined();
+    world.host().run(&["rm", "/etc/lapwing/policy.toml"]).unwrap();
+    world.ldapmodify(LEGACY_SCHEMA);
+    let delegate = ["sh", "-euc", DELEGATE_LEGACY, "delegate", UNIT, "DC=lapwing,DC=test"];
+    world.estate.add_legacy_policy("Legacy", &SETTINGS).unwrap();
+    scene::switch_on(world.host()).unwrap();
+    assert!(!world.process());
+    assert_ne!(world.raised(10065), 0, "{}", world.status());
+    assert_eq!(world.attribute("ms-Mcs-AdmPwd"), None);
+
+    world.estate.domain.controller.run(&delegate).unwrap();
+    assert!(world.process(), "{}", world.status());
+    let first = world.attribute("ms-Mcs-AdmPwd").unwrap();
+    assert_eq!(first.chars().count(), 18);
+    world.estate.must_open(&first).unwrap();
+    assert_ne!(world.raised(10023), 0);
+    assert!(world.process(), "{}", world.status());
+    assert_eq!(world.attribute("ms-Mcs-AdmPwd").as_ref(), Some(&first));
+
+    world.modify(&format!("replace: ms-Mcs-AdmPwdExpirationTime\nms-Mcs-AdmPwdExpirationTime: {PAST}\n"));
+    assert!(world.process(), "{}", world.status());
+    let second = world.attribute("ms-Mcs-AdmPwd").unwrap();
+    assert_ne!(second, first);
+    world.estate.must_open(&second).unwrap();
+    world.estate.must_not_open(&first).unwrap();
+}
+
+#[test]
 fn a_controller_cut_off_in_the_middle_of_a_store_costs_nothing() {
     let world = joined();
     world.extend_schema();
@@ -256,7 +302,8 @@ fn a_controller_cut_off_in_the_middle_of_a_store_costs_nothing() {
     world.estate.domain.replicate(&second).unwrap();
     let before = world.value();
 
-    // The journal, the keytab, the change, and then the count of the send that is made next.
+    // The journal, the keytab for Group Policy and again for the store, the change, and then the count of the send that is
+    // made next.
     let host = world.host();
     host.write("/usr/libexec/gate", 0o755, GATE.as_bytes()).unwrap();
     host.write("/run/gate/count", 0o644, b"0\n").unwrap();

@@ -79,13 +79,13 @@ pub enum Setting {
 
 impl Setting {
     /// As `samba-tool gpo load` reads it.
-    fn load(self, name: &str) -> serde_json::Value {
+    fn load(self, key: &str, name: &str) -> serde_json::Value {
         let (kind, data) = match self {
             Self::Number(number) => ("REG_DWORD", serde_json::json!(number)),
             Self::Text(text) => ("REG_SZ", serde_json::json!(text)),
         };
         serde_json::json!({
-            "keyname": r"Software\Microsoft\Windows\CurrentVersion\Policies\LAPS",
+            "keyname": key,
             "valuename": name,
             "class": "MACHINE",
             "type": kind,
@@ -154,13 +154,25 @@ impl Estate {
         Ok(())
     }
 
-    /// Makes a Group Policy object with LAPS settings, as a console for Group Policy writes them, and links it to [`UNIT`];
-    /// the object's GUID in braces.
+    /// Makes a Group Policy object with settings of Windows LAPS, as a console for Group Policy writes them, and links it to
+    /// [`UNIT`]; the object's GUID in braces.
     ///
     /// # Errors
     /// When the controller refuses.
     pub fn add_policy(&self, name: &str, settings: &[(&str, Setting)]) -> Result<String> {
-        let settings: Vec<_> = settings.iter().map(|(name, value)| value.load(name)).collect();
+        self.add_policy_under(r"Software\Microsoft\Windows\CurrentVersion\Policies\LAPS", name, settings)
+    }
+
+    /// The same with settings of legacy Microsoft LAPS.
+    ///
+    /// # Errors
+    /// When the controller refuses.
+    pub fn add_legacy_policy(&self, name: &str, settings: &[(&str, Setting)]) -> Result<String> {
+        self.add_policy_under(r"Software\Policies\Microsoft Services\AdmPwd", name, settings)
+    }
+
+    fn add_policy_under(&self, key: &str, name: &str, settings: &[(&str, Setting)]) -> Result<String> {
+        let settings: Vec<_> = settings.iter().map(|(name, value)| value.load(key, name)).collect();
         let json = serde_json::to_vec(&settings)?;
         let make = ["sh", "-euc", ADD_POLICY, "policy", name, UNIT, ADMIN_PASSWORD];
         Ok(self.domain.controller.feed(&make, &json)?.trim().to_owned())
