@@ -2,7 +2,8 @@
 
 use std::{
     fs::{self, File, Permissions},
-    io::{Read as _, Write as _},
+    io::Write as _,
+    os::fd::AsRawFd as _,
     os::unix::fs::{PermissionsExt as _, chown},
 };
 
@@ -29,6 +30,11 @@ fn fault(world: &World) -> Option<Fault> {
     world.call::<Keytab>(&request()).err()
 }
 
+/// As Kerberos reads it: by a path of the process itself.
+fn read_by_path(file: &File) -> String {
+    fs::read_to_string(format!("/proc/self/fd/{}", file.as_raw_fd())).unwrap()
+}
+
 #[test]
 fn the_keytab_comes_in_a_file_in_memory_that_nobody_can_change() {
     let world = world();
@@ -38,11 +44,7 @@ fn the_keytab_comes_in_a_file_in_memory_that_nobody_can_change() {
     let wanted = SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL;
     assert!(fcntl_get_seals(&file).unwrap().contains(wanted));
     assert!(file.write(b"x").is_err());
-    // As Kerberos reads it: by a path of the process itself.
-    let mut seen = String::new();
-    let path = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&file));
-    File::open(path).unwrap().read_to_string(&mut seen).unwrap();
-    assert_eq!(seen, KEYS);
+    assert_eq!(read_by_path(&file), KEYS);
     let log = world.log();
     assert!(log.contains("Keytab") && !log.contains("the keys"), "{log}");
 }
@@ -54,15 +56,8 @@ fn the_keytab_is_read_anew_each_time_from_where_root_says() {
     world.write("etc/lapwing/managed.toml", &format!("keytab = '/etc/lapwing/own.keytab'\n{managed}"));
     for keys in ["older", "newer and longer"] {
         world.write("etc/lapwing/own.keytab", keys);
-        let mut seen = String::new();
-        File::open(format!(
-            "/proc/self/fd/{}",
-            std::os::fd::AsRawFd::as_raw_fd(&world.exchange_passed(&request()).1.unwrap())
-        ))
-        .unwrap()
-        .read_to_string(&mut seen)
-        .unwrap();
-        assert_eq!(seen, keys);
+        let file = File::from(world.exchange_passed(&request()).1.unwrap());
+        assert_eq!(read_by_path(&file), keys);
     }
 }
 
