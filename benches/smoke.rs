@@ -52,6 +52,11 @@ fn a_large_tenant_is_measured_against_a_small_one() {
 }
 
 #[test]
+fn the_agent_in_a_domain_is_measured_against_the_c_tools() {
+    runs("domain", 4);
+}
+
+#[test]
 fn clicks_are_measured_against_resets_and_empty_sessions() {
     runs("clicks", 3);
 }

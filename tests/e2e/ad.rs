@@ -292,6 +292,45 @@ fn under_the_legacy_policy_alone_a_host_is_managed_as_legacy_laps_managed_it() {
 }
 
 #[test]
+fn a_host_that_cannot_prove_itself_or_finds_nobody_says_so_and_goes_on_when_it_can() {
+    let world = joined();
+    world.extend_schema();
+    world.delegate("read");
+    scene::switch_on(world.host()).unwrap();
+    assert!(world.process(), "{}", world.status());
+    let before = world.value();
+    let controller = &world.estate.domain.controller;
+    let account = format!("{}$", scene::DEVICE.to_uppercase());
+    // Tickets of before would do for hours.
+    let restart = || world.host().run(&["systemctl", "restart", "lapwingd.service"]).unwrap();
+    let fails = |what: &str, event: u32, next_step: &str| {
+        assert!(!world.process(), "{what}");
+        assert_ne!(world.raised(event), 0, "{what}: {}", world.status());
+        assert!(world.status().contains(next_step), "{what}: {}", world.status());
+        world.estate.must_open(&before.p).unwrap();
+    };
+
+    controller.cut_link().unwrap();
+    fails("nobody answers", 10056, "DNS servers of /etc/resolv.conf");
+    controller.restore_link().unwrap();
+    world.stays_after("a controller that is back", |_| {});
+
+    controller.run(&["samba-tool", "user", "disable", &account]).unwrap();
+    restart();
+    fails("a disabled account", 10057, "have the account enabled");
+    controller.run(&["samba-tool", "user", "enable", &account]).unwrap();
+    world.stays_after("an account that is enabled again", |_| {});
+
+    let other = "--newpassword=another key than the keytab's";
+    controller.run(&["samba-tool", "user", "setpassword", &account, other]).unwrap();
+    restart();
+    fails("a keytab of before", 10057, "adcli update");
+    world.stays_after("a host that has joined again", |world| {
+        world.estate.domain.join_below(world.host(), UNIT).unwrap();
+    });
+}
+
+#[test]
 fn a_controller_cut_off_in_the_middle_of_a_store_costs_nothing() {
     let world = joined();
     world.extend_schema();
