@@ -34,9 +34,9 @@ const DELEGATE_LEGACY: &str = r#"sam=/var/lib/samba/private/sam.ldb class=bf967a
 
 const LEGACY_SCHEMA: &str = include_str!("ad_admin/legacy_schema.ldif");
 
-/// Has a unit's start wait at the fifth time for somebody who opens the gate.
+/// Has a unit's start wait at the third time for somebody who opens the gate.
 const GATE: &str = "#!/bin/sh -eu\ncount=$(($(cat /run/gate/count) + 1))\necho $count >/run/gate/count\n\
-    if [ $count = 5 ]; then touch /run/gate/reached; read -r open </run/gate/open; fi\n";
+    if [ $count = 3 ]; then touch /run/gate/reached; read -r open </run/gate/open; fi\n";
 
 /// What stands in `msLAPS-Password`.
 #[derive(Debug, PartialEq, Deserialize)]
@@ -341,8 +341,7 @@ fn a_controller_cut_off_in_the_middle_of_a_store_costs_nothing() {
     world.estate.domain.replicate(&second).unwrap();
     let before = world.value();
 
-    // The journal, the keytab for Group Policy and again for the store, the change, and then the count of the send that is
-    // made next.
+    // The journal, the change, and then the count of the send that is made next; the keytab is known.
     let host = world.host();
     host.write("/usr/libexec/gate", 0o755, GATE.as_bytes()).unwrap();
     host.write("/run/gate/count", 0o644, b"0\n").unwrap();

@@ -1,6 +1,6 @@
 //! The directory of the machine's choice, told apart by what the policy wants.
 
-use lapwing_client::identity::Root;
+use lapwing_client::{ad::Connected, identity::Root};
 use lapwing_core::{
     agent::{DirectoryFailure, DirectoryFault, DirectoryState, Known, Session, Store, StoreOutcome, Target},
     event::Hresult,
@@ -10,6 +10,7 @@ use lapwing_core::{
 use super::{
     ad::{ActiveDirectory, Attributes},
     cloud::Cloud,
+    machine_keys::MachineKeys,
     root_half::{Material, RootHalf},
 };
 
@@ -20,6 +21,19 @@ pub(super) struct Directory {
     active_directory: ActiveDirectory,
     /// Whether the one connected last is Active Directory.
     is_ad: bool,
+}
+
+/// Which connection is asked for.
+#[derive(Debug)]
+pub(super) struct Asked<'a> {
+    /// To which kind of directory.
+    pub(super) target: Target,
+    /// The replica to go to if it answers.
+    pub(super) prefer: Option<&'a Replica>,
+    /// Those not to go to.
+    pub(super) avoid: &'a [Replica],
+    /// One to a domain controller that stands already.
+    pub(super) bound: Option<Connected>,
 }
 
 impl Directory {
@@ -41,19 +55,18 @@ impl Directory {
     pub(super) async fn connect(
         &mut self,
         root_half: &RootHalf,
-        target: Target,
-        prefer: Option<&Replica>,
-        avoid: &[Replica],
+        keys: &mut MachineKeys,
+        asked: Asked<'_>,
     ) -> Result<Session, DirectoryFailure> {
         self.disconnect();
-        self.is_ad = target.is_active_directory();
-        let attributes = match target {
+        self.is_ad = asked.target.is_active_directory();
+        let attributes = match asked.target {
             // One server, whatever is preferred or avoided.
             Target::Cloud => return self.cloud.connect().await,
             Target::ActiveDirectory => Attributes::WindowsLaps,
             Target::LegacyActiveDirectory => Attributes::Legacy,
         };
-        self.active_directory.connect(root_half, attributes, prefer, avoid).await
+        self.active_directory.connect(root_half, keys, attributes, asked).await
     }
 
     /// Asks what the directory holds.

@@ -3,11 +3,9 @@
 use core::{error::Error, time::Duration};
 use std::{
     fs, io,
-    os::{
-        fd::{AsRawFd as _, OwnedFd},
-        unix::fs::DirBuilderExt as _,
-    },
+    os::{fd::OwnedFd, unix::fs::DirBuilderExt as _},
     path::PathBuf,
+    sync::Arc,
 };
 
 use lapwing_client::{
@@ -21,7 +19,7 @@ use lapwing_core::{agent::RootHalfFailure, fault::Fault};
 use lapwing_proto::ad::{dns::DnsName, keytab};
 use tokio::time::timeout;
 
-use super::{ad, chain, root_half::RootHalf};
+use super::{ad, chain, machine_keys::MachineKeys, root_half::RootHalf};
 use crate::{os, policy_source::Unread};
 
 /// The longest wait for the domain, all in all: what was read last holds then.
@@ -47,7 +45,9 @@ pub(super) struct GroupPolicyReader {
     /// Knows the site that this host is in.
     connector: Option<Connector>,
     /// The machine's keys, as long as a thread of Kerberos may still look for them.
-    keytab: Option<OwnedFd>,
+    keytab: Option<Arc<OwnedFd>>,
+    /// Over which it was read last.
+    connected: Option<Connected>,
 }
 
 /// A connection to a controller of this host's domain, and who this host is there.
@@ -65,7 +65,12 @@ impl GroupPolicyReader {
         if let Err(error) = policy::clear_tickets(&root.path(RUNTIME)) {
             tracing::warn!(%error, "Tickets of an earlier run stay in /run/lapwingd until the next boot");
         }
-        Self { root, connector: None, keytab: None }
+        Self { root, connector: None, keytab: None, connected: None }
+    }
+
+    /// The connection over which it was just read, bound as the machine.
+    pub(super) fn take_connection(&mut self) -> Option<Connected> {
+        self.connected.take()
     }
 
     /// Reads what holds now; none on a host that is in no domain, as far as root lets Lapwing know of one.
@@ -75,12 +80,13 @@ impl GroupPolicyReader {
     pub(super) async fn read(
         &mut self,
         root_half: &RootHalf,
+        keys: &mut MachineKeys,
         known: Option<&GroupPolicy>,
     ) -> Result<Option<GroupPolicy>, Unread> {
         if !self.may_be_in_domain() {
             return Ok(None);
         }
-        let given = root_half.keytab().await;
+        let given = keys.get(root_half).await;
         let keytab = match given {
             Err(RootHalfFailure { fault: Some(Fault::DirectoryNotListed), .. }) => return Ok(None),
             Err(refused) => {
@@ -88,10 +94,12 @@ impl GroupPolicyReader {
             }
             Ok(keytab) => keytab,
         };
-        timeout(READ_MAX, self.read_as_machine(keytab, known))
-            .await
-            .unwrap_or_else(|_elapsed| Err(too_late()))
-            .map(Some)
+        let read = timeout(READ_MAX, self.read_as_machine(keytab, known)).await;
+        let read = read.unwrap_or_else(|_elapsed| Err(too_late()));
+        if read.is_err() {
+            keys.forget();
+        }
+        read.map(Some)
     }
 
     /// A glance at root's file, which spares hosts in no domain a verb in each cycle. The root half decides.
@@ -104,7 +112,7 @@ impl GroupPolicyReader {
 
     async fn read_as_machine(
         &mut self,
-        keytab: OwnedFd,
+        keytab: Arc<OwnedFd>,
         known: Option<&GroupPolicy>,
     ) -> Result<GroupPolicy, Unread> {
         let Machine { mut connected, account, keytab } = self.connect(keytab).await?;
@@ -120,14 +128,16 @@ impl GroupPolicyReader {
             tickets: &tickets,
         };
         let read = policy::read_group_policy(&mut connected.connection, &member, known, FILE_MAX).await;
-        read.map_err(|error| unread(Some(&domain), &error, error.next_step()))
+        let read = read.map_err(|error| unread(Some(&domain), &error, error.next_step()))?;
+        self.connected = Some(connected);
+        Ok(read)
     }
 
     /// Finds a controller of the domain, and binds as the machine.
-    async fn connect(&mut self, keytab: OwnedFd) -> Result<Machine, Unread> {
+    async fn connect(&mut self, keytab: Arc<OwnedFd>) -> Result<Machine, Unread> {
         // The descriptor of before is closed only now: a thread that gave up on the domain may have used it until then.
         let keytab = self.keytab.insert(keytab);
-        let keytab = PathBuf::from(format!("/proc/self/fd/{}", keytab.as_raw_fd()));
+        let keytab = ad::path_of(keytab);
         let (credentials, account) =
             Credentials::machine(&keytab).map_err(|error| unread(None, &error, error.next_step()))?;
         let settings = files::read_if_there(&self.root.agent_settings())

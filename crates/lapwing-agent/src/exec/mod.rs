@@ -7,6 +7,7 @@ mod ad;
 mod cloud;
 mod directory;
 mod group_policy;
+mod machine_keys;
 mod root_half;
 pub(crate) mod traces;
 
@@ -17,8 +18,9 @@ use lapwing_core::{
 };
 
 use self::{
-    directory::Directory,
+    directory::{Asked, Directory},
     group_policy::GroupPolicyReader,
+    machine_keys::MachineKeys,
     root_half::{Material, RootHalf},
 };
 use crate::{failpoint, os, policy_source::PolicySources};
@@ -27,6 +29,7 @@ use crate::{failpoint, os, policy_source::PolicySources};
 #[derive(Debug)]
 pub(crate) struct Executor {
     root_half: RootHalf,
+    keys: MachineKeys,
     directory: Directory,
     policy: PolicySources,
     group_policy: GroupPolicyReader,
@@ -39,6 +42,7 @@ impl Executor {
     pub(crate) fn new(root: Root, run: RunId) -> Self {
         Self {
             root_half: RootHalf::new(&root, run),
+            keys: MachineKeys::default(),
             directory: Directory::new(&root),
             policy: PolicySources::new(root.clone()),
             group_policy: GroupPolicyReader::new(root),
@@ -48,14 +52,21 @@ impl Executor {
 
     /// Performs one action; its outcome, if it has one. Once `cut` has come the directory is waited for no longer.
     pub(crate) async fn perform(&mut self, action: Action, cut: impl Future<Output = ()>) -> Option<Outcome> {
+        // What Group Policy was read over serves the connection that comes next, and nothing else.
+        let bound = self.group_policy.take_connection();
         match action {
             Action::ReadJournal { begin } => Some(Outcome::Journal(self.root_half.journal(begin).await)),
             Action::ReadPolicy { age_days_min } => {
                 self.read_group_policy(cut).await;
-                Some(Outcome::Policy(self.policy.read(age_days_min)))
+                let read = self.policy.read(age_days_min);
+                if !read.is_for_active_directory() {
+                    drop(self.group_policy.take_connection());
+                }
+                Some(Outcome::Policy(read))
             }
             Action::Connect { target, prefer, avoid } => {
-                let connecting = self.directory.connect(&self.root_half, target, prefer.as_ref(), &avoid);
+                let asked = Asked { target, prefer: prefer.as_ref(), avoid: &avoid, bound };
+                let connecting = self.directory.connect(&self.root_half, &mut self.keys, asked);
                 let connected = until(cut, connecting).await;
                 Some(Outcome::Connected(connected.unwrap_or(Err(directory::cut_off()))))
             }
@@ -129,7 +140,7 @@ impl Executor {
 
     /// Asks the domain, if there is one, what Group Policy says now. Cut off, what was read last holds.
     async fn read_group_policy(&mut self, cut: impl Future<Output = ()>) {
-        let read = self.group_policy.read(&self.root_half, self.policy.group_policy());
+        let read = self.group_policy.read(&self.root_half, &mut self.keys, self.policy.group_policy());
         if let Some(read) = until(cut, read).await {
             self.policy.settle_group_policy(os::now().wall.0, read);
         }

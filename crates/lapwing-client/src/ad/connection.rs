@@ -215,6 +215,11 @@ impl Connection {
         &self.peer
     }
 
+    /// Sets the longest wait for one answer, and for each page of a long one.
+    pub fn set_answer_limit(&mut self, limit: Duration) {
+        self.answer = limit;
+    }
+
     /// Whether the connection still stands, as far as can be told without asking.
     #[must_use]
     pub fn is_open(&self) -> bool {

@@ -10,6 +10,12 @@ use crate::{
 };
 
 impl PolicyRead {
+    /// Whether a password is to be kept in Active Directory.
+    #[must_use]
+    pub const fn is_for_active_directory(&self) -> bool {
+        matches!(&self.verdict, Verdict::Managed(plan) if plan.target.is_active_directory())
+    }
+
     /// What the resolved policy asks of this host.
     #[must_use]
     pub fn of(resolution: &Resolution) -> Self {

@@ -11,18 +11,20 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     os::fd::{AsRawFd as _, OwnedFd},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use lapwing_client::{
     ad::{
-        AdSettings, AdSettingsError, Connection, Connector, Controller, Credentials, KdcPin, LapsSchema,
-        Limits, RootDse, Scope, Search, SecurityParts, Source, Wish,
+        AdSettings, AdSettingsError, Connected, Connection, Connector, Controller, Credentials, KdcPin,
+        LapsSchema, Limits, RootDse, Scope, Search, SecurityParts, Source, Wish,
     },
     identity::Root,
 };
 use lapwing_core::{
     agent::{
-        DirectoryFailure, DirectoryState, Expected, Guarantees, Known, Session, Store, StoreOutcome, Told,
+        DirectoryFailure, DirectoryFault, DirectoryState, Expected, Guarantees, Known, Session, Store,
+        StoreOutcome, Told,
     },
     secret::{Password, SecretBytes},
     types::{DirectoryId, FileTime, Guid, PasswordVersion, RecordId, Replica, WallTime},
@@ -42,7 +44,11 @@ use self::{
     },
     layout::{Found, Layout},
 };
-use super::{directory::nothing_to_send, root_half::RootHalf};
+use super::{
+    directory::{Asked, nothing_to_send},
+    machine_keys::MachineKeys,
+    root_half::RootHalf,
+};
 use crate::os;
 
 /// How long a controller's address may take to be found by its name.
@@ -63,7 +69,7 @@ pub(super) struct ActiveDirectory {
     stamped: Option<(PasswordVersion, FileTime)>,
     session: Option<Open>,
     /// The machine's keys, as long as a thread of Kerberos may still look for them.
-    keytab: Option<OwnedFd>,
+    keytab: Option<Arc<OwnedFd>>,
 }
 
 /// One connection, with whom it is about.
@@ -105,14 +111,26 @@ impl ActiveDirectory {
     pub(super) async fn connect(
         &mut self,
         root_half: &RootHalf,
+        keys: &mut MachineKeys,
         attributes: Attributes,
-        prefer: Option<&Replica>,
-        avoid: &[Replica],
+        asked: Asked<'_>,
     ) -> Result<Session, DirectoryFailure> {
         // The descriptor of before is closed only now: a thread that gave up on the domain may have used it until then.
-        let keytab = self.keytab.insert(root_half.keytab().await.map_err(not_allowed)?);
-        let path = PathBuf::from(format!("/proc/self/fd/{}", keytab.as_raw_fd()));
-        let (credentials, machine) = Credentials::machine(&path).map_err(|error| no_keytab(&error))?;
+        let keytab = path_of(self.keytab.insert(keys.get(root_half).await.map_err(not_allowed)?));
+        let connected = self.connect_with(&keytab, attributes, asked).await;
+        if connected.as_ref().is_err_and(|failure| failure.kind != DirectoryFault::NoController) {
+            keys.forget();
+        }
+        connected
+    }
+
+    async fn connect_with(
+        &mut self,
+        keytab: &Path,
+        attributes: Attributes,
+        asked: Asked<'_>,
+    ) -> Result<Session, DirectoryFailure> {
+        let (credentials, machine) = Credentials::machine(keytab).map_err(|error| no_keytab(&error))?;
         let settings = settings(&self.root).map_err(|error| settings_wrong(&error))?;
         let domain = match &settings.domain {
             Some(domain) => domain.clone(),
@@ -121,12 +139,18 @@ impl ActiveDirectory {
         if self.connector.as_ref().is_some_and(|before| before.source.domain != domain) {
             (self.schema, self.controllers) = (None, BTreeMap::new());
         }
-        let wish = self.wish(&domain, prefer, avoid).await;
-        let connector = connector(&mut self.connector, settings, domain.clone());
-        let connected = connector
-            .connect(&credentials, wish, os::seed())
-            .await
-            .map_err(|error| connect_failed(&error))?;
+        let connected = match asked.bound.filter(|bound| does(bound, &domain, asked.prefer, asked.avoid)) {
+            Some(mut bound) => {
+                bound.connection.set_answer_limit(Limits::default().answer);
+                bound
+            }
+            None => {
+                let wish = self.wish(&domain, asked.prefer, asked.avoid).await;
+                let connector = connector(&mut self.connector, settings, domain.clone());
+                let connected = connector.connect(&credentials, wish, os::seed()).await;
+                connected.map_err(|error| connect_failed(&error))?
+            }
+        };
         let (mut connection, controller) = (connected.connection, connected.controller);
         let name = controller.name.clone();
         self.controllers.insert(name.clone(), controller);
@@ -201,6 +225,21 @@ impl ActiveDirectory {
         self.stamped = Some((store.version, updated));
         open.store(store, password, updated).await
     }
+}
+
+/// Whether a connection that stands is to a controller that would be asked for now.
+fn does(bound: &Connected, domain: &DnsName, prefer: Option<&Replica>, avoid: &[Replica]) -> bool {
+    let name = &bound.controller.name;
+    let is_it = |replica: &Replica| replica.to_string() == *name;
+    bound.connection.is_open()
+        && bound.controller.domain.eq_ignore_ascii_case(domain.as_str())
+        && prefer.is_none_or(is_it)
+        && !avoid.iter().any(is_it)
+}
+
+/// Where the process itself finds a file of its own.
+pub(super) fn path_of(file: &OwnedFd) -> PathBuf {
+    PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()))
 }
 
 /// `[active_directory]` of `agent.toml`.
