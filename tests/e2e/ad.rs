@@ -3,9 +3,10 @@
 
 use serde::Deserialize;
 use xtask::estate::{Estate, Person, Setting, UNIT};
-use xtask::lab::domain::{DOMAIN, Samba};
+use xtask::lab::domain::{BASE, DOMAIN, Samba};
 use xtask::lab::{Host, Lab};
-use xtask::scene::{self, ACCOUNT, Build};
+use xtask::programs::{self, ACCOUNT, Build};
+use xtask::scene::{self};
 
 use crate::support::ONE_CYCLE;
 
@@ -13,24 +14,26 @@ use crate::support::ONE_CYCLE;
 const POLICY: &str = "BackupDirectory = 2\nADPasswordEncryptionEnabled = false\n\
     AdministratorAccountName = \"lapadmin\"\nPasswordAgeDays = 30\n";
 
-/// Lets computers below a unit write their attributes; with a second argument, read the version that stands there too.
-const DELEGATE: &str = r#"sam=/var/lib/samba/private/sam.ldb
-    guid() { ldbsearch -H "$sam" -b "CN=Schema,CN=Configuration,$3" "(lDAPDisplayName=$1)" schemaIDGUID |
-        sed -n 's/^schemaIDGUID: //p'; }
-    expiry=$(guid msLAPS-PasswordExpirationTime '' "$3") password=$(guid msLAPS-Password '' "$3")
-    version=$(guid msLAPS-CurrentPasswordVersion '' "$3")
-    set=f3531ec6-6330-4f8e-8d39-7a671fbac605 class=bf967a86-0de6-11d0-a285-00aa003049e2
-    aces="(OA;CIIO;RPWP;$expiry;$class;PS)(OA;CIIO;WP;$password;$class;PS)(OA;CIIO;RPWP;$set;$class;PS)"
-    if [ "$2" = read ]; then aces="$aces(OA;CIIO;CR;$version;$class;PS)"; fi
-    samba-tool dsacl set -H "$sam" --objectdn="$1" --sddl="$aces""#;
+/// Grants computers below a unit rights to themselves. Arguments: the unit, the base, and for each entry `RIGHTS:ATTRIBUTE`
+/// or the GUID of a property set.
+const GRANT_SELF: &str = r#"sam=/var/lib/samba/private/sam.ldb class=bf967a86-0de6-11d0-a285-00aa003049e2
+    unit=$1 base=$2 entries=
+    shift 2
+    for right in "$@"; do
+        guid=${right#*:}
+        case $guid in
+        *-*-*-*-*) ;;
+        *) guid=$(ldbsearch -H "$sam" -b "CN=Schema,CN=Configuration,$base" "(lDAPDisplayName=$guid)" schemaIDGUID |
+            sed -n 's/^schemaIDGUID: //p') ;;
+        esac
+        entries="$entries(OA;CIIO;${right%%:*};$guid;$class;PS)"
+    done
+    samba-tool dsacl set -H "$sam" --objectdn="$unit" --sddl="$entries""#;
 
-/// The same for the attributes of legacy Microsoft LAPS.
-const DELEGATE_LEGACY: &str = r#"sam=/var/lib/samba/private/sam.ldb class=bf967a86-0de6-11d0-a285-00aa003049e2
-    guid() { ldbsearch -H "$sam" -b "CN=Schema,CN=Configuration,$2" "(lDAPDisplayName=$1)" schemaIDGUID |
-        sed -n 's/^schemaIDGUID: //p'; }
-    expiry=$(guid ms-Mcs-AdmPwdExpirationTime "$2") password=$(guid ms-Mcs-AdmPwd "$2")
-    samba-tool dsacl set -H "$sam" --objectdn="$1" \
-        --sddl="(OA;CIIO;RPWP;$expiry;$class;PS)(OA;CIIO;WP;$password;$class;PS)""#;
+/// What Windows' own cmdlet grants, as documented: a version may be written and not read.
+const AS_WINDOWS: [&str; 3] =
+    ["RPWP:msLAPS-PasswordExpirationTime", "WP:msLAPS-Password", "RPWP:f3531ec6-6330-4f8e-8d39-7a671fbac605"];
+const LEGACY: [&str; 2] = ["RPWP:ms-Mcs-AdmPwdExpirationTime", "WP:ms-Mcs-AdmPwd"];
 
 const LEGACY_SCHEMA: &str = include_str!("ad_admin/legacy_schema.ldif");
 
@@ -53,7 +56,7 @@ struct World {
 
 /// A host that has joined a domain and wants to keep its password there; nothing allows it to yet.
 fn joined() -> World {
-    let programs = scene::build(Build::WithFailPoints).unwrap();
+    let programs = programs::build(Build::WithFailPoints).unwrap();
     let estate = Estate::set(Lab::new().unwrap(), Samba::Current, &programs).unwrap();
     let administrator = estate.administrator().unwrap();
     estate.host.write("/etc/lapwing/policy.toml", 0o644, POLICY.as_bytes()).unwrap();
@@ -65,10 +68,9 @@ impl World {
         self.estate.run_as(&self.administrator, &["lapwing", "update-ad-schema", "--yes"]).unwrap();
     }
 
-    fn delegate(&self, and: &str) {
-        let base = "DC=lapwing,DC=test";
-        let delegate = ["sh", "-euc", DELEGATE, "delegate", UNIT, and, base];
-        self.estate.domain.controller.run(&delegate).unwrap();
+    fn grant_self(&self, rights: &[&str]) {
+        let grant = [&["sh", "-euc", GRANT_SELF, "grant", UNIT, BASE][..], rights].concat();
+        self.estate.domain.controller.run(&grant).unwrap();
     }
 
     fn host(&self) -> &Host {
@@ -171,9 +173,8 @@ fn write_foreign_version(world: &World) {
 #[test]
 fn a_password_is_kept_in_active_directory_as_windows_keeps_it() {
     let world = joined();
-    world.extend_schema();
-    world.delegate("read");
-    scene::switch_on(world.host()).unwrap();
+    world.estate.prepare_domain().unwrap();
+    programs::switch_on(world.host()).unwrap();
     assert!(world.process(), "{}", world.status());
     world.estate.must_open(&world.value().p).unwrap();
     for event in [10009, 10021, 10055, 10015, 10018, 10020, 10004] {
@@ -205,7 +206,7 @@ fn a_host_that_lacks_schema_or_rights_says_so_and_changes_nothing() {
     let world = joined();
     let shadow = || world.host().run(&["grep", ACCOUNT, "/etc/shadow"]).unwrap();
     let before = shadow();
-    scene::switch_on(world.host()).unwrap();
+    programs::switch_on(world.host()).unwrap();
     assert!(!world.process());
     assert_ne!(world.raised(10012), 0, "{}", world.status());
     assert!(world.status().contains("update-ad-schema"), "{}", world.status());
@@ -219,7 +220,7 @@ fn a_host_that_lacks_schema_or_rights_says_so_and_changes_nothing() {
     assert!(world.host().run(&told).unwrap().contains(UNIT));
 
     // Windows' own three rights let a computer write the version that stands there, and not read it.
-    world.delegate("not");
+    world.grant_self(&AS_WINDOWS);
     assert!(world.process(), "{}", world.status());
     world.estate.must_open(&world.value().p).unwrap();
     world.stays_after("a second cycle", |_| {});
@@ -236,13 +237,13 @@ fn a_host_that_lacks_schema_or_rights_says_so_and_changes_nothing() {
 fn where_the_schema_has_no_version_the_expiry_stands_for_one() {
     let world = joined();
     world.extend_schema();
-    world.delegate("not");
+    world.grant_self(&AS_WINDOWS);
     world.ldapmodify(
         "dn: CN=Computer,CN=Schema,CN=Configuration,DC=lapwing,DC=test\nchangetype: modify\n\
          delete: mayContain\nmayContain: msLAPS-CurrentPasswordVersion\n-\n\n\
          dn:\nchangetype: modify\nadd: schemaUpdateNow\nschemaUpdateNow: 1\n-\n",
     );
-    scene::switch_on(world.host()).unwrap();
+    programs::switch_on(world.host()).unwrap();
     assert!(world.process(), "{}", world.status());
     world.estate.must_open(&world.value().p).unwrap();
     assert_eq!(world.attribute("msLAPS-CurrentPasswordVersion"), None);
@@ -267,14 +268,13 @@ fn under_the_legacy_policy_alone_a_host_is_managed_as_legacy_laps_managed_it() {
     let world = joined();
     world.host().run(&["rm", "/etc/lapwing/policy.toml"]).unwrap();
     world.ldapmodify(LEGACY_SCHEMA);
-    let delegate = ["sh", "-euc", DELEGATE_LEGACY, "delegate", UNIT, "DC=lapwing,DC=test"];
     world.estate.add_legacy_policy("Legacy", &SETTINGS).unwrap();
-    scene::switch_on(world.host()).unwrap();
+    programs::switch_on(world.host()).unwrap();
     assert!(!world.process());
     assert_ne!(world.raised(10065), 0, "{}", world.status());
     assert_eq!(world.attribute("ms-Mcs-AdmPwd"), None);
 
-    world.estate.domain.controller.run(&delegate).unwrap();
+    world.grant_self(&LEGACY);
     assert!(world.process(), "{}", world.status());
     let first = world.attribute("ms-Mcs-AdmPwd").unwrap();
     assert_eq!(first.chars().count(), 18);
@@ -294,9 +294,8 @@ fn under_the_legacy_policy_alone_a_host_is_managed_as_legacy_laps_managed_it() {
 #[test]
 fn a_host_that_cannot_prove_itself_or_finds_nobody_says_so_and_goes_on_when_it_can() {
     let world = joined();
-    world.extend_schema();
-    world.delegate("read");
-    scene::switch_on(world.host()).unwrap();
+    world.estate.prepare_domain().unwrap();
+    programs::switch_on(world.host()).unwrap();
     assert!(world.process(), "{}", world.status());
     let before = world.value();
     let controller = &world.estate.domain.controller;
@@ -333,10 +332,9 @@ fn a_host_that_cannot_prove_itself_or_finds_nobody_says_so_and_goes_on_when_it_c
 #[test]
 fn a_controller_cut_off_in_the_middle_of_a_store_costs_nothing() {
     let world = joined();
-    world.extend_schema();
-    world.delegate("read");
+    world.estate.prepare_domain().unwrap();
     let second = world.estate.domain.add_controller(&world.estate.lab).unwrap();
-    scene::switch_on(world.host()).unwrap();
+    programs::switch_on(world.host()).unwrap();
     assert!(world.process(), "{}", world.status());
     world.estate.domain.replicate(&second).unwrap();
     let before = world.value();

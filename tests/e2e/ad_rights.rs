@@ -8,7 +8,7 @@ use xtask::lab::{
     Host, Lab,
     domain::{BASE, CONTROLLER, DOMAIN, Domain},
 };
-use xtask::scene::{self, Build};
+use xtask::programs::{self, Build};
 
 /// Of people in a throw-away domain.
 const PASSWORD: &str = "Correct-horse-1";
@@ -49,7 +49,7 @@ struct Who<'a>(&'a Host, &'a str);
 
 impl World {
     fn new() -> Self {
-        let programs = scene::build(Build::WithFailPoints).unwrap();
+        let programs = programs::build(Build::WithFailPoints).unwrap();
         let lab = Lab::new().unwrap();
         let domain = Domain::start(&lab).unwrap();
         let [web01, mail01] = ["web01", "mail01"].map(|name| {

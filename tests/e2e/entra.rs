@@ -2,7 +2,9 @@
 
 use std::fs;
 
-use xtask::scene::{ACCOUNT, Scene};
+use xtask::programs::ACCOUNT;
+
+use xtask::scene::Scene;
 
 use crate::support::{settled, status};
 

@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use xtask::estate::{Estate, Setting, UNIT};
 use xtask::lab::Lab;
 use xtask::lab::domain::{ADMIN_PASSWORD, BASE, Samba};
-use xtask::scene::{self, Build, DEVICE};
+use xtask::programs::{self, Build};
+use xtask::scene::DEVICE;
 
 /// Runs one of Samba's tools on the controller as the administrator; the first argument is the password's file.
 const AS_ADMINISTRATOR: &str = r#"umask 077
@@ -68,9 +69,9 @@ impl Shown {
 
 impl World {
     fn new(samba: Samba) -> Self {
-        let programs = scene::build(Build::WithFailPoints).unwrap();
+        let programs = programs::build(Build::WithFailPoints).unwrap();
         let estate = Estate::set(Lab::new().unwrap(), samba, &programs).unwrap();
-        scene::switch_on(&estate.host).unwrap();
+        programs::switch_on(&estate.host).unwrap();
         Self { estate }
     }
 

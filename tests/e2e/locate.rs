@@ -8,7 +8,7 @@ use xtask::lab::{
     Host, Lab,
     domain::{BASE, CONTROLLER, DOMAIN, Domain, Samba},
 };
-use xtask::scene;
+use xtask::programs;
 
 /// Where the program is that finds a controller and binds to it as the machine.
 const CONNECT: &str = "/root/connect";
@@ -22,7 +22,7 @@ const SECOND: &str = "dc2";
 const SITE: &str = "Hill";
 
 fn connect() -> PathBuf {
-    scene::example("connect").unwrap()
+    programs::example("connect").unwrap()
 }
 
 /// A host that has joined, with the program on it.

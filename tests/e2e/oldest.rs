@@ -2,14 +2,15 @@
 
 use xtask::estate::{Estate, UNIT};
 use xtask::lab::{Lab, domain::Samba};
-use xtask::scene::{self, Build};
+use xtask::programs::{self, Build};
+use xtask::scene::{self};
 
 const POLICY: &str =
     "BackupDirectory = 2\nAdministratorAccountName = \"lapadmin\"\nADPasswordEncryptionEnabled = false\n";
 
 #[test]
 fn a_host_in_a_domain_of_the_oldest_samba_is_managed_like_any_other() {
-    let programs = scene::build(Build::WithFailPoints).unwrap();
+    let programs = programs::build(Build::WithFailPoints).unwrap();
     let estate = Estate::set(Lab::new().unwrap(), Samba::Oldest, &programs).unwrap();
     estate.prepare_domain().unwrap();
     let administrator = estate.administrator().unwrap();
@@ -18,7 +19,7 @@ fn a_host_in_a_domain_of_the_oldest_samba_is_managed_like_any_other() {
     estate.run_as(&administrator, &delegate).unwrap();
 
     estate.host.write("/etc/lapwing/policy.toml", 0o644, POLICY.as_bytes()).unwrap();
-    scene::switch_on(&estate.host).unwrap();
+    programs::switch_on(&estate.host).unwrap();
     estate.host.run(&["lapwing", "invoke-policy-processing"]).unwrap();
     let first = estate.password_as(&reader).unwrap();
     estate.must_open(&first).unwrap();

@@ -3,14 +3,15 @@
 use std::time::Duration;
 
 use xtask::lab::Lab;
-use xtask::scene::{self, Build, Scene, Status};
+use xtask::programs::{self, Build};
+use xtask::scene::{Scene, Status};
 
 /// How long a thing may take that needs one cycle of the agent, its waits for a directory that was away included.
 pub(crate) const ONE_CYCLE: Duration = Duration::from_secs(75);
 
 /// A scene in which the first password is in force and opens the account.
 pub(crate) fn settled() -> Scene {
-    let programs = scene::build(Build::WithFailPoints).unwrap();
+    let programs = programs::build(Build::WithFailPoints).unwrap();
     let scene = Scene::settled(Lab::new().unwrap(), &programs).unwrap();
     scene.must_open(&scene.password().unwrap()).unwrap();
     scene

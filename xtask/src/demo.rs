@@ -7,7 +7,8 @@ use std::path::Path;
 use anyhow::{Result, ensure};
 use clap::Args;
 use xtask::lab::{self, Lab};
-use xtask::scene::{self, Build, DEVICE, Scene};
+use xtask::programs::{self, Build};
+use xtask::scene::{DEVICE, Scene};
 use xtask::steps::Steps;
 use xtask::sys;
 
@@ -45,7 +46,7 @@ pub(crate) fn run(demo: &Demo) -> Result<()> {
     crate::setup::run()?;
     let steps = Steps::begin();
     let build = if demo.as_tested { Build::WithFailPoints } else { Build::Plain };
-    let programs = steps.run("the programs are built", || scene::build(build))?;
+    let programs = steps.run("the programs are built", || programs::build(build))?;
     let shown = Steps::begin();
     if demo.ad {
         return domain::run(&shown, demo.check, &programs);

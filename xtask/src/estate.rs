@@ -7,7 +7,8 @@ use serde::Deserialize;
 
 use crate::lab::domain::{ADMIN_PASSWORD, BASE, DOMAIN, Domain, Samba};
 use crate::lab::{Host, Lab, Login};
-use crate::scene::{self, ACCOUNT, DEVICE};
+use crate::programs::{self, ACCOUNT};
+use crate::scene::DEVICE;
 
 /// Where the managed hosts are in the directory.
 pub const UNIT: &str = "OU=Devices,DC=lapwing,DC=test";
@@ -110,7 +111,7 @@ impl Estate {
         let domain = Domain::start_on(&lab, samba)?;
         domain.controller.run(&["samba-tool", "ou", "add", "OU=Devices"])?;
         let host = domain.boot_member(&lab, DEVICE)?;
-        scene::install(&host, programs)?;
+        programs::install(&host, programs)?;
         domain.join_below(&host, UNIT)?;
         host.write("/etc/lapwing/managed.toml", 0o644, MANAGED.as_bytes())?;
         Ok(Self { lab, domain, host })

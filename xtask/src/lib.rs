@@ -6,6 +6,7 @@
 pub mod estate;
 pub mod lab;
 pub mod os;
+pub mod programs;
 pub mod scene;
 pub mod soak;
 pub mod steps;

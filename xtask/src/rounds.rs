@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use clap::Args;
-use xtask::scene::{self, Build};
+use xtask::programs::{self, Build};
 use xtask::steps::Steps;
 use xtask::{os, soak};
 
@@ -31,7 +31,7 @@ pub(crate) struct Soak {
 pub(crate) fn run(soak: &Soak) -> Result<()> {
     crate::setup::run()?;
     let steps = Steps::begin();
-    let programs = steps.run("the programs are built", || scene::build(Build::Plain))?;
+    let programs = steps.run("the programs are built", || programs::build(Build::Plain))?;
     let mut seed = soak.seed.unwrap_or_else(os::seed);
     let begun = os::now();
     let minutes = soak.minutes.unwrap_or(if soak.seed.is_some() { 0 } else { MINUTES });

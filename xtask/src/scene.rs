@@ -12,135 +12,16 @@ use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use serde::Deserialize;
 
 use crate::lab::{Host, Lab, Login, OUTSIDE};
+use crate::programs::{self, ACCOUNT};
 use crate::sys;
 
 /// The device's host name, and its name in the directory.
 pub const DEVICE: &str = "device";
-/// The managed account.
-pub const ACCOUNT: &str = "lapadmin";
 /// Where the server is, on [`OUTSIDE`].
 pub const PORT: u16 = 8443;
 
 /// How long a host may take until it can be woken, a failed attempt included.
 const CONNECT_TIME_MAX: Duration = Duration::from_secs(90);
-
-/// Where the programs go on a host, by their names here.
-const PROGRAMS: [(&str, &str); 3] = [
-    ("lapwing", "/usr/bin/lapwing"),
-    ("lapwingd", "/usr/sbin/lapwingd"),
-    ("lapwingd-priv", "/usr/libexec/lapwing/lapwingd-priv"),
-];
-
-/// Where the files of `dist/` go on a host.
-const FILES: [(&str, &str); 8] = [
-    ("pam.d/lapwing", "/etc/pam.d/lapwing"),
-    ("systemd/lapwing-priv.socket", "/usr/lib/systemd/system/lapwing-priv.socket"),
-    ("systemd/lapwing-priv@.service", "/usr/lib/systemd/system/lapwing-priv@.service"),
-    ("systemd/lapwing-recover.service", "/usr/lib/systemd/system/lapwing-recover.service"),
-    ("systemd/lapwingd.service", "/usr/lib/systemd/system/lapwingd.service"),
-    ("systemd/lapwingd.socket", "/usr/lib/systemd/system/lapwingd.socket"),
-    ("sysusers.d/lapwing.conf", "/usr/lib/sysusers.d/lapwing.conf"),
-    ("tmpfiles.d/lapwing.conf", "/usr/lib/tmpfiles.d/lapwing.conf"),
-];
-
-/// The units that are switched on.
-const UNITS: [&str; 4] =
-    ["lapwing-recover.service", "lapwing-priv.socket", "lapwingd.socket", "lapwingd.service"];
-
-/// Whether the programs can be killed at named points.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Build {
-    /// As shipped, unoptimised.
-    Plain,
-    /// With the points at which a test kills them.
-    WithFailPoints,
-}
-
-/// The packages of the four programs, each with the name of its program.
-pub const PACKAGES: [(&str, &str); 4] = [
-    ("lapwing-agent", "lapwingd"),
-    ("lapwing-priv", "lapwingd-priv"),
-    ("lapwing-server", "lapwing-server"),
-    ("lapwing-cli", "lapwing"),
-];
-
-/// Builds the four programs and returns a folder that holds them and nothing else.
-///
-/// # Errors
-/// When they do not build.
-pub fn build(kind: Build) -> Result<PathBuf> {
-    let target = sys::workspace().join("target");
-    let folder = target.join("programs").join(match kind {
-        Build::Plain => "plain",
-        Build::WithFailPoints => "fail-points",
-    });
-    fs::create_dir_all(&folder)?;
-    // Cargo puts both forms of a program at the same place, so each is taken away before the other can be built.
-    let lock = fs::File::create(target.join("programs/lock"))?;
-    lock.lock()?;
-    let mut cargo = sys::rust("cargo");
-    match kind {
-        Build::Plain => {
-            cargo.args(["build", "--quiet", "--bins"]);
-            for (package, _) in PACKAGES {
-                cargo.args(["--package", package]);
-            }
-        }
-        // As the test runner has it built: nothing is built twice, and the programs that other tests run at the same
-        // time stay as they are.
-        Build::WithFailPoints => {
-            cargo.args(["test", "--no-run", "--quiet", "--workspace", "--all-features"]);
-        }
-    }
-    sys::run(&mut cargo)?;
-    for (_, program) in PACKAGES {
-        let (built, kept) = (target.join("debug").join(program), folder.join(program));
-        let fresh = folder.join(format!(".{program}"));
-        fs::copy(&built, &fresh).with_context(|| format!("cannot copy {}", built.display()))?;
-        // Replaced by a rename, for a program that runs cannot be written to.
-        fs::rename(&fresh, &kept)?;
-    }
-    Ok(folder)
-}
-
-/// Builds an example and returns where it is.
-///
-/// # Errors
-/// When it does not build.
-pub fn example(name: &str) -> Result<PathBuf> {
-    let mut cargo = sys::rust("cargo");
-    // As the test runner has it built: nothing is built twice.
-    cargo.args(["build", "--quiet", "--workspace", "--all-features", "--example", name]);
-    sys::run(&mut cargo)?;
-    Ok(sys::workspace().join("target/debug/examples").join(name))
-}
-
-/// Puts the agent's programs and files on a host, and makes the account that it will manage.
-///
-/// # Errors
-/// When the host cannot take them.
-pub fn install(host: &Host, programs: &Path) -> Result<()> {
-    for (program, path) in PROGRAMS {
-        host.copy_in(&programs.join(program), path, 0o755)?;
-    }
-    for (file, path) in FILES {
-        host.copy_in(&sys::workspace().join("dist").join(file), path, 0o644)?;
-    }
-    host.run(&["systemd-sysusers"])?;
-    host.run(&["systemd-tmpfiles", "--create", "/usr/lib/tmpfiles.d/lapwing.conf"])?;
-    host.run(&["systemctl", "daemon-reload"])?;
-    host.run(&["useradd", "--create-home", "--shell", "/bin/bash", ACCOUNT])?;
-    Ok(())
-}
-
-/// Switches a host's agent on; its first cycle starts at once.
-///
-/// # Errors
-/// When a unit does not start.
-pub fn switch_on(host: &Host) -> Result<()> {
-    host.run(&[&["systemctl", "enable", "--now"][..], &UNITS].concat())?;
-    Ok(())
-}
 
 /// A server, a device, and an administrator who can read.
 #[derive(Debug)]
@@ -340,7 +221,7 @@ impl Scene {
     /// # Errors
     /// When the host cannot take them.
     pub fn install_agent(&self) -> Result<()> {
-        install(&self.host, &self.programs)?;
+        programs::install(&self.host, &self.programs)?;
         self.set_policy(
             "BackupDirectory = 1\nAdministratorAccountName = \"lapadmin\"\nPasswordAgeDays = 30\n",
         )
@@ -369,7 +250,7 @@ impl Scene {
     /// # Errors
     /// When a unit does not start.
     pub fn start_agent(&self) -> Result<()> {
-        switch_on(&self.host)
+        programs::switch_on(&self.host)
     }
 
     /// Asks the agent.

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use xtask::{
     estate::{Estate, Setting},
     lab::{Host, Lab, domain::Samba},
-    scene::{self, ACCOUNT},
+    programs::{self, ACCOUNT},
 };
 
 use super::{
@@ -91,7 +91,7 @@ pub(super) fn rows(programs: &Programs, rounds: u32) -> Result<Vec<Row>> {
     let estate = Estate::set(Lab::new()?, Samba::Current, &programs.shipped)?;
     estate.prepare_domain()?;
     estate.add_policy("Bench", &POLICY)?;
-    scene::switch_on(&estate.host)?;
+    programs::switch_on(&estate.host)?;
     let host = &estate.host;
     host.run(&["lapwing", "invoke-policy-processing"])?;
 

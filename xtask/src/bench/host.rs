@@ -6,7 +6,8 @@ use anyhow::{Context as _, Result, ensure};
 use xtask::{
     lab::{Host, Lab},
     os,
-    scene::{ACCOUNT, DEVICE, Scene},
+    programs::ACCOUNT,
+    scene::{DEVICE, Scene},
 };
 
 use super::{

@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context as _, Result, ensure};
 use serde::Deserialize;
 use xtask::{
-    scene::{self, Build},
+    programs::{self, Build},
     sys,
 };
 
@@ -61,7 +61,7 @@ impl Programs {
         let [device, directory, fleet] =
             ["device", "directory", "fleet"].map(|name| executable(&messages, name));
         // Last, because the others leave their packages' programs in the same place, with the benchmarks' features.
-        let shipped = if smoke { scene::build(Build::WithFailPoints)? } else { shipped()? };
+        let shipped = if smoke { programs::build(Build::WithFailPoints)? } else { shipped()? };
         Ok(Self {
             shipped,
             device: device?,
@@ -78,7 +78,7 @@ const OPTIMISED: [&str; 3] = ["--release", "--target-dir", "target/bench"];
 fn shipped() -> Result<PathBuf> {
     let mut build = sys::rust("cargo");
     build.arg("build").args(OPTIMISED).arg("--bins");
-    for (package, _) in scene::PACKAGES {
+    for (package, _) in programs::PACKAGES {
         build.args(["--package", package]);
     }
     eprintln!("▸ {}", sys::shown(&build));

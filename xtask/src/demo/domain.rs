@@ -5,7 +5,8 @@ use std::path::Path;
 use anyhow::{Result, bail, ensure};
 use xtask::estate::{Estate, Person, Setting, UNIT};
 use xtask::lab::{self, Lab, domain::DOMAIN, domain::Samba};
-use xtask::scene::{self, ACCOUNT};
+use xtask::programs::{self, ACCOUNT};
+use xtask::scene::{self};
 use xtask::steps::Steps;
 
 use super::{LAB, indented};
@@ -73,7 +74,7 @@ fn prepare(steps: &Steps, check: bool, programs: &Path) -> Result<(Estate, Peopl
 
 fn rotate(steps: &Steps, estate: &Estate, people: &People) -> Result<String> {
     steps.run("the agent has set a random password under that policy and stored it", || {
-        scene::switch_on(&estate.host)?;
+        programs::switch_on(&estate.host)?;
         estate.host.run(&["lapwing", "invoke-policy-processing"])?;
         let policy = estate.host.run(&["lapwing", "get-policy"])?;
         ensure!(policy.contains(POLICY_NAME), "get-policy does not name the Group Policy:\n{policy}");

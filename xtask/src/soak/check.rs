@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 
-use crate::scene::{ACCOUNT, Scene};
+use crate::programs::ACCOUNT;
+
+use crate::scene::Scene;
 
 /// How long a host may take to agree with its directory once both are there: two waits between attempts, on a busy
 /// machine.
