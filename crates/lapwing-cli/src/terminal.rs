@@ -5,6 +5,8 @@ use std::io::{self, IsTerminal as _, Read as _, Write as _};
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 use zeroize::Zeroizing;
 
+use crate::failure::{Code, Failure};
+
 /// The longest secret that is read, in bytes.
 const SECRET_LEN_MAX: usize = 8 * 1024;
 
@@ -23,11 +25,34 @@ pub(crate) fn read_secret(prompt: &str) -> io::Result<Zeroizing<String>> {
     line
 }
 
-/// Asks a question on a terminal; true if the answer is `yes`, none if there is nobody to ask.
+/// What is told to whoever does not agree, or is not there to be asked.
+pub(crate) struct Otherwise<'a> {
+    /// After a no, such as `nothing was changed`.
+    pub(crate) refused: &'static str,
+    /// What is not done without a yes, such as `nothing is changed`.
+    pub(crate) undone: &'a str,
+    /// How it is done without a question.
+    pub(crate) next_step: &'static str,
+}
+
+/// Asks a question on a terminal, and goes on after a `yes` alone.
 ///
 /// # Errors
-/// If the answer cannot be read.
-pub(crate) fn confirm(question: &str) -> io::Result<Option<bool>> {
+/// If the answer is another or cannot be read, or nobody is there to ask.
+pub(crate) fn must_agree(question: &str, otherwise: &Otherwise<'_>) -> Result<(), Failure> {
+    let unread = |error| Failure::new(Code::Failed, error, "add --yes to go on without a question");
+    match confirm(question).map_err(unread)? {
+        Some(true) => Ok(()),
+        Some(false) => Err(Failure::new(Code::Refused, otherwise.refused, "")),
+        None => {
+            let what = format!("{} without a yes, and nobody is there to ask", otherwise.undone);
+            Err(Failure::new(Code::Usage, what, otherwise.next_step))
+        }
+    }
+}
+
+/// True if the answer is `yes`, none if there is nobody to ask.
+fn confirm(question: &str) -> io::Result<Option<bool>> {
     if !io::stdin().is_terminal() {
         return Ok(None);
     }

@@ -238,16 +238,7 @@ pub(crate) fn expected(expected: Expected) -> Option<u8> {
 }
 
 fn unreachable() -> DirectoryFailure {
-    DirectoryFailure {
-        kind: DirectoryFault::Unreachable,
-        server: String::new(),
-        container: None,
-        hresult: Hresult::CANNOT_CONNECT,
-        message: String::new(),
-        next_step: String::new(),
-        retry_after: None,
-        answer: None,
-    }
+    DirectoryFailure::new(DirectoryFault::Unreachable, "", Hresult::CANNOT_CONNECT, "", "")
 }
 
 fn refused() -> DirectoryFailure {

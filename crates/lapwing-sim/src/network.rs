@@ -59,16 +59,7 @@ pub(crate) fn receipt(version: PasswordVersion) -> Receipt {
 }
 
 fn failure(kind: DirectoryFault, retry_after: Option<Duration>) -> DirectoryFailure {
-    DirectoryFailure {
-        kind,
-        server: String::new(),
-        container: None,
-        hresult: Hresult::CANNOT_CONNECT,
-        message: String::new(),
-        next_step: String::new(),
-        retry_after,
-        answer: None,
-    }
+    DirectoryFailure { retry_after, ..DirectoryFailure::new(kind, "", Hresult::CANNOT_CONNECT, "", "") }
 }
 
 impl World {

@@ -126,46 +126,34 @@ enum Stage {
 }
 
 fn not_enrolled(error: &IdentityError) -> DirectoryFailure {
-    DirectoryFailure {
-        kind: DirectoryFault::NotEnrolled,
-        server: String::new(),
-        container: None,
-        hresult: Hresult::NOT_FOUND,
-        message: chain(error),
-        next_step: error.next_step().to_owned(),
-        retry_after: None,
-        answer: None,
-    }
+    DirectoryFailure::new(
+        DirectoryFault::NotEnrolled,
+        "",
+        Hresult::NOT_FOUND,
+        chain(error),
+        error.next_step(),
+    )
 }
 
 fn call_failed(error: &CallError, stage: Stage) -> DirectoryFailure {
     match error {
         CallError::Transport(error) => transport_failed(error),
         CallError::Refused(refusal) => refused(refusal, stage),
-        CallError::Malformed { peer, .. } => DirectoryFailure {
-            kind: match stage {
+        CallError::Malformed { peer, .. } => {
+            let kind = match stage {
                 Stage::Connect => DirectoryFault::DiscoveryFailed,
                 Stage::Exchange => DirectoryFault::Malformed,
-            },
-            server: peer.clone(),
-            container: None,
-            hresult: Hresult::INVALID_DATA,
-            message: chain(error),
-            next_step: error.next_step().to_owned(),
-            retry_after: None,
-            answer: None,
-        },
+            };
+            DirectoryFailure::new(kind, peer, Hresult::INVALID_DATA, chain(error), error.next_step())
+        }
         // What else there is lies in our own files: an address or a key that cannot be used.
-        other => DirectoryFailure {
-            kind: DirectoryFault::NotEnrolled,
-            server: String::new(),
-            container: None,
-            hresult: Hresult::INVALID_DATA,
-            message: chain(other),
-            next_step: other.next_step().to_owned(),
-            retry_after: None,
-            answer: None,
-        },
+        other => DirectoryFailure::new(
+            DirectoryFault::NotEnrolled,
+            "",
+            Hresult::INVALID_DATA,
+            chain(other),
+            other.next_step(),
+        ),
     }
 }
 
@@ -179,16 +167,7 @@ fn transport_failed(error: &TransportError) -> DirectoryFailure {
         TransportError::Closed { .. } => (DirectoryFault::Unreachable, Hresult::CONNECTION_ABORTED),
         _ => (DirectoryFault::Unreachable, Hresult::CANNOT_CONNECT),
     };
-    DirectoryFailure {
-        kind,
-        server: error.peer().unwrap_or_default().to_owned(),
-        container: None,
-        hresult,
-        message: chain(error),
-        next_step: error.next_step().to_owned(),
-        retry_after: None,
-        answer: None,
-    }
+    DirectoryFailure::new(kind, error.peer().unwrap_or_default(), hresult, chain(error), error.next_step())
 }
 
 fn refused(refusal: &Refusal, stage: Stage) -> DirectoryFailure {
@@ -202,15 +181,11 @@ fn refused(refusal: &Refusal, stage: Stage) -> DirectoryFailure {
         (.., Stage::Connect) => DirectoryFault::AuthenticationFailed,
         (.., Stage::Exchange) => DirectoryFault::Refused,
     };
+    let hresult = Hresult::from_win32(refusal.status);
     DirectoryFailure {
-        kind,
-        server: refusal.peer.clone(),
-        container: None,
-        hresult: Hresult::from_win32(refusal.status),
-        message: refusal.to_string(),
-        next_step: refusal.next_step().to_owned(),
         retry_after: refusal.retry_after,
         answer: Some((refusal.status, refusal.message.clone())),
+        ..DirectoryFailure::new(kind, &refusal.peer, hresult, refusal.to_string(), refusal.next_step())
     }
 }
 
@@ -218,15 +193,12 @@ fn unanswered(error: &Unanswered) -> DirectoryFailure {
     match error {
         Unanswered::Transport(error) => transport_failed(error),
         Unanswered::Unclear(refusal) => refused(refusal, Stage::Exchange),
-        other => DirectoryFailure {
-            kind: DirectoryFault::Malformed,
-            server: String::new(),
-            container: None,
-            hresult: Hresult::INVALID_DATA,
-            message: chain(other),
-            next_step: other.next_step().to_owned(),
-            retry_after: None,
-            answer: None,
-        },
+        other => DirectoryFailure::new(
+            DirectoryFault::Malformed,
+            "",
+            Hresult::INVALID_DATA,
+            chain(other),
+            other.next_step(),
+        ),
     }
 }

@@ -96,14 +96,6 @@ pub(super) fn cut_off() -> DirectoryFailure {
 }
 
 fn forgotten(message: &str) -> DirectoryFailure {
-    DirectoryFailure {
-        kind: DirectoryFault::NothingToSend,
-        server: String::new(),
-        container: None,
-        hresult: Hresult::CONNECTION_ABORTED,
-        message: message.to_owned(),
-        next_step: "nothing: the cycle starts over once this host is awake".to_owned(),
-        retry_after: None,
-        answer: None,
-    }
+    let next_step = "nothing: the cycle starts over once this host is awake";
+    DirectoryFailure::new(DirectoryFault::NothingToSend, "", Hresult::CONNECTION_ABORTED, message, next_step)
 }

@@ -131,12 +131,6 @@ impl ConnectError {
         tried.iter().any(is_read_only) && tried.iter().all(|tried| is_read_only(tried) || is_away(tried))
     }
 
-    /// Whether it is for want of a controller, so that there is use in asking again when the network is another.
-    #[must_use]
-    pub const fn is_unreachable(&self) -> bool {
-        matches!(self, Self::Unlisted { .. } | Self::Nobody { .. })
-    }
-
     /// What the controller said that was found, if one was.
     #[must_use]
     pub const fn refused(&self) -> Option<&AdError> {

@@ -364,6 +364,29 @@ pub struct DirectoryFailure {
     pub answer: Option<(u16, String)>,
 }
 
+impl DirectoryFailure {
+    /// One that is about no container and came without a wait or an HTTP answer.
+    #[must_use]
+    pub fn new(
+        kind: DirectoryFault,
+        server: impl Into<String>,
+        hresult: Hresult,
+        message: impl Into<String>,
+        next_step: impl Into<String>,
+    ) -> Self {
+        Self {
+            kind,
+            server: server.into(),
+            container: None,
+            hresult,
+            message: message.into(),
+            next_step: next_step.into(),
+            retry_after: None,
+            answer: None,
+        }
+    }
+}
+
 /// The cases of [`DirectoryFailure`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DirectoryFault {

@@ -13,25 +13,6 @@ use lapwing_proto::ad::{
 
 use super::{super::chain, Attributes, Layout};
 
-fn failure(
-    kind: DirectoryFault,
-    server: &str,
-    hresult: Hresult,
-    message: String,
-    next_step: &str,
-) -> DirectoryFailure {
-    DirectoryFailure {
-        kind,
-        server: server.to_owned(),
-        container: None,
-        hresult,
-        message,
-        next_step: next_step.to_owned(),
-        retry_after: None,
-        answer: None,
-    }
-}
-
 /// `ERROR_NO_SUCH_DOMAIN`. [MS-ERREF] 2.2.
 const NO_SUCH_DOMAIN: Hresult = Hresult::from_win32(1355);
 
@@ -43,29 +24,39 @@ pub(super) fn not_allowed(refused: RootHalfFailure) -> DirectoryFailure {
         Some(_) | None => DirectoryFault::NothingToSend,
     };
     let hresult = refused.fault.map_or(Hresult::SERVICE_NOT_ACTIVE, Hresult::from);
-    failure(kind, "", hresult, refused.message, &refused.next_step)
+    DirectoryFailure::new(kind, "", hresult, refused.message, refused.next_step)
 }
 
 pub(super) fn no_keytab(error: &MachineError) -> DirectoryFailure {
-    failure(DirectoryFault::NotJoined, "", NO_SUCH_DOMAIN, chain(error), error.next_step())
+    DirectoryFailure::new(DirectoryFault::NotJoined, "", NO_SUCH_DOMAIN, chain(error), error.next_step())
 }
 
 pub(super) fn no_domain(error: &DnsNameError) -> DirectoryFailure {
     let next_step = "name the domain in [active_directory] of /etc/lapwing/agent.toml";
-    failure(DirectoryFault::NotJoined, "", NO_SUCH_DOMAIN, chain(error), next_step)
+    DirectoryFailure::new(DirectoryFault::NotJoined, "", NO_SUCH_DOMAIN, chain(error), next_step)
 }
 
 pub(super) fn settings_wrong(error: &AdSettingsError) -> DirectoryFailure {
-    failure(DirectoryFault::NotJoined, "", Hresult::INVALID_DATA, chain(error), error.next_step())
+    DirectoryFailure::new(
+        DirectoryFault::NotJoined,
+        "",
+        Hresult::INVALID_DATA,
+        chain(error),
+        error.next_step(),
+    )
 }
 
 pub(super) fn connect_failed(error: &ConnectError) -> DirectoryFailure {
     let (message, next_step) = (chain(error), error.next_step());
     match error.refused() {
-        None => failure(DirectoryFault::NoController, "", NO_SUCH_DOMAIN, message, next_step),
-        Some(refused) => {
-            failure(DirectoryFault::BindFailed, peer(refused), code(refused), message, next_step)
-        }
+        None => DirectoryFailure::new(DirectoryFault::NoController, "", NO_SUCH_DOMAIN, message, next_step),
+        Some(refused) => DirectoryFailure::new(
+            DirectoryFault::BindFailed,
+            peer(refused),
+            code(refused),
+            message,
+            next_step,
+        ),
     }
 }
 
@@ -79,14 +70,14 @@ pub(super) fn query_failed(error: &AdError) -> DirectoryFailure {
         }
         None => DirectoryFault::Unreachable,
     };
-    failure(kind, peer(error), code(error), chain(error), error.next_step())
+    DirectoryFailure::new(kind, peer(error), code(error), chain(error), error.next_step())
 }
 
 /// A refused modification of the computer's attributes, in the container whose permissions decide.
 pub(super) fn update_failed(error: &AdError, layout: Layout, container: Option<&str>) -> DirectoryFailure {
     let Some(refusal) = error.refusal() else { return query_failed(error) };
     let kind = kind_of(refusal.event(Request::Update(layout.family())));
-    let mut failure = failure(kind, peer(error), code(error), chain(error), error.next_step());
+    let mut failure = DirectoryFailure::new(kind, peer(error), code(error), chain(error), error.next_step());
     failure.container = container.map(str::to_owned);
     failure
 }
@@ -103,7 +94,7 @@ pub(super) fn schema_lacking(peer: &str, attributes: Attributes) -> DirectoryFai
         ),
     };
     let hresult = AdRefusal::NotInSchema.hresult();
-    failure(DirectoryFault::SchemaLacking, peer, hresult, message.to_owned(), next_step)
+    DirectoryFailure::new(DirectoryFault::SchemaLacking, peer, hresult, message.to_owned(), next_step)
 }
 
 pub(super) fn no_account(peer: &str, account: &str) -> DirectoryFailure {
@@ -111,13 +102,13 @@ pub(super) fn no_account(peer: &str, account: &str) -> DirectoryFailure {
     let message = format!("{peer} shows no account {account} to this host");
     let next_step =
         "see that the computer's account is there, or join this host to the domain anew with `adcli join`";
-    failure(DirectoryFault::QueryFailed, peer, refusal.hresult(), message, next_step)
+    DirectoryFailure::new(DirectoryFault::QueryFailed, peer, refusal.hresult(), message, next_step)
 }
 
 pub(super) fn malformed(peer: &str, attribute: &str) -> DirectoryFailure {
     let message = format!("{attribute} of this computer on {peer} makes no sense");
     let next_step = "see who else writes to the computer's attributes; `lapwing update-ad-schema` tells what differs in the schema";
-    failure(DirectoryFault::QueryFailed, peer, Hresult::INVALID_DATA, message, next_step)
+    DirectoryFailure::new(DirectoryFault::QueryFailed, peer, Hresult::INVALID_DATA, message, next_step)
 }
 
 const fn kind_of(event: EventId) -> DirectoryFault {

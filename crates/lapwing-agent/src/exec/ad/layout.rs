@@ -215,7 +215,6 @@ mod tests {
                 Change::Add(name, value) => format!("add {name} {}", words(value)),
                 Change::Delete(name, value) => format!("delete {name} {}", words(value)),
                 Change::Replace(name, value) => format!("replace {name} {}", words(value)),
-                Change::Clear(name) => format!("clear {name}"),
             })
             .collect()
     }

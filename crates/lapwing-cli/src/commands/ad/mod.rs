@@ -24,7 +24,8 @@ use lapwing_proto::ad::refusal::AdRefusal;
 pub(crate) use self::session::{DomainArgs, Session};
 use crate::{
     failure::{Code, Failure},
-    output, terminal,
+    output,
+    terminal::{self, Otherwise},
 };
 
 impl From<AdError> for Failure {
@@ -128,17 +129,12 @@ impl Caution {
         if self.yes || self.dry_run {
             return Ok(self.yes);
         }
-        let answer = terminal::confirm(&output::shown(question))
-            .map_err(|error| Failure::new(Code::Failed, error, "add --yes to make it without a question"))?;
-        match answer {
-            Some(true) => Ok(true),
-            Some(false) => Err(Failure::new(Code::Refused, "nothing was changed", "")),
-            None => Err(Failure::new(
-                Code::Usage,
-                "nothing is changed without a yes, and nobody is there to ask",
-                "see what would be changed with --dry-run, then add --yes",
-            )),
-        }
+        let otherwise = Otherwise {
+            refused: "nothing was changed",
+            undone: "nothing is changed",
+            next_step: "see what would be changed with --dry-run, then add --yes",
+        };
+        terminal::must_agree(&output::shown(question), &otherwise).map(|()| true)
     }
 }
 

@@ -13,12 +13,12 @@ use lapwing_core::types::{
 use lapwing_proto::ad::{
     attribute::{COMPUTER_CLASS, ENCRYPTED_PASSWORD_ATTRIBUTES, LEGACY_EXPIRATION_TIME, LEGACY_PASSWORD},
     principal::Principal,
-    rights::{Circle, RightsError},
+    rights::{self, Circle, RightsError},
     schema::PROPERTY_SET_CN,
 };
 use serde::Serialize;
 
-use super::{Session, refused};
+use super::{DomainArgs, Session, refused};
 use crate::{
     failure::{Code, Failure},
     output,
@@ -389,6 +389,35 @@ impl GrantArgs {
         }
         changing.show(!self.dry_run);
         changing.print(self.json)
+    }
+}
+
+/// How the commands that let people into a circle are called.
+#[derive(Debug, clap::Args)]
+pub(super) struct LetIn {
+    #[command(flatten)]
+    grant: GrantArgs,
+
+    /// Accounts or groups: DOMAIN\name, name@domain, a SID or a distinguished name
+    #[arg(long, required = true, num_args = 1.., value_name = "PRINCIPAL")]
+    to: Vec<Named>,
+
+    #[command(flatten)]
+    domain: DomainArgs,
+}
+
+impl LetIn {
+    /// Lets them in.
+    pub(super) fn to_circle(&self, circle: Circle) -> Result<(), Failure> {
+        self.domain.ask(async |session| {
+            let mut place = Place::open(session, &self.grant.unit).await?;
+            let sids = place.resolve(session, &self.to).await?;
+            let edit = |descriptor: &mut SecurityDescriptor, schema: &LapsSchema| {
+                sids.iter()
+                    .try_for_each(|sid| rights::grant(descriptor, circle, sid, &schema.guids).map(drop))
+            };
+            self.grant.change(session, &mut place, Part::Access, edit).await
+        })
     }
 }
 

@@ -1,12 +1,8 @@
 //! `lapwing set-ad-reset-password-permission`: Set-LapsADResetPasswordPermission of the PowerShell module LAPS.
 
-use lapwing_client::ad::Part;
-use lapwing_proto::ad::rights::{self, Circle};
+use lapwing_proto::ad::rights::Circle;
 
-use super::{
-    DomainArgs,
-    permissions::{GrantArgs, Named, Place},
-};
+use super::permissions::LetIn;
 use crate::failure::Failure;
 
 /// Lets accounts or groups expire the passwords of the computers of an organisational unit
@@ -20,25 +16,9 @@ Examples:
   lapwing set-ad-reset-password-permission OU=Servers,DC=example,DC=com --to operators@example.com --dry-run")]
 pub(crate) struct Args {
     #[command(flatten)]
-    grant: GrantArgs,
-
-    /// Accounts or groups: DOMAIN\name, name@domain, a SID or a distinguished name
-    #[arg(long, required = true, num_args = 1.., value_name = "PRINCIPAL")]
-    to: Vec<Named>,
-
-    #[command(flatten)]
-    domain: DomainArgs,
+    let_in: LetIn,
 }
 
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
-    args.domain.ask(async |session| {
-        let mut place = Place::open(session, &args.grant.unit).await?;
-        let sids = place.resolve(session, &args.to).await?;
-        let edit = args.grant.change(session, &mut place, Part::Access, |descriptor, schema| {
-            sids.iter().try_for_each(|sid| {
-                rights::grant(descriptor, Circle::ResetPassword, sid, &schema.guids).map(drop)
-            })
-        });
-        edit.await
-    })
+    args.let_in.to_circle(Circle::ResetPassword)
 }

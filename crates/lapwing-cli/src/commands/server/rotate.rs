@@ -13,7 +13,8 @@ use serde::Serialize;
 use super::{Common, find, rotations};
 use crate::{
     failure::{Code, Failure},
-    output, terminal,
+    output,
+    terminal::{self, Otherwise},
 };
 
 /// How often a device is looked at while its rotation is waited for.
@@ -151,17 +152,12 @@ fn summary(dry_run: &RotationDryRun) -> String {
 }
 
 fn confirm(count: u32) -> Result<(), Failure> {
-    let answer = terminal::confirm(&format!("Rotate the passwords of {count} devices?"))
-        .map_err(|error| Failure::new(Code::Failed, error, "add --yes to begin without a question"))?;
-    match answer {
-        Some(true) => Ok(()),
-        Some(false) => Err(Failure::new(Code::Refused, "nothing was begun", "")),
-        None => Err(Failure::new(
-            Code::Usage,
-            format!("{count} devices are not rotated without a yes, and nobody is there to ask"),
-            "add --yes",
-        )),
-    }
+    let otherwise = Otherwise {
+        refused: "nothing was begun",
+        undone: &format!("{count} devices are not rotated"),
+        next_step: "add --yes",
+    };
+    terminal::must_agree(&format!("Rotate the passwords of {count} devices?"), &otherwise)
 }
 
 fn rotate_named(args: &Args) -> Result<(), Failure> {

@@ -251,16 +251,9 @@ impl World {
     }
 
     fn failure(&self, kind: DirectoryFault) -> DirectoryFailure {
-        DirectoryFailure {
-            kind,
-            server: "laps.example".to_owned(),
-            container: None,
-            hresult: Hresult::CANNOT_CONNECT,
-            message: "the directory failed".to_owned(),
-            next_step: "wait".to_owned(),
-            retry_after: self.retry_after,
-            answer: None,
-        }
+        let hresult = Hresult::CANNOT_CONNECT;
+        let failure = DirectoryFailure::new(kind, "laps.example", hresult, "the directory failed", "wait");
+        DirectoryFailure { retry_after: self.retry_after, ..failure }
     }
 
     fn entry(&self, version: PasswordVersion, expiry: WallTime) -> Entry {

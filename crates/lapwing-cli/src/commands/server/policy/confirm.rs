@@ -4,8 +4,9 @@ use lapwing_proto::admin::{Counted, PolicyDifference, PolicyDryRun, PolicyStandi
 
 use super::super::Common;
 use crate::{
-    failure::{Code, Failure},
-    output, terminal,
+    failure::Failure,
+    output,
+    terminal::{self, Otherwise},
 };
 
 /// How many devices a question names; `--dry-run` names all that the server does.
@@ -40,20 +41,12 @@ impl Caution {
             return show(common, &found).map(|()| false);
         }
         output::complain(&summary(&found));
-        let answer = terminal::confirm(&output::shown(question))
-            .map_err(|error| Failure::new(Code::Failed, error, "add --yes to make it without a question"))?;
-        match answer {
-            Some(true) => Ok(true),
-            Some(false) => Err(Failure::new(Code::Refused, "nothing was changed", "")),
-            None => Err(Failure::new(
-                Code::Usage,
-                format!(
-                    "the policy of {} devices is not changed without a yes, and nobody is there to ask",
-                    found.count
-                ),
-                "see the devices with --dry-run, then add --yes",
-            )),
-        }
+        let otherwise = Otherwise {
+            refused: "nothing was changed",
+            undone: &format!("the policy of {} devices is not changed", found.count),
+            next_step: "see the devices with --dry-run, then add --yes",
+        };
+        terminal::must_agree(&output::shown(question), &otherwise).map(|()| true)
     }
 }
 
