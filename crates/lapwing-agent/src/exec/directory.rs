@@ -1,6 +1,6 @@
 //! The directory of the machine's choice, told apart by what the policy wants.
 
-use lapwing_client::{ad::Connected, identity::Root};
+use lapwing_client::identity::Root;
 use lapwing_core::{
     agent::{DirectoryFailure, DirectoryFault, DirectoryState, Known, Session, Store, StoreOutcome, Target},
     event::Hresult,
@@ -10,7 +10,7 @@ use lapwing_core::{
 use super::{
     ad::{ActiveDirectory, Attributes},
     cloud::Cloud,
-    machine_keys::MachineKeys,
+    domain::{Domain, Reached},
     root_half::{Material, RootHalf},
 };
 
@@ -33,16 +33,12 @@ pub(super) struct Asked<'a> {
     /// Those not to go to.
     pub(super) avoid: &'a [Replica],
     /// One to a domain controller that stands already.
-    pub(super) bound: Option<Connected>,
+    pub(super) bound: Option<Reached>,
 }
 
 impl Directory {
     pub(super) fn new(root: &Root) -> Self {
-        Self {
-            cloud: Cloud::new(root.clone()),
-            active_directory: ActiveDirectory::new(root.clone()),
-            is_ad: false,
-        }
+        Self { cloud: Cloud::new(root.clone()), active_directory: ActiveDirectory::default(), is_ad: false }
     }
 
     /// Closes the connection.
@@ -54,8 +50,8 @@ impl Directory {
     /// Connects as this host.
     pub(super) async fn connect(
         &mut self,
+        domain: &mut Domain,
         root_half: &RootHalf,
-        keys: &mut MachineKeys,
         asked: Asked<'_>,
     ) -> Result<Session, DirectoryFailure> {
         self.disconnect();
@@ -66,7 +62,7 @@ impl Directory {
             Target::ActiveDirectory => Attributes::WindowsLaps,
             Target::LegacyActiveDirectory => Attributes::Legacy,
         };
-        self.active_directory.connect(root_half, keys, attributes, asked).await
+        self.active_directory.connect(domain, root_half, attributes, asked).await
     }
 
     /// Asks what the directory holds.

@@ -1,26 +1,25 @@
 //! Reads this host's Group Policy from its domain, as the machine.
 
 use core::{error::Error, time::Duration};
-use std::{
-    fs, io,
-    os::{fd::OwnedFd, unix::fs::DirBuilderExt as _},
-    path::PathBuf,
-    sync::Arc,
-};
+use std::{fs, io, os::unix::fs::DirBuilderExt as _, path::PathBuf};
 
 use lapwing_client::{
     ad::{
-        AdSettings, Connected, Connector, Credentials, Limits, Wish,
+        Limits, Wish,
         policy::{self, GroupPolicy, Member, Tickets},
     },
     identity::{Root, files},
 };
 use lapwing_core::{agent::RootHalfFailure, fault::Fault};
-use lapwing_proto::ad::{dns::DnsName, keytab};
+use lapwing_proto::ad::dns::DnsName;
 use tokio::time::timeout;
 
-use super::{ad, chain, machine_keys::MachineKeys, root_half::RootHalf};
-use crate::{os, policy_source::Unread};
+use super::{
+    chain,
+    domain::{Domain, Reached, Unreached},
+    root_half::RootHalf,
+};
+use crate::policy_source::Unread;
 
 /// The longest wait for the domain, all in all: what was read last holds then.
 const READ_MAX: Duration = Duration::from_secs(30);
@@ -42,21 +41,8 @@ const RUNTIME: &str = "/run/lapwingd";
 #[derive(Debug)]
 pub(super) struct GroupPolicyReader {
     root: Root,
-    /// Knows the site that this host is in.
-    connector: Option<Connector>,
-    /// The machine's keys, as long as a thread of Kerberos may still look for them.
-    keytab: Option<Arc<OwnedFd>>,
     /// Over which it was read last.
-    connected: Option<Connected>,
-}
-
-/// A connection to a controller of this host's domain, and who this host is there.
-struct Machine {
-    /// Bound as the machine.
-    connected: Connected,
-    /// Its account and realm.
-    account: keytab::Machine,
-    keytab: PathBuf,
+    reached: Option<Reached>,
 }
 
 impl GroupPolicyReader {
@@ -65,12 +51,12 @@ impl GroupPolicyReader {
         if let Err(error) = policy::clear_tickets(&root.path(RUNTIME)) {
             tracing::warn!(%error, "Tickets of an earlier run stay in /run/lapwingd until the next boot");
         }
-        Self { root, connector: None, keytab: None, connected: None }
+        Self { root, reached: None }
     }
 
     /// The connection over which it was just read, bound as the machine.
-    pub(super) fn take_connection(&mut self) -> Option<Connected> {
-        self.connected.take()
+    pub(super) fn take_connection(&mut self) -> Option<Reached> {
+        self.reached.take()
     }
 
     /// Reads what holds now; none on a host that is in no domain, as far as root lets Lapwing know of one.
@@ -79,27 +65,30 @@ impl GroupPolicyReader {
     /// Why it is not known.
     pub(super) async fn read(
         &mut self,
+        domain: &mut Domain,
         root_half: &RootHalf,
-        keys: &mut MachineKeys,
         known: Option<&GroupPolicy>,
     ) -> Result<Option<GroupPolicy>, Unread> {
         if !self.may_be_in_domain() {
             return Ok(None);
         }
-        let given = keys.get(root_half).await;
-        let keytab = match given {
-            Err(RootHalfFailure { fault: Some(Fault::DirectoryNotListed), .. }) => return Ok(None),
-            Err(refused) => {
-                return Err(Unread { domain: None, reason: refused.message, next_step: refused.next_step });
-            }
-            Ok(keytab) => keytab,
+        let read = async {
+            let wish = async |_: &DnsName| Wish::default();
+            let mut reached = match domain.reach(root_half, LIMITS, wish).await {
+                Err(Unreached::NoKeys(RootHalfFailure {
+                    fault: Some(Fault::DirectoryNotListed), ..
+                })) => return Ok(None),
+                reached => reached.map_err(unreached)?,
+            };
+            let read = self.read_over(&mut reached, known).await?;
+            self.reached = Some(reached);
+            Ok(Some(read))
         };
-        let read = timeout(READ_MAX, self.read_as_machine(keytab, known)).await;
-        let read = read.unwrap_or_else(|_elapsed| Err(too_late()));
+        let read = timeout(READ_MAX, read).await.unwrap_or_else(|_elapsed| Err(too_late()));
         if read.is_err() {
-            keys.forget();
+            domain.doubt_keys();
         }
-        read.map(Some)
+        read
     }
 
     /// A glance at root's file, which spares hosts in no domain a verb in each cycle. The root half decides.
@@ -110,17 +99,21 @@ impl GroupPolicyReader {
         }
     }
 
-    async fn read_as_machine(
-        &mut self,
-        keytab: Arc<OwnedFd>,
+    async fn read_over(
+        &self,
+        reached: &mut Reached,
         known: Option<&GroupPolicy>,
     ) -> Result<GroupPolicy, Unread> {
-        let Machine { mut connected, account, keytab } = self.connect(keytab).await?;
-        let domain = connected.controller.domain.to_ascii_lowercase();
+        let Reached { connected, domain, account, keytab } = reached;
+        let domain = domain.as_str();
         let folder = runtime_folder(&self.root)
-            .map_err(|error| unread(Some(&domain), &error, "let lapwingd have a folder /run/lapwingd"))?;
-        let principal = account.principal();
-        let tickets = Tickets { keytab, principal, folder, limit: LIMITS.kerberos };
+            .map_err(|error| unread(Some(domain), &error, "let lapwingd have a folder /run/lapwingd"))?;
+        let tickets = Tickets {
+            keytab: keytab.clone(),
+            principal: account.principal(),
+            folder,
+            limit: LIMITS.kerberos,
+        };
         let member = Member {
             controller: &connected.controller,
             account: &account.account,
@@ -128,37 +121,20 @@ impl GroupPolicyReader {
             tickets: &tickets,
         };
         let read = policy::read_group_policy(&mut connected.connection, &member, known, FILE_MAX).await;
-        let read = read.map_err(|error| unread(Some(&domain), &error, error.next_step()))?;
-        self.connected = Some(connected);
-        Ok(read)
+        read.map_err(|error| unread(Some(domain), &error, error.next_step()))
     }
+}
 
-    /// Finds a controller of the domain, and binds as the machine.
-    async fn connect(&mut self, keytab: Arc<OwnedFd>) -> Result<Machine, Unread> {
-        // The descriptor of before is closed only now: a thread that gave up on the domain may have used it until then.
-        let keytab = self.keytab.insert(keytab);
-        let keytab = ad::path_of(keytab);
-        let (credentials, account) =
-            Credentials::machine(&keytab).map_err(|error| unread(None, &error, error.next_step()))?;
-        let settings = files::read_if_there(&self.root.agent_settings())
-            .map_err(|error| unread(None, &error, "let the user lapwing read /etc/lapwing/agent.toml"))?;
-        let settings = AdSettings::parse(&settings.unwrap_or_default())
-            .map_err(|error| unread(None, &error, error.next_step()))?;
-        let domain = match &settings.domain {
-            Some(domain) => domain.clone(),
-            None => DnsName::parse(&account.domain())
-                .map_err(|error| unread(None, &error, "join this host to the domain again"))?,
-        };
-        let site = settings.site.clone();
-        let connector = ad::connector(&mut self.connector, settings, domain.clone());
-        connector.limits = LIMITS;
-        let mut connected = connector
-            .connect(&credentials, Wish::default(), os::seed())
-            .await
-            .map_err(|error| unread(Some(domain.as_str()), &error, error.next_step()))?;
-        // What the administrator says counts more than what a subnet does.
-        connected.client_site = site.or(connected.client_site);
-        Ok(Machine { connected, account, keytab })
+fn unreached(why: Unreached) -> Unread {
+    match why {
+        Unreached::NoKeys(refused) => {
+            Unread { domain: None, reason: refused.message, next_step: refused.next_step }
+        }
+        Unreached::Keytab(error) => unread(None, &error, error.next_step()),
+        Unreached::Unreadable(error) => unread(None, &error, error.next_step()),
+        Unreached::Settings(error) => unread(None, &error, error.next_step()),
+        Unreached::Name(error) => unread(None, &error, "join this host to the domain again"),
+        Unreached::Connect(domain, error) => unread(Some(domain.as_str()), &error, error.next_step()),
     }
 }
 

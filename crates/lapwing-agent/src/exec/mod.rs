@@ -6,8 +6,8 @@ pub(crate) mod memory;
 mod ad;
 mod cloud;
 mod directory;
+mod domain;
 mod group_policy;
-mod machine_keys;
 mod root_half;
 pub(crate) mod traces;
 
@@ -19,8 +19,8 @@ use lapwing_core::{
 
 use self::{
     directory::{Asked, Directory},
+    domain::Domain,
     group_policy::GroupPolicyReader,
-    machine_keys::MachineKeys,
     root_half::{Material, RootHalf},
 };
 use crate::{failpoint, os, policy_source::PolicySources};
@@ -29,7 +29,7 @@ use crate::{failpoint, os, policy_source::PolicySources};
 #[derive(Debug)]
 pub(crate) struct Executor {
     root_half: RootHalf,
-    keys: MachineKeys,
+    domain: Domain,
     directory: Directory,
     policy: PolicySources,
     group_policy: GroupPolicyReader,
@@ -42,7 +42,7 @@ impl Executor {
     pub(crate) fn new(root: Root, run: RunId) -> Self {
         Self {
             root_half: RootHalf::new(&root, run),
-            keys: MachineKeys::default(),
+            domain: Domain::new(root.clone()),
             directory: Directory::new(&root),
             policy: PolicySources::new(root.clone()),
             group_policy: GroupPolicyReader::new(root),
@@ -66,7 +66,7 @@ impl Executor {
             }
             Action::Connect { target, prefer, avoid } => {
                 let asked = Asked { target, prefer: prefer.as_ref(), avoid: &avoid, bound };
-                let connecting = self.directory.connect(&self.root_half, &mut self.keys, asked);
+                let connecting = self.directory.connect(&mut self.domain, &self.root_half, asked);
                 let connected = until(cut, connecting).await;
                 Some(Outcome::Connected(connected.unwrap_or(Err(directory::cut_off()))))
             }
@@ -140,7 +140,7 @@ impl Executor {
 
     /// Asks the domain, if there is one, what Group Policy says now. Cut off, what was read last holds.
     async fn read_group_policy(&mut self, cut: impl Future<Output = ()>) {
-        let read = self.group_policy.read(&self.root_half, &mut self.keys, self.policy.group_policy());
+        let read = self.group_policy.read(&mut self.domain, &self.root_half, self.policy.group_policy());
         if let Some(read) = until(cut, read).await {
             self.policy.settle_group_policy(os::now().wall.0, read);
         }

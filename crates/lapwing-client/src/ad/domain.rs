@@ -3,7 +3,7 @@
 use lapwing_core::types::Guid;
 use lapwing_proto::ad::{
     attribute::{ENCRYPTED_PASSWORD_ATTRIBUTES, LEGACY_EXPIRATION_TIME, LEGACY_PASSWORD, LapsAttribute},
-    name::DistinguishedName,
+    name::{ComputerIdentity, DistinguishedName},
     rights::SchemaGuids,
     schema::{AttributeSchema, FoundSchema, NamingContexts},
 };
@@ -43,6 +43,15 @@ pub struct LapsSchema {
     pub legacy_expiry: Option<Guid>,
 }
 
+/// A computer's own object, as its account finds it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Computer {
+    /// Where it is now.
+    pub name: DistinguishedName,
+    /// `objectGUID`, which stays when it is moved or renamed.
+    pub guid: Guid,
+}
+
 impl LapsSchema {
     /// Whether computers can have this attribute.
     #[must_use]
@@ -68,6 +77,24 @@ impl Connection {
         ];
         let entry = self.read("", &ATTRIBUTES).await?;
         entry.as_ref().and_then(root).ok_or_else(|| self.malformed("the root of the directory"))
+    }
+
+    /// Finds the computer whose account, with its `$`, is this one; none if it is not there, or not to be seen.
+    ///
+    /// # Errors
+    /// Every [`AdError`] that is about an answer.
+    pub async fn computer(&mut self, root: &RootDse, account: &str) -> Result<Option<Computer>, AdError> {
+        let search = Search {
+            base: root.domain.as_str(),
+            scope: Scope::Subtree,
+            filter: &ComputerIdentity::SamAccountName(account.to_owned()).filter(),
+            attributes: &["objectGUID"],
+            security: SecurityParts::None,
+        };
+        let Some(entry) = self.read_with(&search).await? else { return Ok(None) };
+        let guid = entry.value("objectGUID").and_then(|bytes| bytes.try_into().ok()).map(Guid::from_bytes_le);
+        let computer = entry.name.parse().ok().zip(guid).map(|(name, guid)| Computer { name, guid });
+        computer.map(Some).ok_or_else(|| self.malformed("this computer's object"))
     }
 
     /// Looks what the schema has for LAPS.

@@ -32,7 +32,7 @@ pub use self::{
     connection::{Change, Connection, Entry, Page, Scope, Search, SecurityParts},
     connector::{ConnectError, Connected, Connector},
     controller::Controller,
-    domain::{LapsSchema, RootDse},
+    domain::{Computer, LapsSchema, RootDse},
     error::{AdError, Stage},
     kdc::{KdcPin, PinError},
     kerberos::{Credentials, GssFault, KerberosError},

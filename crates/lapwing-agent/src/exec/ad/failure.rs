@@ -1,23 +1,41 @@
 //! What failures in Active Directory mean to the machine.
 
-use lapwing_client::ad::{AdError, AdSettingsError, ConnectError, KerberosError, MachineError, Stage};
+use lapwing_client::ad::{AdError, ConnectError, KerberosError, Stage};
 use lapwing_core::{
     agent::{DirectoryFailure, DirectoryFault, RootHalfFailure},
     event::{EventId, Hresult},
     fault::Fault,
 };
-use lapwing_proto::ad::{
-    dns::DnsNameError,
-    refusal::{AdRefusal, Request},
-};
+use lapwing_proto::ad::refusal::{AdRefusal, Request};
 
-use super::{super::chain, Attributes, Layout};
+use super::{
+    super::{chain, domain::Unreached},
+    Attributes, Layout,
+};
 
 /// `ERROR_NO_SUCH_DOMAIN`. [MS-ERREF] 2.2.
 const NO_SUCH_DOMAIN: Hresult = Hresult::from_win32(1355);
 
+/// The domain was not reached.
+pub(super) fn unreached(why: Unreached) -> DirectoryFailure {
+    let not_joined = |hresult, error: &(dyn core::error::Error + 'static), next_step: &str| {
+        DirectoryFailure::new(DirectoryFault::NotJoined, "", hresult, chain(error), next_step)
+    };
+    match why {
+        Unreached::NoKeys(refused) => not_allowed(refused),
+        Unreached::Keytab(error) => not_joined(NO_SUCH_DOMAIN, &error, error.next_step()),
+        Unreached::Unreadable(error) => not_joined(Hresult::INVALID_DATA, &error, error.next_step()),
+        Unreached::Settings(error) => not_joined(Hresult::INVALID_DATA, &error, error.next_step()),
+        Unreached::Name(error) => {
+            let next_step = "name the domain in [active_directory] of /etc/lapwing/agent.toml";
+            not_joined(NO_SUCH_DOMAIN, &error, next_step)
+        }
+        Unreached::Connect(_, error) => connect_failed(&error),
+    }
+}
+
 /// The root half hands no keytab over.
-pub(super) fn not_allowed(refused: RootHalfFailure) -> DirectoryFailure {
+fn not_allowed(refused: RootHalfFailure) -> DirectoryFailure {
     // One that cannot be reached, or is busy with its own file, will be there again.
     let kind = match refused.fault {
         Some(Fault::Keytab | Fault::DirectoryNotListed | Fault::ManagedFile) => DirectoryFault::NotJoined,
@@ -27,37 +45,12 @@ pub(super) fn not_allowed(refused: RootHalfFailure) -> DirectoryFailure {
     DirectoryFailure::new(kind, "", hresult, refused.message, refused.next_step)
 }
 
-pub(super) fn no_keytab(error: &MachineError) -> DirectoryFailure {
-    DirectoryFailure::new(DirectoryFault::NotJoined, "", NO_SUCH_DOMAIN, chain(error), error.next_step())
-}
-
-pub(super) fn no_domain(error: &DnsNameError) -> DirectoryFailure {
-    let next_step = "name the domain in [active_directory] of /etc/lapwing/agent.toml";
-    DirectoryFailure::new(DirectoryFault::NotJoined, "", NO_SUCH_DOMAIN, chain(error), next_step)
-}
-
-pub(super) fn settings_wrong(error: &AdSettingsError) -> DirectoryFailure {
-    DirectoryFailure::new(
-        DirectoryFault::NotJoined,
-        "",
-        Hresult::INVALID_DATA,
-        chain(error),
-        error.next_step(),
-    )
-}
-
-pub(super) fn connect_failed(error: &ConnectError) -> DirectoryFailure {
-    let (message, next_step) = (chain(error), error.next_step());
-    match error.refused() {
-        None => DirectoryFailure::new(DirectoryFault::NoController, "", NO_SUCH_DOMAIN, message, next_step),
-        Some(refused) => DirectoryFailure::new(
-            DirectoryFault::BindFailed,
-            peer(refused),
-            code(refused),
-            message,
-            next_step,
-        ),
-    }
+fn connect_failed(error: &ConnectError) -> DirectoryFailure {
+    let (kind, peer, hresult) = match error.refused() {
+        None => (DirectoryFault::NoController, "", NO_SUCH_DOMAIN),
+        Some(refused) => (DirectoryFault::BindFailed, peer(refused), code(refused)),
+    };
+    DirectoryFailure::new(kind, peer, hresult, chain(error), error.next_step())
 }
 
 /// A question, or an order of which nobody knows what became.

@@ -7,60 +7,37 @@ mod failure;
 mod layout;
 
 use core::time::Duration;
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    os::fd::{AsRawFd as _, OwnedFd},
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
-use lapwing_client::{
-    ad::{
-        AdSettings, AdSettingsError, Connected, Connection, Connector, Controller, Credentials, KdcPin,
-        LapsSchema, Limits, RootDse, Scope, Search, SecurityParts, Source, Wish,
-    },
-    identity::Root,
-};
+use lapwing_client::ad::{Connection, Controller, LapsSchema, Limits, RootDse, SecurityParts, Wish};
 use lapwing_core::{
     agent::{
-        DirectoryFailure, DirectoryFault, DirectoryState, Expected, Guarantees, Known, Session, Store,
-        StoreOutcome, Told,
+        DirectoryFailure, DirectoryState, Expected, Guarantees, Known, Session, Store, StoreOutcome, Told,
     },
     secret::{Password, SecretBytes},
-    types::{DirectoryId, FileTime, Guid, PasswordVersion, RecordId, Replica, WallTime},
+    types::{DirectoryId, FileTime, PasswordVersion, RecordId, Replica, WallTime},
 };
-use lapwing_proto::ad::{
-    dns::DnsName,
-    keytab::Machine,
-    name::{ComputerIdentity, DistinguishedName},
-    refusal::AdRefusal,
-};
+use lapwing_proto::ad::{dns::DnsName, refusal::AdRefusal};
 
 pub(super) use self::layout::Attributes;
 use self::{
-    failure::{
-        connect_failed, malformed, no_account, no_domain, no_keytab, not_allowed, query_failed,
-        schema_lacking, settings_wrong, update_failed,
-    },
+    failure::{malformed, no_account, query_failed, schema_lacking, unreached, update_failed},
     layout::{Found, Layout},
 };
 use super::{
     directory::{Asked, nothing_to_send},
-    machine_keys::MachineKeys,
+    domain::{Domain, Reached},
     root_half::RootHalf,
 };
 use crate::os;
 
 /// How long a controller's address may take to be found by its name.
 const ADDRESS_MAX: Duration = Duration::from_secs(2);
-/// Where the variable says that Kerberos reads whom to ask. krb5.conf(5); dist/systemd/lapwingd.service.
-const KERBEROS_FILES: &str = "KRB5_CONFIG";
-
-/// The domain that this host is in.
-#[derive(Debug)]
+/// What is known of the directory of the domain that this host is in.
+#[derive(Debug, Default)]
 pub(super) struct ActiveDirectory {
-    root: Root,
-    connector: Option<Connector>,
+    /// The domain that the rest is about.
+    domain: Option<DnsName>,
     /// Every controller that was connected to in this run, by its name.
     controllers: BTreeMap<String, Controller>,
     /// The schema of the domain, once it has all that the policy needs: nothing is ever taken out of one.
@@ -68,8 +45,6 @@ pub(super) struct ActiveDirectory {
     /// When the password of this version was first sent, so that the same bytes are sent again.
     stamped: Option<(PasswordVersion, FileTime)>,
     session: Option<Open>,
-    /// The machine's keys, as long as a thread of Kerberos may still look for them.
-    keytab: Option<Arc<OwnedFd>>,
 }
 
 /// One connection, with whom it is about.
@@ -90,18 +65,6 @@ struct Open {
 }
 
 impl ActiveDirectory {
-    pub(super) const fn new(root: Root) -> Self {
-        Self {
-            root,
-            connector: None,
-            controllers: BTreeMap::new(),
-            schema: None,
-            stamped: None,
-            session: None,
-            keytab: None,
-        }
-    }
-
     /// Closes the connection.
     pub(super) fn disconnect(&mut self) {
         self.session = None;
@@ -110,57 +73,47 @@ impl ActiveDirectory {
     /// Finds a controller that can be written to, proves who this computer is, and finds its account.
     pub(super) async fn connect(
         &mut self,
+        way: &mut Domain,
         root_half: &RootHalf,
-        keys: &mut MachineKeys,
         attributes: Attributes,
         asked: Asked<'_>,
     ) -> Result<Session, DirectoryFailure> {
-        // The descriptor of before is closed only now: a thread that gave up on the domain may have used it until then.
-        let keytab = path_of(self.keytab.insert(keys.get(root_half).await.map_err(not_allowed)?));
-        let connected = self.connect_with(&keytab, attributes, asked).await;
-        if connected.as_ref().is_err_and(|failure| failure.kind != DirectoryFault::NoController) {
-            keys.forget();
-        }
-        connected
-    }
-
-    async fn connect_with(
-        &mut self,
-        keytab: &Path,
-        attributes: Attributes,
-        asked: Asked<'_>,
-    ) -> Result<Session, DirectoryFailure> {
-        let (credentials, machine) = Credentials::machine(keytab).map_err(|error| no_keytab(&error))?;
-        let settings = settings(&self.root).map_err(|error| settings_wrong(&error))?;
-        let domain = match &settings.domain {
-            Some(domain) => domain.clone(),
-            None => DnsName::parse(&machine.domain()).map_err(|error| no_domain(&error))?,
-        };
-        if self.connector.as_ref().is_some_and(|before| before.source.domain != domain) {
-            (self.schema, self.controllers) = (None, BTreeMap::new());
-        }
-        let connected = match asked.bound.filter(|bound| does(bound, &domain, asked.prefer, asked.avoid)) {
+        let reached = match asked.bound.filter(|bound| does(bound, asked.prefer, asked.avoid)) {
             Some(mut bound) => {
-                bound.connection.set_answer_limit(Limits::default().answer);
+                bound.connected.connection.set_answer_limit(Limits::default().answer);
                 bound
             }
             None => {
-                let wish = self.wish(&domain, asked.prefer, asked.avoid).await;
-                let connector = connector(&mut self.connector, settings, domain.clone());
-                let connected = connector.connect(&credentials, wish, os::seed()).await;
-                connected.map_err(|error| connect_failed(&error))?
+                let wish = async |domain: &DnsName| self.wish(domain, asked.prefer, asked.avoid).await;
+                way.reach(root_half, Limits::default(), wish).await.map_err(unreached)?
             }
         };
+        let session = self.begin(reached, attributes).await;
+        if session.is_err() {
+            way.doubt_keys();
+        }
+        session
+    }
+
+    /// Finds this computer's account over a connection.
+    async fn begin(&mut self, reached: Reached, attributes: Attributes) -> Result<Session, DirectoryFailure> {
+        let Reached { connected, domain, account: machine, .. } = reached;
+        if self.domain.as_ref() != Some(&domain) {
+            *self = Self { domain: Some(domain.clone()), stamped: self.stamped, ..Self::default() };
+        }
         let (mut connection, controller) = (connected.connection, connected.controller);
         let name = controller.name.clone();
         self.controllers.insert(name.clone(), controller);
         let root = connection.root().await.map_err(|error| query_failed(&error))?;
         let layout = self.layout(&mut connection, &root, attributes).await?;
-        let account = account(&mut connection, &root, &machine).await?;
+        let computer = connection.computer(&root, &machine.account).await;
+        let computer = computer
+            .map_err(|error| query_failed(&error))?
+            .ok_or_else(|| no_account(connection.peer(), &machine.account))?;
         self.session = Some(Open {
             connection,
-            entry: format!("<GUID={}>", account.guid),
-            container: account.container,
+            entry: format!("<GUID={}>", computer.guid),
+            container: computer.name.parent().map(|name| name.to_string()),
             layout,
             time: layout::time(&root.time).map(WallTime),
             found: Found::default(),
@@ -170,7 +123,7 @@ impl ActiveDirectory {
         Ok(Session {
             guarantees: Guarantees::of(&directory),
             directory,
-            record: RecordId(account.guid.to_string()),
+            record: RecordId(computer.guid.to_string()),
             endpoint: format!("ldap://{name}"),
             replica: name.parse().ok(),
             age_days_min: None,
@@ -228,78 +181,15 @@ impl ActiveDirectory {
 }
 
 /// Whether a connection that stands is to a controller that would be asked for now.
-fn does(bound: &Connected, domain: &DnsName, prefer: Option<&Replica>, avoid: &[Replica]) -> bool {
-    let name = &bound.controller.name;
-    let is_it = |replica: &Replica| replica.to_string() == *name;
-    bound.connection.is_open()
-        && bound.controller.domain.eq_ignore_ascii_case(domain.as_str())
-        && prefer.is_none_or(is_it)
-        && !avoid.iter().any(is_it)
-}
-
-/// Where the process itself finds a file of its own.
-pub(super) fn path_of(file: &OwnedFd) -> PathBuf {
-    PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()))
-}
-
-/// `[active_directory]` of `agent.toml`.
-fn settings(root: &Root) -> Result<AdSettings, AdSettingsError> {
-    // Without the file everything is found out; one that cannot be read is told of by whoever reads the rest of it.
-    let text = std::fs::read(root.path("etc/lapwing/agent.toml")).unwrap_or_default();
-    AdSettings::parse(&text)
-}
-
-/// The connector of before, which knows this host's site, unless it is for another domain now.
-pub(super) fn connector(
-    known: &mut Option<Connector>,
-    settings: AdSettings,
-    domain: DnsName,
-) -> &mut Connector {
-    let before = known.take().filter(|before| before.source.domain == domain);
-    let site = settings.site.or_else(|| before.and_then(|before| before.source.site));
-    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-    let source = Source { domain, site, controllers: settings.controllers, host };
-    known.insert(Connector { source, protection: settings.protection, limits: Limits::default(), pin: pin() })
-}
-
-/// The file by which Kerberos is told whom to ask, where it was told to read one of ours.
-fn pin() -> Option<KdcPin> {
-    let files = std::env::var(KERBEROS_FILES).ok()?;
-    let (ours, _) = files.split_once(':')?;
-    let pin = KdcPin::within(Path::new(ours).parent()?);
-    (pin.variable() == files).then_some(pin)
+fn does(bound: &Reached, prefer: Option<&Replica>, avoid: &[Replica]) -> bool {
+    let is_it = |replica: &Replica| replica.to_string() == bound.connected.controller.name;
+    bound.connected.connection.is_open() && prefer.is_none_or(is_it) && !avoid.iter().any(is_it)
 }
 
 async fn address(name: &str) -> Option<core::net::IpAddr> {
     // The port is not looked at.
     let found = tokio::time::timeout(ADDRESS_MAX, tokio::net::lookup_host((name, 389))).await.ok()?;
     found.ok()?.next().map(|address| address.ip())
-}
-
-/// The computer's account.
-struct Account {
-    guid: Guid,
-    container: Option<String>,
-}
-
-async fn account(
-    connection: &mut Connection,
-    root: &RootDse,
-    machine: &Machine,
-) -> Result<Account, DirectoryFailure> {
-    let search = Search {
-        base: root.domain.as_str(),
-        scope: Scope::Subtree,
-        filter: &ComputerIdentity::SamAccountName(machine.account.clone()).filter(),
-        attributes: &["objectGUID"],
-        security: SecurityParts::None,
-    };
-    let entry = connection.read_with(&search).await.map_err(|error| query_failed(&error))?;
-    let entry = entry.ok_or_else(|| no_account(connection.peer(), &machine.account))?;
-    let bytes = entry.value("objectGUID").and_then(|bytes| bytes.try_into().ok());
-    let guid = bytes.map(Guid::from_bytes_le).ok_or_else(|| malformed(connection.peer(), "objectGUID"))?;
-    let container = entry.name.parse::<DistinguishedName>().ok().and_then(|name| name.parent());
-    Ok(Account { guid, container: container.map(|name| name.to_string()) })
 }
 
 impl Open {

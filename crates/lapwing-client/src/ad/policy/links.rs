@@ -8,10 +8,7 @@ use lapwing_core::{
     types::{SecurityDescriptor, Sid},
 };
 use lapwing_proto::{
-    ad::{
-        dns::SiteName,
-        name::{ComputerIdentity, DistinguishedName},
-    },
+    ad::{dns::SiteName, name::DistinguishedName},
     gpo::{Container, GpoVersion, PolicyObject, Skipped, WhySkipped, parse_links},
 };
 
@@ -49,7 +46,9 @@ impl Directory {
         site: Option<&SiteName>,
     ) -> Result<Self, GroupPolicyError> {
         let root = connection.root().await?;
-        let computer = computer(connection, &root.domain, account).await?;
+        let computer = connection.computer(&root, account).await?;
+        let computer =
+            computer.ok_or_else(|| GroupPolicyError::NoAccount { account: account.to_owned() })?.name;
         let token = token(connection, &computer, account).await?;
         let mut names = containers(&computer, &root.domain);
         if let Some(site) = site {
@@ -109,24 +108,6 @@ impl Directory {
             why,
         }
     }
-}
-
-/// The computer's own entry, by the name of its account.
-async fn computer(
-    connection: &mut Connection,
-    domain: &DistinguishedName,
-    account: &str,
-) -> Result<DistinguishedName, GroupPolicyError> {
-    let search = Search {
-        base: domain.as_str(),
-        scope: Scope::Subtree,
-        filter: &ComputerIdentity::SamAccountName(account.to_owned()).filter(),
-        attributes: &["distinguishedName"],
-        security: SecurityParts::None,
-    };
-    let found = connection.search(&search).await?;
-    let own = found.first().ok_or_else(|| GroupPolicyError::NoAccount { account: account.to_owned() })?;
-    own.name.parse().map_err(|_malformed| malformed(connection, "this host's name"))
 }
 
 /// All SIDs of the computer.
