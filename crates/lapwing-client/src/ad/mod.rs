@@ -32,7 +32,7 @@ pub use self::{
     connection::{Change, Connection, Entry, Page, Scope, Search, SecurityParts},
     connector::{ConnectError, Connected, Connector},
     controller::Controller,
-    domain::{Computer, LapsSchema, RootDse},
+    domain::{Computer, Home, LapsSchema, RootDse},
     error::{AdError, Stage},
     kdc::{KdcPin, PinError},
     kerberos::{Credentials, GssFault, KerberosError},
