@@ -8,7 +8,7 @@ use xtask::lab::{Host, Lab};
 use xtask::programs::{self, ACCOUNT, Build};
 use xtask::scene::{self};
 
-use crate::support::ONE_CYCLE;
+use crate::{msldap, support::ONE_CYCLE};
 
 /// Clear text, in the attributes of Windows LAPS.
 const POLICY: &str = "BackupDirectory = 2\nADPasswordEncryptionEnabled = false\n\
@@ -177,6 +177,10 @@ fn a_password_is_kept_in_active_directory_as_windows_keeps_it() {
     programs::switch_on(world.host()).unwrap();
     assert!(world.process(), "{}", world.status());
     world.estate.must_open(&world.value().p).unwrap();
+    let administrator = ("administrator", world.administrator.password());
+    let (lab, domain) = (&world.estate.lab, &world.estate.domain);
+    let read = msldap::read(lab, domain, administrator, "(sAMAccountName=DEVICE$)", &["msLAPS-Password"]);
+    assert_eq!(read, serde_json::json!([{ "msLAPS-Password": world.attribute("msLAPS-Password") }]));
     for event in [10009, 10021, 10055, 10015, 10018, 10020, 10004] {
         assert_ne!(world.raised(event), 0, "{event}");
     }

@@ -17,6 +17,7 @@ mod group_policy;
 mod late;
 mod life;
 mod locate;
+mod msldap;
 mod oldest;
 mod policy;
 mod secrets;

@@ -1,14 +1,11 @@
 //! Passwords that are stored, read and expired, in every form, by everybody who may and some who may not.
 
 use serde_json::Value;
-use xtask::lab::{self, domain::BASE};
-use xtask::sys;
+use xtask::lab::domain::BASE;
 
 use super::{PASSWORD, World};
+use crate::msldap;
 
-/// As `cargo xtask setup` makes it.
-const MSLDAP: &str = "msldap==0.5.15";
-const MSLDAP_READ: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/e2e/ad_admin/msldap_read.py");
 const LEGACY_SCHEMA: &str = include_str!("legacy_schema.ldif");
 const COMPUTERS: &str = include_str!("computers.ldif");
 
@@ -125,16 +122,9 @@ fn passwords_of_every_form_are_read_by_any_name_of_their_computer() {
 
 /// What we store is what an independent program reads, and only for those who may.
 fn read_by_others(world: &World) {
-    let python = lab::cache().unwrap().join("python").join(MSLDAP).join("bin/python");
-    let read = |user: &str, password: &str| -> Value {
-        let given = serde_json::json!({
-            "server": world.domain.controller.address(), "domain": "LAPWING", "user": user, "password": password,
-            "base": BASE, "filter": "(sAMAccountName=HASH$)",
-            "attributes": ["msLAPS-Password", "msLAPS-PasswordExpirationTime"],
-        });
-        let mut command = world.lab.command(python.to_str().unwrap()).unwrap();
-        let read = sys::text_fed(command.args(["-I", "-B", MSLDAP_READ]), given.to_string().as_bytes());
-        serde_json::from_str(&read.unwrap()).unwrap()
+    let read = |user: &str, password: &str| {
+        let attributes = ["msLAPS-Password", "msLAPS-PasswordExpirationTime"];
+        msldap::read(&world.lab, &world.domain, (user, password), "(sAMAccountName=HASH$)", &attributes)
     };
     let expiry = "2100-01-01 00:00:00+00:00";
     let password = r#"{"n":"lapadmin","t":"1dd1e7a00000000","p":"Wq7+kd{T2m.Z!x"}"#;
