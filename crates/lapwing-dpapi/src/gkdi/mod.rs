@@ -1,0 +1,1 @@
+//! Group keys. MS-GKDI.
