@@ -285,18 +285,18 @@ impl<S: Seal> Server<S> {
             return Err(ServerError::Unprotected.with_nak(call, BindNak::UNSPECIFIED));
         }
         let ack = self.contexts.ack(&bind, self.port.to_string())?;
-        let signing = fragment.header.flags & HEADER_SIGNING;
         let mut association = Association {
             seal,
             auth: AuthHeader { pad: 0, ..auth },
-            signs_headers: signing != 0,
+            signs_headers: fragment.header.flags & HEADER_SIGNING != 0,
             fragment_len_max: ack.send_max,
         };
         let token = self.step(&mut association, token);
         let token = token.map_err(|why| why.with_nak(call, BindNak::UNSPECIFIED))?;
         let auth = Some((association.auth, &token[..]));
+        let flags = association.signing_flag();
         self.state = State::Bound(association);
-        Ok(Event::Send(write(Kind::BindAck, signing, call, &ack.to_body(), auth)))
+        Ok(Event::Send(write(Kind::BindAck, flags, call, &ack.to_body(), auth)))
     }
 
     fn alter(&mut self, mut association: Association<S>, fragment: &Fragment<'_>) -> Outcomes<S> {
@@ -310,8 +310,10 @@ impl<S: Seal> Server<S> {
         };
         let token = token.map_err(|why| why.with_fault(call, 0, ACCESS_DENIED))?;
         let auth = Some((association.auth, &token[..]));
+        // Clients take the last answer for what was agreed.
+        let flags = association.signing_flag();
         self.state = State::Bound(association);
-        Ok(Event::Send(write(Kind::AlterContextResponse, 0, call, &ack.to_body(), auth)))
+        Ok(Event::Send(write(Kind::AlterContextResponse, flags, call, &ack.to_body(), auth)))
     }
 
     /// The packet that has no answer, so it must be the last to prove anything. [MS-RPCE] 2.2.2.5.
