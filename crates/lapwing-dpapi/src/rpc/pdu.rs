@@ -13,6 +13,8 @@ pub const FRAGMENT_LEN_MIN: u16 = 1432;
 pub const STUB_LEN_MAX: usize = 64 << 10;
 /// The most presentation contexts of one association, and the most transfer syntaxes that one is offered with.
 pub const CONTEXTS_MAX: usize = 4;
+/// The longest address in the answer to a bind that is taken, in bytes: a port has six, a pipe's name a few more.
+const ADDRESS_LEN_MAX: usize = 256;
 
 /// The common header, in bytes.
 pub(super) const HEADER_LEN: usize = 16;
@@ -460,8 +462,11 @@ impl BindAck {
     pub fn parse(body: &[u8]) -> Result<Self, DecodeError> {
         let mut reader = Reader::new(body);
         let (send_max, receive_max, group) = (reader.u16()?, reader.u16()?, reader.u32()?);
-        let len = reader.u16()?;
-        let address = reader.bytes(len.into())?;
+        let len = usize::from(reader.u16()?);
+        if len > ADDRESS_LEN_MAX {
+            return Err(DecodeError::TooLong { what: "address", max: ADDRESS_LEN_MAX });
+        }
+        let address = reader.bytes(len)?;
         let address = String::from_utf8_lossy(address).trim_end_matches('\0').to_owned();
         reader.align(4)?;
         let [count, ..] = reader.array::<4>()?;
