@@ -91,6 +91,7 @@ pub(crate) async fn run(root: Root) -> anyhow::Result<()> {
                 | Action::ReadPolicy { .. }
                 | Action::Connect { .. }
                 | Action::ReadState { .. }
+                | Action::FetchGroupKey(_)
                 | Action::Prepare { .. }
                 | Action::FetchSeal(_)
                 | Action::CountSend { .. }

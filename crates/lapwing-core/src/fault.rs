@@ -42,6 +42,8 @@ pub enum Fault {
     JournalDamaged,
     /// The field stands as it should: there is nothing to reinstate.
     NoDrift,
+    /// The group key is of no use: nothing can be encrypted with it.
+    GroupKey,
     /// The machine's keytab is not there or is of no use.
     Keytab,
     /// The request is malformed.

@@ -26,6 +26,7 @@ pub mod csp;
 pub mod event;
 pub mod fault;
 pub mod generate;
+pub mod laps;
 #[cfg(feature = "wire")]
 pub mod local;
 pub mod management;

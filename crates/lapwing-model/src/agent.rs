@@ -6,7 +6,7 @@ use lapwing_core::{
         Machine, Outcome, PolicyRead, RootHalfFailure, Session, StoreOutcome, Told, Verdict,
     },
     event::Hresult,
-    types::RunId,
+    types::{RunId, Sid},
 };
 
 use crate::{
@@ -50,7 +50,7 @@ impl State {
                 let verdict = Verdict::Managed(plan());
                 return Some(Outcome::Policy(PolicyRead { source: None, verdict, events: Vec::new() }));
             }
-            Action::Connect { target: _, prefer: _, avoid } => {
+            Action::Connect { avoid, .. } => {
                 let choices: Vec<_> =
                     (0..self.kind.servers()).filter(|choice| !avoid.contains(&replica(*choice))).collect();
                 if choices.is_empty() {
@@ -60,6 +60,8 @@ impl State {
                 self.phase = Phase::Connecting(choices);
             }
             Action::ReadState { .. } => return Some(self.read_state(mutant)),
+            // It comes from the server that is connected to, at once: nothing is lost if it does not come.
+            Action::FetchGroupKey(_) => return Some(Outcome::GroupKey(Ok(()))),
             Action::Prepare { .. } => self.phase = Phase::Verb(Verb::Prepare),
             Action::FetchSeal(of) => {
                 let half = self.root_half(None, mutant);
@@ -134,6 +136,8 @@ impl State {
             replica: self.kind.is_ad().then(|| replica(server)),
             age_days_min: None,
             keeps_versions: true,
+            principal: (self.kind.is_ad() && self.kind.is_sealed()).then(Sid::local_system),
+            is_controller: false,
         };
         self.input(mutant, Input::Outcome(Outcome::Connected(Ok(session))));
     }
@@ -222,6 +226,7 @@ impl State {
             | Outcome::Policy(_)
             | Outcome::Connected(_)
             | Outcome::State(_)
+            | Outcome::GroupKey(_)
             | Outcome::Stored(_) => {}
         }
         self.input(mutant, Input::Outcome(outcome));

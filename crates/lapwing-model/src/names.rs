@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use lapwing_core::{
     agent::{Plan, PlanRules, Target},
-    policy::{PassphraseLength, PasswordAgeDays, PasswordComplexity, PasswordLength},
+    policy::{DsrmBackup, PassphraseLength, PasswordAgeDays, PasswordComplexity, PasswordLength},
     types::{
         AccountName, BootId, BootTime, FileTime, Guid, Now, PasswordVersion, RecordId, Replica, WallTime,
     },
@@ -52,6 +52,8 @@ pub(crate) fn start() -> Now {
 pub(crate) fn plan() -> Plan {
     const VALID: &str = "it is in range";
     Plan {
+        encryption: None,
+        dsrm: DsrmBackup::Off,
         target: Target::ActiveDirectory,
         account: Some(account()),
         age: PasswordAgeDays::parse(30).expect(VALID),

@@ -92,6 +92,7 @@ impl State {
             expiry: self.now.wall.saturating_add(AGE).0,
             prepared: self.now.wall.0,
             sealed: self.kind.is_sealed().then(Vec::new),
+            encrypted_to: None,
             sends: Vec::new(),
             acknowledged_by: None,
         }

@@ -10,6 +10,7 @@
 mod account;
 mod crypt;
 mod dry_run;
+mod encrypt;
 mod failpoint;
 mod hash;
 mod host;

@@ -17,7 +17,7 @@ use hpke::Deserializable as _;
 use lapwing_core::{
     local::root_half::Fault,
     root_half::COMMITS_MAX,
-    types::{AccountName, DeviceId, DirectoryId, Guid, RecordId, TenantId, Uid},
+    types::{AccountName, DeviceId, DirectoryId, Guid, RecordId, Sid, SidError, TenantId, Uid},
 };
 
 use crate::{root::Root, seal::SealKey};
@@ -59,6 +59,16 @@ pub(crate) enum Protection {
     ClearText,
     /// Sealed to a pinned key, against a signed receipt.
     Pinned(Box<Pins>),
+    /// As policy says, encrypted or not, within this.
+    ActiveDirectory(Decryptors),
+}
+
+/// Who may be able to decrypt what is stored in an Active Directory domain.
+pub(crate) struct Decryptors {
+    /// Whether a password may be stored as it is.
+    clear_text: bool,
+    /// Whom it may be encrypted to; none for whomever policy names.
+    listed: Option<BTreeSet<Sid>>,
 }
 
 /// The keys of a `lapwing-server`, and who this host is there.
@@ -82,6 +92,10 @@ pub(crate) enum ManagedError {
     Damaged { path: PathBuf, why: String },
     #[error("{path} does not list the account {account} (uid {uid})", path = path.display())]
     AccountNotListed { path: PathBuf, account: AccountName, uid: Uid, line: String },
+    #[error("{path} does not allow passwords in clear text in {directory}", path = path.display())]
+    ClearTextNotAllowed { path: PathBuf, directory: DirectoryId },
+    #[error("{path} does not allow passwords in {directory} to be encrypted to {principal}", path = path.display())]
+    DecryptorNotListed { path: PathBuf, directory: DirectoryId, principal: Sid, line: String },
     #[error("{path} does not list the directory {directory} with the record {record}", path = path.display())]
     DirectoryNotListed { path: PathBuf, directory: DirectoryId, record: RecordId, line: String },
 }
@@ -94,7 +108,9 @@ impl ManagedError {
             | Self::NotAFile { .. }
             | Self::Damaged { .. } => Fault::ManagedFile,
             Self::AccountNotListed { .. } => Fault::AccountNotListed,
-            Self::DirectoryNotListed { .. } => Fault::DirectoryNotListed,
+            Self::DirectoryNotListed { .. }
+            | Self::ClearTextNotAllowed { .. }
+            | Self::DecryptorNotListed { .. } => Fault::DirectoryNotListed,
         }
     }
 
@@ -110,6 +126,16 @@ impl ManagedError {
             Self::Damaged { path, .. } => format!("correct {}", path.display()).into(),
             Self::AccountNotListed { path, line, .. } => {
                 format!("if this account is meant to be managed, set in {}: {line}", path.display()).into()
+            }
+            Self::ClearTextNotAllowed { path, .. } => {
+                format!(
+                    "switch ADPasswordEncryptionEnabled on in the policy, or add to the directory in {}: clear_text = true",
+                    path.display()
+                )
+                .into()
+            }
+            Self::DecryptorNotListed { path, line, .. } => {
+                format!("if they are meant to decrypt, set for the directory in {}: {line}", path.display()).into()
             }
             Self::DirectoryNotListed { path, line, .. } => {
                 format!("if this directory is meant, add to {}: {line}", path.display()).into()
@@ -147,6 +173,7 @@ struct WrittenDirectory {
     receipt_key: Option<String>,
     #[serde(default)]
     clear_text: bool,
+    decryptors: Option<Vec<String>>,
 }
 
 const fn changes_per_day_default() -> u32 {
@@ -237,6 +264,33 @@ impl Managed {
         self.directories.iter().any(|listed| matches!(listed.id, DirectoryId::ActiveDirectory(_)))
     }
 
+    /// Checks that root lets a password be encrypted to this principal, or to nobody, in this directory. A directory with
+    /// pinned keys takes no choice.
+    ///
+    /// # Errors
+    /// [`ManagedError::ClearTextNotAllowed`] or [`ManagedError::DecryptorNotListed`], with the line to add.
+    pub(crate) fn check_encryption(
+        &self,
+        root: &Root,
+        directory: &Directory,
+        principal: Option<&Sid>,
+    ) -> Result<(), ManagedError> {
+        let Protection::ActiveDirectory(Decryptors { clear_text, listed }) = &directory.protection else {
+            return Ok(());
+        };
+        let (path, directory) = (root.managed_file(), directory.id.clone());
+        match (principal, listed) {
+            (None, _) if *clear_text => Ok(()),
+            (None, _) => Err(ManagedError::ClearTextNotAllowed { path, directory }),
+            (Some(principal), Some(listed)) if !listed.contains(principal) => {
+                let all: Vec<_> = listed.iter().chain([principal]).map(ToString::to_string).collect();
+                let (principal, line) = (principal.clone(), format!("decryptors = {all:?}"));
+                Err(ManagedError::DecryptorNotListed { path, directory, principal, line })
+            }
+            (Some(_), _) => Ok(()),
+        }
+    }
+
     /// The directory that root lists under this id, for this record or for any; letter case in a record means nothing.
     ///
     /// # Errors
@@ -273,7 +327,9 @@ fn lines_to_add(id: &DirectoryId, record: &RecordId) -> String {
         DirectoryId::EntraId(_) => {
             format!("[[directory]] id = {id_text:?}, record = {record:?}, and clear_text = true")
         }
-        DirectoryId::ActiveDirectory(_) => format!("[[directory]] id = {id_text:?}, and clear_text = true"),
+        DirectoryId::ActiveDirectory(_) => {
+            format!("[[directory]] id = {id_text:?}; and clear_text = true if policy does not encrypt")
+        }
     }
 }
 
@@ -286,7 +342,17 @@ impl Directory {
         if record.is_empty() && !may_have_any {
             return Err(about("needs a record, this host's there"));
         }
+        let decryptors =
+            written.decryptors.map(|decryptors| decryptors.iter().map(|sid| sid.parse()).collect());
+        let decryptors =
+            decryptors.transpose().map_err(|_: SidError| about("decryptors are not all SIDs"))?;
+        if decryptors.is_some() && !matches!(id, DirectoryId::ActiveDirectory(_)) {
+            return Err(about("has decryptors, which only Active Directory has"));
+        }
         let protection = match (&id, written.seal_key, written.receipt_key, written.clear_text) {
+            (DirectoryId::ActiveDirectory(_), None, None, clear_text) => {
+                Protection::ActiveDirectory(Decryptors { clear_text, listed: decryptors })
+            }
             (_, None, None, true) => Protection::ClearText,
             (DirectoryId::LapwingServer(tenant), Some(seal_key), Some(receipt_key), false) => {
                 Protection::Pinned(Box::new(Pins {
@@ -304,7 +370,8 @@ impl Directory {
             (DirectoryId::LapwingServer(_), _, _, false) => {
                 return Err(about("needs both seal_key and receipt_key, or clear_text = true"));
             }
-            (DirectoryId::EntraId(_) | DirectoryId::ActiveDirectory(_), _, _, false) => {
+            (DirectoryId::ActiveDirectory(_), ..) => return Err(about("takes no pinned keys")),
+            (DirectoryId::EntraId(_), _, _, false) => {
                 return Err(about("takes no sealed passwords: needs clear_text = true and no keys"));
             }
         };
@@ -392,7 +459,7 @@ mod tests {
         };
         assert!(find("ad:CORP.example", "cn=pc,dc=corp").is_ok());
         let refused = find("ad:other.example", "CN=Pc,DC=corp").err().unwrap();
-        assert!(refused.next_step().contains(r#"id = "ad:other.example", and clear_text"#));
+        assert!(refused.next_step().contains(r#"id = "ad:other.example"; and clear_text"#));
         assert!(find("ad:corp.example", "CN=Other").is_err());
     }
 
@@ -408,6 +475,36 @@ mod tests {
         for (id, record) in [("ad:corp.example", "record = ''"), (SERVER, ""), (SERVER, "record = ''")] {
             let text = format!("[[directory]]\nid = '{id}'\n{record}\nclear_text = true");
             assert!(Managed::parse(&text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn root_decides_who_may_be_able_to_decrypt() {
+        let (admins, readers) = ("S-1-5-21-1-2-3-512", "S-1-5-21-1-2-3-1104");
+        let check = |rest: &str, principal: Option<&str>| {
+            let text = format!("[[directory]]\nid = 'ad:corp.example'\n{rest}");
+            let managed = Managed::parse(&text).unwrap();
+            let root = Root::new("/");
+            let directory =
+                managed.directory(&root, &"ad:corp.example".parse().unwrap(), &RecordId(DEVICE.to_owned()));
+            let principal: Option<Sid> = principal.map(|sid| sid.parse().unwrap());
+            let checked = managed.check_encryption(&root, directory.unwrap(), principal.as_ref());
+            checked.map_err(|error| format!("{error}; {}", error.next_step()))
+        };
+        assert_eq!(check("", Some(admins)), Ok(()));
+        assert!(check("", None).unwrap_err().contains("ADPasswordEncryptionEnabled"));
+        assert_eq!(check("clear_text = true", None), Ok(()));
+        assert_eq!(check("clear_text = true", Some(admins)), Ok(()));
+        let listed = format!("decryptors = ['{admins}']");
+        assert_eq!(check(&listed, Some(admins)), Ok(()));
+        let refused = check(&listed, Some(readers)).unwrap_err();
+        assert!(refused.ends_with(&format!("decryptors = [\"{admins}\", \"{readers}\"]")), "{refused}");
+        assert!(check(&listed, None).is_err());
+        for wrong in [
+            "id = 'ad:a'\ndecryptors = ['admins']",
+            &format!("id = 'entra:{DEVICE}'\nrecord = 'r'\nclear_text = true\n{listed}"),
+        ] {
+            assert!(Managed::parse(&format!("[[directory]]\n{wrong}")).is_err(), "{wrong}");
         }
     }
 
@@ -428,7 +525,6 @@ mod tests {
             (SERVER, "pc1", pins.clone()),
             (SERVER, DEVICE, "seal_key = 'AAAA'\nreceipt_key = 'AAAA'".to_owned()),
             ("ad:corp.example", "CN=Pc", pins.clone()),
-            ("ad:corp.example", "CN=Pc", String::new()),
         ] {
             assert!(parse(id, record, &rest).is_err(), "{id} {record} {rest}");
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use lapwing_core::{
     agent::{Ledger, Machine, Memory, Plan, PlanRules, PolicyRead, Target, Verdict},
-    policy::{PassphraseLength, PasswordAgeDays, PasswordComplexity, PasswordLength},
+    policy::{DsrmBackup, PassphraseLength, PasswordAgeDays, PasswordComplexity, PasswordLength},
     root_half::Journal,
     types::{AccountName, BootId, BootTime, Guid, Now, PasswordVersion, RunId, Uid, WallTime},
 };
@@ -240,6 +240,8 @@ impl Device {
         let verdict = if self.policy.is_managed {
             Verdict::Managed(Plan {
                 target: Target::Cloud,
+                encryption: None,
+                dsrm: DsrmBackup::Off,
                 account: Some(account_name(self.policy.account)),
                 age: PasswordAgeDays::parse(self.policy.age_days.into()).expect(valid),
                 rules: PlanRules {

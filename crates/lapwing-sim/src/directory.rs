@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use lapwing_core::{
     agent::{Expected, Guarantees, Known, Told},
-    types::{PasswordVersion, WallTime},
+    types::{PasswordVersion, Sid, WallTime},
 };
 
 use crate::{scenario::Bug, server::Queue, time::Time};
@@ -84,6 +84,11 @@ impl Kind {
             Self::Ours | Self::AdHistory | Self::AdTwo => true,
             Self::Entra | Self::AdClear | Self::AdTwoClear | Self::AdProbed | Self::AdExpiry => false,
         }
+    }
+
+    /// Whom Active Directory has passwords encrypted to.
+    pub(crate) fn decryptor(self) -> Option<Sid> {
+        matches!(self, Self::AdHistory | Self::AdTwo).then(Sid::local_system)
     }
 
     /// Whether device management is there too: the server's own, or one beside Entra ID.

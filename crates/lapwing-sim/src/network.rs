@@ -112,12 +112,23 @@ impl World {
             replica: (kind.replicas() > 1).then(|| replica_name(replica)),
             age_days_min: None,
             keeps_versions: kind.tells() != Tells::Expiry,
+            principal: kind.decryptor(),
+            is_controller: false,
         };
         if let Some(agent) = self.agent(index) {
             agent.replica = replica;
         }
         let wait = self.latency();
         self.later(index, wait, Outcome::Connected(Ok(session)));
+    }
+
+    /// The key comes from the controller that is connected to.
+    pub(crate) fn fetch_group_key(&mut self, index: usize) {
+        let Some(replica) = self.agent(index).map(|agent| agent.replica) else { return };
+        let fetched = self.reaches(index, replica);
+        let is_silent = fetched.as_ref().is_err_and(|failure| failure.kind == DirectoryFault::Unreachable);
+        let wait = if is_silent { CONNECT_MAX } else { self.latency() };
+        self.later(index, wait, Outcome::GroupKey(fetched));
     }
 
     pub(crate) fn on_ask(&mut self, index: usize, known: &[Known]) {

@@ -82,20 +82,21 @@ impl World {
                 let read = self.devices[index].read_policy();
                 self.later(index, Duration::from_millis(1), Outcome::Policy(read));
             }
-            Action::Connect { target: _, prefer, avoid } => {
+            Action::Connect { prefer, avoid, .. } => {
                 let wait = self.latency();
                 let incarnation = self.devices[index].incarnation;
                 let hints = Box::new((prefer, avoid));
                 self.push(self.now.after(wait), Event::Connect { device: index, incarnation, hints });
             }
-            Action::ReadState { known } => {
+            Action::ReadState { known, settled: _ } => {
                 let wait = self.latency();
                 let incarnation = self.devices[index].incarnation;
                 self.push(self.now.after(wait), Event::Ask { device: index, incarnation, known });
             }
-            Action::Prepare { record, expiry, .. } => {
+            Action::FetchGroupKey(_) => self.fetch_group_key(index),
+            Action::Prepare { record, expiry, encrypt_to, .. } => {
                 let account = self.devices[index].policy.account;
-                self.verb(index, Verb::Prepare { account, record, expiry });
+                self.verb(index, Verb::Prepare { account, record, expiry, encrypt_to });
             }
             Action::FetchSeal(version) => self.verb(index, Verb::FetchSeal(version)),
             Action::CountSend { version, to } => self.verb(index, Verb::CountSend { version, to }),

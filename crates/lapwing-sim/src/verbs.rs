@@ -6,7 +6,7 @@ use lapwing_core::{
     agent::{Committed, Outcome, Prepared, Receipt, RootHalfFailure},
     fault::Fault,
     root_half::{Entry, RootHalf},
-    types::{Guid, PasswordVersion, RecordId, Replica, RunId, WallTime},
+    types::{EncryptedTo, Guid, PasswordVersion, RecordId, Replica, RunId, Sid, WallTime},
 };
 
 use crate::{
@@ -23,7 +23,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) enum Verb {
     State { begin: bool },
-    Prepare { account: usize, record: RecordId, expiry: WallTime },
+    Prepare { account: usize, record: RecordId, expiry: WallTime, encrypt_to: Option<Sid> },
     FetchSeal(PasswordVersion),
     CountSend { version: PasswordVersion, to: Option<Replica> },
     Uncount(PasswordVersion),
@@ -166,8 +166,8 @@ fn answer_verb(
             }
             Outcome::Journal(Ok(half.state()?))
         }
-        Verb::Prepare { account, record, expiry } => {
-            let entry = prepare(half, drawn, account, record, expiry)?;
+        Verb::Prepare { account, record, expiry, encrypt_to } => {
+            let entry = prepare(half, drawn, account, record, expiry, encrypt_to)?;
             return Ok(prepared(&entry, drawn));
         }
         Verb::FetchSeal(version) => {
@@ -196,6 +196,7 @@ fn prepare(
     account: usize,
     record: RecordId,
     expiry: WallTime,
+    encrypt_to: Option<Sid>,
 ) -> Result<Entry<Secret>, Error> {
     half.journal.check_nothing_recorded()?;
     let name = account_name(account);
@@ -211,6 +212,7 @@ fn prepare(
         expiry: expiry.0,
         prepared: drawn.now.0,
         sealed: drawn.kind.is_sealed().then(Vec::new),
+        encrypted_to: encrypt_to.map(|principal| EncryptedTo { principal, updated: drawn.now.0 }),
         sends: Vec::new(),
         acknowledged_by: None,
     };

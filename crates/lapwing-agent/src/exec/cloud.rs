@@ -54,6 +54,8 @@ impl Cloud {
             guarantees: Guarantees::of(session.directory()),
             replica: None,
             keeps_versions: true,
+            principal: None,
+            is_controller: false,
             age_days_min: announced.and_then(|announced| u16::try_from(announced.password_age_days_min).ok()),
         };
         self.session = Some(session);

@@ -2,9 +2,13 @@
 
 use lapwing_client::identity::Root;
 use lapwing_core::{
-    agent::{DirectoryFailure, DirectoryFault, DirectoryState, Known, Session, Store, StoreOutcome, Target},
+    agent::{
+        DirectoryFailure, DirectoryFault, DirectoryState, Encryption, Known, Session, Store, StoreOutcome,
+        Target,
+    },
     event::Hresult,
-    types::Replica,
+    policy::DsrmBackup,
+    types::{Replica, Sid},
 };
 
 use super::{
@@ -28,6 +32,10 @@ pub(super) struct Directory {
 pub(super) struct Asked<'a> {
     /// To which kind of directory.
     pub(super) target: Target,
+    /// How passwords are encrypted there, if they are.
+    pub(super) encryption: Option<&'a Encryption>,
+    /// What is wanted if this host is a domain controller.
+    pub(super) dsrm: DsrmBackup,
     /// The replica to go to if it answers.
     pub(super) prefer: Option<&'a Replica>,
     /// Those not to go to.
@@ -66,17 +74,25 @@ impl Directory {
     }
 
     /// Asks what the directory holds.
-    pub(super) async fn state(&mut self, known: &[Known]) -> Result<DirectoryState, DirectoryFailure> {
-        if self.is_ad { self.active_directory.state(known).await } else { self.cloud.state().await }
+    pub(super) async fn state(
+        &mut self,
+        known: &[Known],
+        settled: bool,
+    ) -> Result<DirectoryState, DirectoryFailure> {
+        if self.is_ad { self.active_directory.state(known, settled).await } else { self.cloud.state().await }
+    }
+
+    /// Makes sure that the policy's principal is still this one.
+    pub(super) async fn check_principal(&mut self, principal: &Sid) -> Result<(), DirectoryFailure> {
+        self.active_directory.check_principal(principal).await
     }
 
     /// Sends the password, once.
     pub(super) async fn store(&mut self, store: &Store, material: &Material) -> StoreOutcome {
-        match material {
-            Material::Clear(password) if self.is_ad => self.active_directory.store(store, password).await,
-            // Root's file seals for a `lapwing-server` alone.
-            Material::Sealed(_) if self.is_ad => StoreOutcome::NotSent(nothing_to_send()),
-            Material::Clear(_) | Material::Sealed(_) => self.cloud.store(store, material).await,
+        if self.is_ad {
+            self.active_directory.store(store, material).await
+        } else {
+            self.cloud.store(store, material).await
         }
     }
 }
@@ -84,6 +100,11 @@ impl Directory {
 /// For an order that comes without what it needs: that has been forgotten meanwhile.
 pub(super) fn nothing_to_send() -> DirectoryFailure {
     forgotten("there is no connection, or nothing to send any more")
+}
+
+/// For a principal that another has taken the place of since the cycle began.
+pub(super) fn another_principal() -> DirectoryFailure {
+    forgotten("ADPasswordEncryptionPrincipal has become somebody else's name meanwhile")
 }
 
 /// For a call that was under way when everything was to be forgotten.

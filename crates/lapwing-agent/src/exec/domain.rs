@@ -8,12 +8,13 @@ use std::{
 
 use lapwing_client::{
     ad::{
-        AdError, AdSettings, AdSettingsError, ConnectError, Connected, Connector, Credentials, Home, KdcPin,
-        Limits, MachineError, Source, Wish,
+        AdError, AdSettings, AdSettingsError, ConnectError, Connected, Connector, Credentials, GroupKeyError,
+        Home, KdcPin, Limits, MachineError, Source, Wish,
     },
     identity::{IdentityError, Root, files},
 };
-use lapwing_core::agent::RootHalfFailure;
+use lapwing_core::{agent::RootHalfFailure, secret::SecretBytes, types::Sid};
+use lapwing_dpapi::{descriptor, rpc::isdkey::Request};
 use lapwing_proto::ad::{
     dns::{DnsName, DnsNameError},
     keytab::Machine,
@@ -77,6 +78,24 @@ impl Reached {
     }
 }
 
+/// What it takes to ask the domain anything.
+struct Way {
+    keytab: PathBuf,
+    credentials: Credentials,
+    account: Machine,
+    settings: AdSettings,
+    domain: DnsName,
+}
+
+/// Why there is no group key.
+#[derive(Debug)]
+pub(super) enum Keyless {
+    /// Nobody could be asked.
+    Unreached(Unreached),
+    /// Those who were asked gave none.
+    Refused(Box<GroupKeyError>),
+}
+
 /// Why the domain cannot be reached.
 #[derive(Debug)]
 pub(super) enum Unreached {
@@ -129,6 +148,18 @@ impl Domain {
         limits: Limits,
         wish: impl AsyncFnOnce(&DnsName) -> Wish,
     ) -> Result<Reached, Unreached> {
+        let Way { keytab, credentials, account, settings, domain } = self.way(root_half).await?;
+        let named_site = settings.site.clone();
+        let wish = wish(&domain).await;
+        let connector = self.connector(settings, &domain, limits);
+        let connected = connector.connect(&credentials, wish, os::seed()).await;
+        let mut connected = connected.map_err(|error| Unreached::Connect(domain.clone(), error))?;
+        connected.client_site = named_site.or(connected.client_site);
+        Ok(Reached { connected, domain, account, keytab, home: None })
+    }
+
+    /// Who this host is, and what root has written about the domain.
+    async fn way(&mut self, root_half: &RootHalf) -> Result<Way, Unreached> {
         let keytab = self.keys(root_half).await.map_err(Unreached::NoKeys)?;
         let (credentials, account) = Credentials::machine(&keytab).map_err(Unreached::Keytab)?;
         let settings = files::read_if_there(&self.root.agent_settings()).map_err(Unreached::Unreadable)?;
@@ -137,13 +168,28 @@ impl Domain {
             Some(domain) => domain.clone(),
             None => DnsName::parse(&account.domain()).map_err(Unreached::Name)?,
         };
-        let named_site = settings.site.clone();
-        let wish = wish(&domain).await;
-        let connector = self.connector(settings, &domain, limits);
-        let connected = connector.connect(&credentials, wish, os::seed()).await;
-        let mut connected = connected.map_err(|error| Unreached::Connect(domain.clone(), error))?;
-        connected.client_site = named_site.or(connected.client_site);
-        Ok(Reached { connected, domain, account, keytab, home: None })
+        Ok(Way { keytab, credentials, account, settings, domain })
+    }
+
+    /// The group key envelope that a password is encrypted with to this principal now.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub(super) async fn group_key(
+        &mut self,
+        root_half: &RootHalf,
+        principal: &Sid,
+    ) -> Result<SecretBytes, Keyless> {
+        let way = self.way(root_half).await.map_err(Keyless::Unreached)?;
+        let request = Request {
+            descriptor: descriptor::security_descriptor(principal),
+            root_key: None,
+            interval: [-1; 3],
+        };
+        let kds = way.settings.kds.clone();
+        let connector = self.connector(way.settings, &way.domain, Limits::default());
+        let asked = connector.group_key(&way.credentials, &kds, &request, os::seed()).await;
+        asked.map_err(|error| Keyless::Refused(Box::new(error)))
     }
 
     async fn keys(&mut self, root_half: &RootHalf) -> Result<PathBuf, RootHalfFailure> {

@@ -13,8 +13,9 @@ pub(crate) mod traces;
 
 use lapwing_client::identity::Root;
 use lapwing_core::{
-    agent::{Action, Outcome, StoreOutcome},
-    types::RunId,
+    agent::{Action, DirectoryFailure, Outcome, StoreOutcome},
+    secret::SecretBytes,
+    types::{RunId, Sid},
 };
 
 use self::{
@@ -35,6 +36,8 @@ pub(crate) struct Executor {
     group_policy: GroupPolicyReader,
     /// What the root half gave to store: the only place where a password stays between two actions.
     material: Option<Material>,
+    /// The key to encrypt the next password with.
+    group_key: Option<SecretBytes>,
 }
 
 impl Executor {
@@ -47,6 +50,7 @@ impl Executor {
             policy: PolicySources::new(root.clone()),
             group_policy: GroupPolicyReader::new(root),
             material: None,
+            group_key: None,
         }
     }
 
@@ -64,19 +68,25 @@ impl Executor {
                 }
                 Some(Outcome::Policy(read))
             }
-            Action::Connect { target, prefer, avoid } => {
-                let asked = Asked { target, prefer: prefer.as_ref(), avoid: &avoid, bound };
+            Action::Connect { target, encryption, dsrm, prefer, avoid } => {
+                let (encryption, prefer) = (encryption.as_ref(), prefer.as_ref());
+                let asked = Asked { target, encryption, dsrm, prefer, avoid: &avoid, bound };
                 let connecting = self.directory.connect(&mut self.domain, &self.root_half, asked);
                 let connected = until(cut, connecting).await;
                 Some(Outcome::Connected(connected.unwrap_or(Err(directory::cut_off()))))
             }
-            Action::ReadState { known } => {
-                let state = until(cut, self.directory.state(&known)).await;
+            Action::ReadState { known, settled } => {
+                let state = until(cut, self.directory.state(&known, settled)).await;
                 Some(Outcome::State(state.unwrap_or(Err(directory::cut_off()))))
             }
-            Action::Prepare { plan, directory, record, expiry } => {
+            Action::FetchGroupKey(principal) => {
+                let fetched = until(cut, self.fetch_group_key(&principal)).await;
+                Some(Outcome::GroupKey(fetched.unwrap_or(Err(directory::cut_off()))))
+            }
+            Action::Prepare { plan, directory, record, expiry, encrypt_to } => {
                 failpoint::hit("agent.before_prepare");
-                let prepared = self.root_half.prepare(&plan, &directory, &record, expiry).await;
+                let encrypt = encrypt_to.as_ref().zip(self.group_key.take());
+                let prepared = self.root_half.prepare(&plan, &directory, &record, expiry, encrypt).await;
                 failpoint::hit("agent.after_prepare");
                 Some(Outcome::Prepared(prepared.map(|(prepared, material)| {
                     self.material = Some(material);
@@ -136,6 +146,13 @@ impl Executor {
             | Action::Acknowledge(..)
             | Action::CallHome => None,
         }
+    }
+
+    /// Gets the key to encrypt the next password with, to this principal.
+    async fn fetch_group_key(&mut self, principal: &Sid) -> Result<(), DirectoryFailure> {
+        self.directory.check_principal(principal).await?;
+        self.group_key = Some(self.domain.group_key(&self.root_half, principal).await.map_err(ad::keyless)?);
+        Ok(())
     }
 
     /// Asks the domain, if there is one, what Group Policy says now. Cut off, what was read last holds.

@@ -16,10 +16,10 @@ use lapwing_core::{
         FRAME_END, FRAME_LEN_MAX,
         root_half::{self as wire, Refusal, Request},
     },
-    secret::Password,
+    secret::{Password, SecretBytes},
     types::{
-        AccountNameError, DirectoryId, DirectoryIdError, FileTimeError, GuidError, PasswordVersion, RecordId,
-        Replica, ReplicaError, RunId, Uid, WallTime,
+        AccountNameError, DirectoryId, DirectoryIdError, EncryptedTo, FileTimeError, GuidError,
+        PasswordVersion, RecordId, Replica, ReplicaError, RunId, Sid, SidError, Uid, WallTime,
     },
 };
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
@@ -80,6 +80,8 @@ enum AnswerError {
     Directory(#[from] DirectoryIdError),
     #[error("a replica in the root half's answer is malformed")]
     Replica(#[from] ReplicaError),
+    #[error("a SID in the root half's answer is malformed")]
+    Sid(#[from] SidError),
     #[error("the root half passed no descriptor")]
     NothingPassed,
     #[error("a seal in the root half's answer is malformed")]
@@ -99,7 +101,8 @@ impl AnswerError {
             | Self::Directory(_)
             | Self::Replica(_)
             | Self::NothingPassed
-            | Self::Seal(_) => "install lapwingd and lapwingd-priv of the same version",
+            | Self::Seal(_)
+            | Self::Sid(_) => "install lapwingd and lapwingd-priv of the same version",
         }
     }
 }
@@ -136,6 +139,7 @@ impl RootHalf {
         directory: &DirectoryId,
         record: &RecordId,
         expiry: WallTime,
+        encrypt: Option<(&Sid, SecretBytes)>,
     ) -> Result<(Prepared, Material), RootHalfFailure> {
         let request = Request::Prepare(wire::Prepare {
             run: self.run.to_string(),
@@ -150,6 +154,10 @@ impl RootHalf {
                 passphrase_length: u8::try_from(plan.rules.passphrase_length.words()).unwrap_or(u8::MAX),
                 passphrase_word_list: plan.rules.word_list.as_ref().map(|list| list.as_str().to_owned()),
             },
+            encrypt: encrypt.map(|(to, group_key)| wire::Encrypt {
+                to: to.to_string(),
+                group_key: wire::SecretText(Zeroizing::new(STANDARD.encode(group_key.expose_secret()))),
+            }),
         });
         self.ask(&request, prepared).await
     }
@@ -299,8 +307,14 @@ fn entry(entry: wire::Entry) -> Result<Entry, AnswerError> {
         prepared: WallTime(entry.prepared.parse()?),
         recorded: entry.recorded,
         sealed: entry.sealed,
+        encrypted_to: entry.encrypted_to.map(encrypted_to).transpose()?,
         acknowledged_by: entry.acknowledged_by.map(|replica| replica.parse()).transpose()?,
     })
+}
+
+fn encrypted_to(encrypted_to: wire::EncryptedTo) -> Result<EncryptedTo, AnswerError> {
+    let wire::EncryptedTo { principal, updated } = encrypted_to;
+    Ok(EncryptedTo { principal: principal.parse()?, updated: updated.parse()? })
 }
 
 fn journal(journal: wire::Journal) -> Result<Journal, AnswerError> {

@@ -126,8 +126,10 @@ impl PolicySources {
                 None => unknown = unknown.or(Some(root)),
             }
         }
+        let is_controller = self.group_policy.policy().is_some_and(|policy| policy.is_controller);
+        let role = if is_controller { HostRole::DomainController } else { HostRole::Member };
         let context = PolicyContext {
-            role: HostRole::Member,
+            role,
             announced_age_min: age_days_min.and_then(|days| PasswordAgeDays::parse(days.into()).ok()),
         };
         let resolution = resolve(&sources, &context);

@@ -169,6 +169,8 @@ pub enum Change {
     Delete(&'static str, SecretBytes),
     /// Puts this value in the place of all.
     Replace(&'static str, SecretBytes),
+    /// Deletes every value, if there is any.
+    Clear(&'static str),
 }
 
 impl Change {
@@ -178,6 +180,7 @@ impl Change {
             Self::Add(attribute, value) => Mod::Add(attribute.into(), values(value)),
             Self::Delete(attribute, value) => Mod::Delete(attribute.into(), values(value)),
             Self::Replace(attribute, value) => Mod::Replace(attribute.into(), values(value)),
+            Self::Clear(attribute) => Mod::Replace(attribute.into(), [].into()),
         }
     }
 }

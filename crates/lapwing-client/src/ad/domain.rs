@@ -13,6 +13,9 @@ use super::{
     error::AdError,
 };
 
+/// The account of a domain controller. [MS-ADTS] 2.2.16.
+const SERVER_TRUST_ACCOUNT: i32 = 0x2000;
+
 /// What the root of a controller's directory says. [MS-ADTS] 3.1.1.3.2.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RootDse {
@@ -50,6 +53,8 @@ pub struct Computer {
     pub name: DistinguishedName,
     /// `objectGUID`, which stays when it is moved or renamed.
     pub guid: Guid,
+    /// Whether it is a domain controller.
+    pub is_controller: bool,
 }
 
 /// A computer in its domain, as a controller shows both.
@@ -102,12 +107,15 @@ impl Connection {
             base: root.domain.as_str(),
             scope: Scope::Subtree,
             filter: &ComputerIdentity::SamAccountName(account.to_owned()).filter(),
-            attributes: &["objectGUID"],
+            attributes: &["objectGUID", "userAccountControl"],
             security: SecurityParts::None,
         };
         let Some(entry) = self.read_with(&search).await? else { return Ok(None) };
         let guid = entry.value("objectGUID").and_then(|bytes| bytes.try_into().ok()).map(Guid::from_bytes_le);
-        let computer = entry.name.parse().ok().zip(guid).map(|(name, guid)| Computer { name, guid });
+        let control = entry.text("userAccountControl").and_then(|control| control.parse::<i32>().ok());
+        let is_controller = control.is_some_and(|control| control & SERVER_TRUST_ACCOUNT != 0);
+        let computer = entry.name.parse().ok().zip(guid);
+        let computer = computer.map(|(name, guid)| Computer { name, guid, is_controller });
         computer.map(Some).ok_or_else(|| self.malformed("this computer's object"))
     }
 

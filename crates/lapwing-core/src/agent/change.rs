@@ -81,6 +81,7 @@ impl Machine {
             uid: prepared.uid,
             expected: held.expected(),
             in_force: facts.aim.journal.current.as_ref().map(|current| current.version),
+            in_force_encrypted_to: facts.current().and_then(|current| current.encrypted_to.clone()),
             expiry: prepared.expiry,
         };
         self.last_sent = Some((store.version, store.expected));
@@ -101,8 +102,9 @@ impl Machine {
                 self.raise(&mut cycle, events::stored(facts.aim.plan.target));
                 self.raise(&mut cycle, events::acknowledged(&facts.session, prepared.version));
                 let Prepared { version, account, uid, expiry, .. } = prepared;
-                let Session { directory, record, replica, .. } = facts.session;
-                let prepared_now = Some(PreparedNow { source: facts.aim.source, directory, record });
+                let Session { directory, record, replica, is_controller, .. } = facts.session;
+                let source = facts.aim.source;
+                let prepared_now = Some(PreparedNow { source, directory, record, is_controller });
                 let committing = Committing { version, account, uid, expiry, prepared_now };
                 self.commit(cycle, committing, receipt, replica);
             }
@@ -187,7 +189,7 @@ impl Machine {
         committing: Committing,
         committed: &Committed,
     ) {
-        self.raise(&mut cycle, events::updated(committed));
+        self.raise(&mut cycle, events::updated(&committing, committed));
         self.settle_committed(&mut cycle, committed.version);
         if committing.prepared_now.is_some() {
             self.trace_rotated(committed.version);
@@ -203,7 +205,7 @@ impl Machine {
         if core::mem::take(&mut self.foreign_met) {
             self.memory.last_foreign = Some(now.wall);
         }
-        let Some(PreparedNow { source, directory, record }) = committing.prepared_now else {
+        let Some(PreparedNow { source, directory, record, .. }) = committing.prepared_now else {
             // That finished an earlier change. Whether this cycle still has something to do shows from the start.
             self.remember();
             cycle.rounds += 1;
@@ -227,6 +229,7 @@ impl Machine {
             prepared: now.wall,
             recorded: true,
             sealed: false,
+            encrypted_to: None,
             acknowledged_by: None,
         });
         self.report.candidates = 0;

@@ -55,6 +55,8 @@ pub(super) enum Step {
     ReadingState(Facts),
     /// The hash in force goes back into a field that somebody changed.
     Reinstating(Facts, Held, Option<WallTime>),
+    /// The key to encrypt a password with is asked for.
+    FetchingKey(Facts, Held),
     /// A candidate is prepared, or its seal fetched.
     Preparing(Facts, Held, Candidate),
     /// The versions that satisfy actions are saved.
@@ -130,6 +132,11 @@ pub(super) struct Committing {
 }
 
 impl Committing {
+    /// Whether the account is known to be a domain controller's emergency account.
+    pub(super) fn is_of_controller(&self) -> bool {
+        self.prepared_now.as_ref().is_some_and(|now| now.is_controller)
+    }
+
     /// Finishes a change that an earlier cycle, or an earlier run, has prepared.
     pub(super) fn earlier(candidate: &Entry) -> Self {
         Self {
@@ -148,6 +155,8 @@ pub(super) struct PreparedNow {
     pub(super) source: Option<&'static str>,
     pub(super) directory: DirectoryId,
     pub(super) record: RecordId,
+    /// Whether the account is a domain controller's emergency account.
+    pub(super) is_controller: bool,
 }
 
 impl Step {
@@ -162,6 +171,7 @@ impl Step {
             | Self::RereadingPolicy(..)
             | Self::ReadingState(_)
             | Self::Reinstating(..)
+            | Self::FetchingKey(..)
             | Self::Preparing(_, _, Candidate::New) => true,
             Self::Preparing(_, _, Candidate::Again)
             | Self::Binding(..)
@@ -184,6 +194,7 @@ impl Step {
                 | Self::RereadingPolicy(..)
                 | Self::ReadingState(_)
                 | Self::Reinstating(..)
+                | Self::FetchingKey(..)
                 | Self::Preparing(..)
                 | Self::Binding(..) => true,
                 Self::Counting(..) | Self::Storing(..) | Self::Uncounting(..) | Self::Committing(_) => {

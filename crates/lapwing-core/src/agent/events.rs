@@ -58,16 +58,23 @@ pub(super) fn clocks_disagree(ours: WallTime, theirs: WallTime) -> Event {
     }
 }
 
-pub(super) fn updated(committed: &Committed) -> Event {
-    Event::AccountUpdated { account: committed.account.clone(), rid: committed.uid.into() }
+pub(super) fn updated(committing: &Committing, committed: &Committed) -> Event {
+    let (account, rid) = (committed.account.clone(), committed.uid.into());
+    if committing.is_of_controller() {
+        Event::DsrmUpdated { account, rid }
+    } else {
+        Event::AccountUpdated { account, rid }
+    }
 }
 
 /// What the account's file or the root half refused while the directory already holds the password.
 pub(super) fn update_failed(committing: &Committing, failure: &RootHalfFailure) -> Event {
-    Event::AccountUpdateFailed {
-        account: committing.account.clone(),
-        rid: committing.uid.into(),
-        hr: failure.fault.map_or(Hresult::SERVICE_NOT_ACTIVE, Hresult::from),
+    let (account, rid) = (committing.account.clone(), committing.uid.into());
+    let hr = failure.fault.map_or(Hresult::SERVICE_NOT_ACTIVE, Hresult::from);
+    if committing.is_of_controller() {
+        Event::DsrmUpdateFailed { account, rid, hr }
+    } else {
+        Event::AccountUpdateFailed { account, rid, hr }
     }
 }
 
@@ -101,12 +108,22 @@ pub(super) fn directory_failed(
         (DirectoryFault::QueryFailed, _) => Event::AdQueryFailed { hr },
         (DirectoryFault::SchemaLacking, _) => Event::AdSchemaLacksLaps,
         (DirectoryFault::NoRight, _) => {
-            Event::NoRightOnAttribute { container: failure.container.clone().unwrap_or_default() }
+            Event::NoRightOnAttribute { container: failure.subject.clone().unwrap_or_default() }
         }
         (DirectoryFault::NoRightOnLegacy, _) => {
-            Event::NoRightOnLegacyAttribute { container: failure.container.clone().unwrap_or_default() }
+            Event::NoRightOnLegacyAttribute { container: failure.subject.clone().unwrap_or_default() }
         }
         (DirectoryFault::UpdateFailed, _) => Event::AdUpdateFailed { hr },
+        (DirectoryFault::LevelTooLow, _) => Event::FunctionalLevelTooLow,
+        (DirectoryFault::PrincipalNameUnknown, _) => {
+            Event::PrincipalNameUnknown { name: failure.subject.clone().unwrap_or_default() }
+        }
+        (DirectoryFault::PrincipalSidUnknown, _) => {
+            Event::PrincipalSidUnknown { sid: failure.subject.clone().unwrap_or_default() }
+        }
+        (DirectoryFault::NotEncrypted | DirectoryFault::NoKeyService, _) => Event::EncryptionFailed { hr },
+        (DirectoryFault::ControllerUnmanaged, _) => Event::DomainControllerUnsupported,
+        (DirectoryFault::ControllerUnprotected, _) => Event::DsrmNeedsEncryption,
     }
 }
 
@@ -122,6 +139,7 @@ pub(super) fn root_half_failed(account: Option<&AccountName>, failure: &RootHalf
         Some(fault @ (Fault::NoAcceptablePassword | Fault::HashRefused)) => {
             Event::NoAcceptablePassword { hr: fault.into() }
         }
+        Some(fault @ Fault::GroupKey) => Event::EncryptionFailed { hr: fault.into() },
         Some(Fault::JournalDamaged) => Event::JournalDamaged { reason },
         Some(
             Fault::AccountNotListed

@@ -9,13 +9,17 @@ use super::{
     journal::Journal,
     ledger::{ActionStatus, Ledger},
     memory::Memory,
-    plan::{Plan, PolicyRead, Target},
+    plan::{Encryption, Plan, PolicyRead, Target},
     trace::{Trace, Traces},
 };
 use crate::{
     event::{Event, Hresult},
     fault::Fault,
-    types::{AccountName, ActionId, DirectoryId, PasswordVersion, RecordId, Replica, Uid, WallTime},
+    policy::DsrmBackup,
+    types::{
+        AccountName, ActionId, DirectoryId, EncryptedTo, PasswordVersion, RecordId, Replica, Sid, Uid,
+        WallTime,
+    },
 };
 
 /// What the machine is told.
@@ -80,6 +84,10 @@ pub enum Action {
     Connect {
         /// Which kind of directory the policy wants.
         target: Target,
+        /// How passwords are encrypted there, if they are.
+        encryption: Option<Encryption>,
+        /// What is wanted if this host is a domain controller.
+        dsrm: DsrmBackup,
         /// The replica to go to if it answers, where the directory has several.
         prefer: Option<Replica>,
         /// Replicas that are behind this host.
@@ -90,7 +98,13 @@ pub enum Action {
         /// What it may hold of this host's, for a directory that does not tell versions by itself: the password in force
         /// and the candidates.
         known: Vec<Known>,
+        /// Whether no change is under way, so that earlier passwords that policy keeps no longer may be dropped if the
+        /// directory holds the one in force.
+        settled: bool,
     },
+    /// Get the key that passwords are encrypted with to this principal; the shell keeps it until the next
+    /// [`Action::Prepare`]. Ends in [`Outcome::GroupKey`].
+    FetchGroupKey(Sid),
     /// Have the root half prepare a change; the shell keeps what it answers to store. Ends in [`Outcome::Prepared`].
     Prepare {
         /// What the policy asks for.
@@ -101,6 +115,8 @@ pub enum Action {
         record: RecordId,
         /// When it will expire.
         expiry: WallTime,
+        /// Whom to encrypt it to, with the key that was fetched.
+        encrypt_to: Option<Sid>,
     },
     /// Fetch a candidate's seal from the root half again. Ends in [`Outcome::Prepared`].
     FetchSeal(PasswordVersion),
@@ -173,6 +189,8 @@ pub struct Store {
     pub expected: Expected,
     /// The version in force, from which onward the directory keeps every entry.
     pub in_force: Option<PasswordVersion>,
+    /// How its ciphertext is known in a history, where it has one.
+    pub in_force_encrypted_to: Option<EncryptedTo>,
     /// When it will expire.
     pub expiry: WallTime,
 }
@@ -212,6 +230,8 @@ pub enum Outcome {
     Connected(Result<Session, DirectoryFailure>),
     /// Of [`Action::ReadState`].
     State(Result<DirectoryState, DirectoryFailure>),
+    /// Of [`Action::FetchGroupKey`].
+    GroupKey(Result<(), DirectoryFailure>),
     /// Of [`Action::Prepare`] and [`Action::FetchSeal`].
     Prepared(Result<Prepared, RootHalfFailure>),
     /// Of [`Action::CountSend`] and [`Action::UncountSend`].
@@ -239,6 +259,10 @@ pub struct Session {
     pub age_days_min: Option<u16>,
     /// Whether it has a place for versions. Where it has none, the expiry stands for one, and a restored host is not noticed.
     pub keeps_versions: bool,
+    /// Who the policy's principal is, where passwords are encrypted.
+    pub principal: Option<Sid>,
+    /// Whether this host is a domain controller, whose emergency account is managed (DSRM).
+    pub is_controller: bool,
 }
 
 /// How far a directory helps to keep both sides in step.
@@ -350,8 +374,9 @@ pub struct DirectoryFailure {
     pub kind: DirectoryFault,
     /// The address of the server concerned.
     pub server: String,
-    /// The container in Active Directory whose permissions are concerned, where any are.
-    pub container: Option<String>,
+    /// What in Active Directory is concerned, where anything is: the container whose permissions do not suffice, the
+    /// principal that nobody knows.
+    pub subject: Option<String>,
     /// The code that Windows would report.
     pub hresult: Hresult,
     /// What went wrong and why, for people.
@@ -365,7 +390,7 @@ pub struct DirectoryFailure {
 }
 
 impl DirectoryFailure {
-    /// One that is about no container and came without a wait or an HTTP answer.
+    /// One that is about no part of Active Directory and came without a wait or an HTTP answer.
     #[must_use]
     pub fn new(
         kind: DirectoryFault,
@@ -377,7 +402,7 @@ impl DirectoryFailure {
         Self {
             kind,
             server: server.into(),
-            container: None,
+            subject: None,
             hresult,
             message: message.into(),
             next_step: next_step.into(),
@@ -426,6 +451,20 @@ pub enum DirectoryFault {
     NoRightOnLegacy,
     /// Active Directory did not take the password, for another reason.
     UpdateFailed,
+    /// The domain's functional level does not allow encrypted passwords.
+    LevelTooLow,
+    /// The domain knows no user or group of the principal's name.
+    PrincipalNameUnknown,
+    /// Nor of its SID.
+    PrincipalSidUnknown,
+    /// Nobody who gives group keys can be reached.
+    NoKeyService,
+    /// The key to encrypt the password with is refused.
+    NotEncrypted,
+    /// This host is a domain controller, and policy wants nothing of those.
+    ControllerUnmanaged,
+    /// This host is a domain controller, whose password policy wants stored without encryption.
+    ControllerUnprotected,
 }
 
 /// The end of a request.

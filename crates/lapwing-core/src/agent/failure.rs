@@ -124,6 +124,7 @@ impl Machine {
                 now: now.wall,
                 current,
                 held: Held::resolve(journal, current.map(|current| current.version)),
+                principal: None,
                 directory_expiry: self.timers.expiry,
                 memory: &self.memory,
                 rotation_owed: self.rotation_owed,
@@ -146,7 +147,7 @@ impl Machine {
     ) {
         let patience = match failure.kind {
             DirectoryFault::Unreachable if mutant::is(Mutant::UnreachableIsRefusal) => Patience::Refused,
-            DirectoryFault::Unreachable | DirectoryFault::NoController => away,
+            DirectoryFault::Unreachable | DirectoryFault::NoController | DirectoryFault::NoKeyService => away,
             DirectoryFault::NothingToSend => Patience::Unanswered,
             DirectoryFault::NotEnrolled
             | DirectoryFault::NotTrusted
@@ -162,7 +163,13 @@ impl Machine {
             | DirectoryFault::SchemaLacking
             | DirectoryFault::NoRight
             | DirectoryFault::NoRightOnLegacy
-            | DirectoryFault::UpdateFailed => Patience::Refused,
+            | DirectoryFault::UpdateFailed
+            | DirectoryFault::LevelTooLow
+            | DirectoryFault::PrincipalNameUnknown
+            | DirectoryFault::PrincipalSidUnknown
+            | DirectoryFault::NotEncrypted
+            | DirectoryFault::ControllerUnmanaged
+            | DirectoryFault::ControllerUnprotected => Patience::Refused,
         };
         let event = events::directory_failed(
             now.wall,
@@ -210,6 +217,7 @@ impl Machine {
                 | Fault::AgeingTooShort
                 | Fault::Keytab
                 | Fault::HashRefused
+                | Fault::GroupKey
                 | Fault::ReceiptInvalid
                 | Fault::JournalDamaged
                 | Fault::Malformed

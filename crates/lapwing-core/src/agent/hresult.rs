@@ -68,6 +68,8 @@ impl From<Fault> for Hresult {
             Fault::Keytab => 1355,
             Fault::NoAcceptablePassword => 1325,
             Fault::HashRefused => 1338,
+            // ERROR_ENCRYPTION_FAILED.
+            Fault::GroupKey => 6000,
             Fault::StaleRun | Fault::CommitPending => 5023,
             Fault::UnknownVersion | Fault::NoDrift => 1168,
             Fault::ReceiptInvalid => 13_822,

@@ -1,6 +1,8 @@
 //! What the machine knows of the root half's journal: everything but the hashes.
 
-use crate::types::{AccountName, DirectoryId, PasswordVersion, RecordId, Replica, Uid, WallTime};
+use crate::types::{
+    AccountName, DirectoryId, EncryptedTo, PasswordVersion, RecordId, Replica, Uid, WallTime,
+};
 
 /// One password of the journal.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +26,8 @@ pub struct Entry {
     pub recorded: bool,
     /// Whether its ciphertext can be had again.
     pub sealed: bool,
+    /// For whom that is, where it is for somebody in Active Directory.
+    pub encrypted_to: Option<EncryptedTo>,
     /// The replica that acknowledged it, where the directory has several.
     pub acknowledged_by: Option<Replica>,
 }

@@ -48,7 +48,7 @@ pub use journal::{Entry, Field, Journal};
 pub use ledger::{ActionFailure, ActionStatus, Ledger, ManagedAction, OPEN_MAX, PENDING_MAX, SATISFIED_MAX};
 pub use machine::{Machine, REQUESTS_MAX};
 pub use memory::{Memory, Used};
-pub use plan::{Cause, Plan, PlanRules, PolicyRead, Reason, Target, Verdict};
+pub use plan::{Cause, Encryption, Plan, PlanRules, PolicyRead, Reason, Target, Verdict};
 pub use report::{Activity, Report};
 pub use resolve::Held;
 pub use timers::{CYCLE_SECONDS, Deadline};

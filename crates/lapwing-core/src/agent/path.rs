@@ -56,6 +56,12 @@ impl Machine {
                 self.remember();
                 self.weigh(now, cycle, facts, held, expiry);
             }
+            (Step::FetchingKey(facts, held), Outcome::GroupKey(Ok(()))) => {
+                self.prepare_new(now, cycle, facts, held);
+            }
+            (Step::FetchingKey(facts, _), Outcome::GroupKey(Err(failure))) => {
+                self.on_send_failed(now, cycle, &facts, failure);
+            }
             (Step::Preparing(facts, held, candidate), Outcome::Prepared(Ok(prepared))) => {
                 self.on_prepared(now, cycle, facts, held, candidate, prepared);
             }
@@ -237,8 +243,8 @@ impl Machine {
             .filter(|(_, age)| age.at(now.boot) < REPLICATION_MAX)
             .map(|(replica, _)| replica.clone())
             .collect();
-        let target = aim.plan.target;
-        self.go(cycle, Step::Connecting(aim), Action::Connect { target, prefer, avoid });
+        let Plan { target, encryption, dsrm, .. } = aim.plan.clone();
+        self.go(cycle, Step::Connecting(aim), Action::Connect { target, encryption, dsrm, prefer, avoid });
     }
 
     fn on_connected(&mut self, now: Now, mut cycle: Box<Cycle>, aim: Aim, session: Session) {
@@ -280,8 +286,8 @@ impl Machine {
     fn ask_state(&mut self, now: Now, cycle: Box<Cycle>, facts: Facts) {
         match facts.session.guarantees {
             Guarantees::ComparesAndTells | Guarantees::EachReplica => {
-                let known = facts.known();
-                self.go(cycle, Step::ReadingState(facts), Action::ReadState { known });
+                let (known, settled) = (facts.known(), facts.aim.journal.candidates.is_empty());
+                self.go(cycle, Step::ReadingState(facts), Action::ReadState { known, settled });
             }
             Guarantees::None => {
                 let state = DirectoryState {

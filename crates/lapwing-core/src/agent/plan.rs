@@ -5,7 +5,8 @@ use core::{fmt, time::Duration};
 use crate::{
     event::Event,
     policy::{
-        PassphraseLength, PasswordAgeDays, PasswordComplexity, PasswordLength, PolicyRoot, WordListName,
+        DsrmBackup, EncryptionPrincipal, HistorySize, PassphraseLength, PasswordAgeDays, PasswordComplexity,
+        PasswordLength, PolicyRoot, WordListName,
     },
     types::AccountName,
 };
@@ -44,7 +45,7 @@ pub enum Verdict {
 pub enum Target {
     /// Entra ID or a `lapwing-server`, told apart by discovery.
     Cloud,
-    /// Active Directory in clear text, in the attributes of Windows LAPS.
+    /// Active Directory, in the attributes of Windows LAPS.
     ActiveDirectory,
     /// Active Directory in clear text, in the attributes of legacy Microsoft LAPS.
     LegacyActiveDirectory,
@@ -66,6 +67,10 @@ impl Target {
 pub struct Plan {
     /// Where the password is stored.
     pub target: Target,
+    /// How it is encrypted there; none if it is not, or is sealed to a key that root's file pins.
+    pub encryption: Option<Encryption>,
+    /// What policy wants of a domain controller's emergency account.
+    pub dsrm: DsrmBackup,
     /// The managed account; none for the built-in administrator, uid 0.
     pub account: Option<AccountName>,
     /// The age at which the password is replaced.
@@ -86,6 +91,15 @@ impl Plan {
     pub fn age(&self) -> Duration {
         Duration::from_secs(u64::from(self.age.days()) * 86_400)
     }
+}
+
+/// How a password is encrypted in Active Directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Encryption {
+    /// Who may decrypt it.
+    pub principal: EncryptionPrincipal,
+    /// How many earlier passwords are kept.
+    pub history: HistorySize,
 }
 
 /// The generation settings.
@@ -172,6 +186,10 @@ pub enum Reason {
     Unfinished,
     /// Device management asked for it.
     ManagementRequest,
+    /// The policy wants the password encrypted, and it is not.
+    NotEncrypted,
+    /// The policy wants it encrypted to somebody else.
+    PrincipalChanged,
 }
 
 impl Reason {
@@ -191,6 +209,8 @@ impl Reason {
         Self::ManagementRequest,
         Self::Used,
         Self::Unfinished,
+        Self::NotEncrypted,
+        Self::PrincipalChanged,
     ];
 
     /// Those of a mask, as event 10015 has it.
@@ -216,6 +236,8 @@ impl Reason {
             Self::Used => 0x80_0000,
             Self::ManagementRequest => 0x100_0000,
             Self::ExpiryMissing => 0x200_0000,
+            Self::NotEncrypted => 0x400_0000,
+            Self::PrincipalChanged => 0x800_0000,
         }
     }
 }
@@ -237,6 +259,8 @@ impl fmt::Display for Reason {
             Self::Used => "the account was used, and the grace period after that is over",
             Self::ManagementRequest => "device management asked for it",
             Self::Unfinished => "a change that was begun has not been finished",
+            Self::NotEncrypted => "the policy wants the password encrypted, and it is not",
+            Self::PrincipalChanged => "the policy wants the password encrypted to somebody else",
         })
     }
 }

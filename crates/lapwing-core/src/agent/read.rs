@@ -1,11 +1,11 @@
 //! From the resolved policy to what the machine needs: a plan, and the events that say what was read.
 
-use super::plan::{Plan, PlanRules, PolicyRead, Target, Verdict};
+use super::plan::{self, Plan, PlanRules, PolicyRead, Target, Verdict};
 use crate::{
     event::Event,
     policy::{
         AccountChoice, BackupTarget, DsrmBackup, EffectivePolicy, Encryption, Explanation, ManagedPolicy,
-        Resolution, Setting, Verdict as Became,
+        PrincipalError, Resolution, Setting, Verdict as Became,
     },
 };
 
@@ -37,15 +37,17 @@ fn managed(policy: &ManagedPolicy) -> Verdict {
     let target = match policy.target {
         BackupTarget::Cloud => Target::Cloud,
         BackupTarget::LegacyActiveDirectory => Target::LegacyActiveDirectory,
-        BackupTarget::ActiveDirectory { encryption: Encryption::Off, .. } => Target::ActiveDirectory,
-        // A password that is to be encrypted is never stored in clear text, as on Windows with event 10006.
-        BackupTarget::ActiveDirectory { encryption: Encryption::On { .. }, .. } => {
-            return unsupported(
-                "the policy wants passwords encrypted in Active Directory (ADPasswordEncryptionEnabled, which is on \
-                 unless it is switched off), which this version cannot do"
-                    .to_owned(),
-                "set ADPasswordEncryptionEnabled to 0 if clear text protected by the directory's permissions will do",
-            );
+        BackupTarget::ActiveDirectory { .. } => Target::ActiveDirectory,
+    };
+    let (encryption, dsrm) = match &policy.target {
+        BackupTarget::Cloud | BackupTarget::LegacyActiveDirectory => (None, DsrmBackup::Off),
+        BackupTarget::ActiveDirectory { encryption: Encryption::Off, dsrm } => (None, *dsrm),
+        BackupTarget::ActiveDirectory { encryption: Encryption::On { principal, history }, dsrm } => {
+            match principal.clone() {
+                Ok(principal) => (Some(plan::Encryption { principal, history: *history }), *dsrm),
+                // Nobody takes the place of whom the policy means.
+                Err(error) => return unsupported(error.to_string(), error.next_step()),
+            }
         }
     };
     let account = match &policy.account {
@@ -62,6 +64,8 @@ fn managed(policy: &ManagedPolicy) -> Verdict {
     };
     Verdict::Managed(Plan {
         target,
+        encryption,
+        dsrm,
         account,
         age: policy.age,
         rules: PlanRules {
@@ -88,6 +92,7 @@ fn events(resolution: &Resolution) -> Vec<Event> {
     let mut events: Vec<Event> = resolution.explanations.iter().flat_map(findings).collect();
     if let EffectivePolicy::Managed(policy) = &resolution.policy {
         events.push(in_force(policy, &effective));
+        events.extend(principal_error(policy));
     }
     events
 }
@@ -161,6 +166,20 @@ fn in_force(policy: &ManagedPolicy, effective: &impl Fn(Setting) -> Option<Strin
             password_expiration_protection_enabled: policy.expiry_protected,
         },
     }
+}
+
+/// That the policy names nobody whom passwords could be encrypted to.
+fn principal_error(policy: &ManagedPolicy) -> Option<Event> {
+    let BackupTarget::ActiveDirectory { encryption: Encryption::On { principal: Err(error), .. }, .. } =
+        &policy.target
+    else {
+        return None;
+    };
+    Some(match error.clone() {
+        PrincipalError::Isolated(name) => Event::PrincipalAmbiguous { name },
+        PrincipalError::MalformedName(name) => Event::PrincipalNameUnknown { name },
+        PrincipalError::MalformedSid(sid) => Event::PrincipalSidUnknown { sid },
+    })
 }
 
 fn is_on(effective: Option<String>) -> bool {

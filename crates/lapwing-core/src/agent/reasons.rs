@@ -1,7 +1,7 @@
 //! Why the password has to be changed: a pure function of what the cycle has found.
 
 use super::{cycle::Aim, journal::Entry, memory::Memory, plan::Reason, resolve::Held};
-use crate::types::{Uid, WallTime};
+use crate::types::{Sid, Uid, WallTime};
 
 /// What the reasons depend on, beside what the cycle aims at.
 #[derive(Debug)]
@@ -10,6 +10,8 @@ pub(super) struct Circumstances<'a> {
     /// The password in force, if it was prepared for this record of this directory.
     pub(super) current: Option<&'a Entry>,
     pub(super) held: Held,
+    /// Whom the policy wants the password encrypted to, where it does and the directory has told who that is.
+    pub(super) principal: Option<&'a Sid>,
     /// The expiry that the directory holds, which an administrator may have moved.
     pub(super) directory_expiry: Option<WallTime>,
     pub(super) memory: &'a Memory,
@@ -55,6 +57,12 @@ pub(super) fn reasons(aim: &Aim, seen: &Circumstances<'_>) -> Vec<Reason> {
         Some(name) => current.account != *name,
         None => current.uid != Uid(0),
     });
+    let encrypted_to = current.and_then(|current| current.encrypted_to.as_ref());
+    let not_encrypted = aim.plan.encryption.is_some() && current.is_some() && encrypted_to.is_none();
+    let principal_changed = seen
+        .principal
+        .zip(encrypted_to)
+        .is_some_and(|(wanted, encrypted_to)| encrypted_to.principal != *wanted);
     let source_changed =
         seen.memory.policy_source.as_deref().is_some_and(|before| aim.source != Some(before));
     [
@@ -75,6 +83,8 @@ pub(super) fn reasons(aim: &Aim, seen: &Circumstances<'_>) -> Vec<Reason> {
         (seen.action_owed, Reason::ManagementRequest),
         (seen.reset_is_due, Reason::Used),
         (aim.journal.unfinished().next().is_some(), Reason::Unfinished),
+        (not_encrypted, Reason::NotEncrypted),
+        (principal_changed, Reason::PrincipalChanged),
     ]
     .into_iter()
     .filter_map(|(applies, reason)| applies.then_some(reason))

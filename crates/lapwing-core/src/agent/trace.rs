@@ -123,6 +123,8 @@ steps! {
     State = "state",
     /// The hash in force goes back into a changed field.
     Reinstate = "reinstate",
+    /// The domain gives the key that the password is encrypted with.
+    GroupKey = "group key",
     /// The password is drawn, hashed and sealed.
     Prepare = "prepare",
     /// It is saved which actions it satisfies.
@@ -143,6 +145,7 @@ impl StepName {
             Step::ReadingPolicy(_) | Step::RereadingPolicy(..) => Self::Policy,
             Step::Connecting(_) => Self::Connect,
             Step::ReadingState(_) => Self::State,
+            Step::FetchingKey(..) => Self::GroupKey,
             Step::Preparing(..) => Self::Prepare,
             Step::Binding(..) => Self::Bind,
             Step::Counting(..) | Step::Uncounting(..) => Self::Count,

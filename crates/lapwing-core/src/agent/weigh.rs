@@ -109,6 +109,7 @@ impl Machine {
                 now: now.wall,
                 current: facts.current(),
                 held,
+                principal: facts.session.principal.as_ref(),
                 directory_expiry,
                 memory: &self.memory,
                 rotation_owed: self.rotation_owed,
@@ -278,19 +279,34 @@ impl Machine {
             (Some(candidate), _) if candidate.sealed => {
                 (Candidate::Again, Action::FetchSeal(candidate.version))
             }
-            (Some(_) | None, _) => {
-                if let Some(failure) = self.cannot_bind() {
-                    return self.fail(now, cycle, failure);
+            (Some(_) | None, _) => match facts.session.principal.clone() {
+                Some(principal) => {
+                    let action = Action::FetchGroupKey(principal);
+                    return self.go(cycle, Step::FetchingKey(facts, held), action);
                 }
-                let Session { directory, record, .. } = facts.session.clone();
-                let expiry = match facts.session.guarantees {
-                    Guarantees::EachReplica => distinct(now.wall, plan.age(), &facts.known()),
-                    Guarantees::ComparesAndTells | Guarantees::None => now.wall.saturating_add(plan.age()),
-                };
-                (Candidate::New, Action::Prepare { plan: plan.clone(), directory, record, expiry })
-            }
+                None => return self.prepare_new(now, cycle, facts, held),
+            },
         };
         self.go(cycle, Step::Preparing(facts, held, candidate), action);
+    }
+
+    /// One more candidate, for there is what it takes to encrypt it.
+    pub(super) fn prepare_new(&mut self, now: Now, cycle: Box<Cycle>, facts: Facts, held: Held) {
+        // The host may have begun to fall asleep while the key was asked for.
+        if self.is_falling_asleep() {
+            return self.fail(now, cycle, Failure::falling_asleep());
+        }
+        if let Some(failure) = self.cannot_bind() {
+            return self.fail(now, cycle, failure);
+        }
+        let plan = facts.aim.plan.clone();
+        let Session { directory, record, principal: encrypt_to, .. } = facts.session.clone();
+        let expiry = match facts.session.guarantees {
+            Guarantees::EachReplica => distinct(now.wall, plan.age(), &facts.known()),
+            Guarantees::ComparesAndTells | Guarantees::None => now.wall.saturating_add(plan.age()),
+        };
+        let action = Action::Prepare { plan, directory, record, expiry, encrypt_to };
+        self.go(cycle, Step::Preparing(facts, held, Candidate::New), action);
     }
 }
 

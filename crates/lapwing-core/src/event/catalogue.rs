@@ -102,7 +102,7 @@ events! {
     10034 Error Windows PrincipalAmbiguous "The encryption principal is an isolated name, which is ambiguous"
         { name: Text };
     10035 Error Windows PrincipalNameUnknown "The encryption principal's name is unknown" { name: Text };
-    10036 Error Windows PrincipalSidUnknown "The encryption principal's SID is unknown" { sid: Sid };
+    10036 Error Windows PrincipalSidUnknown "The encryption principal's SID is unknown" { sid: Text };
     10037 Error Windows DsrmNeedsEncryption "The DSRM password cannot be managed, for encryption is off";
     10038 Error Windows DsrmUpdateFailed "The DSRM account did not take the new password"
         { account: Account, rid: Rid, hr: Hresult };

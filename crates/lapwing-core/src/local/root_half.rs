@@ -6,7 +6,8 @@
 //!
 //! INVARIANT: no verb carries a password, a hash or a path towards the root half; it chooses those itself.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use zeroize::Zeroizing;
 
 pub use crate::fault::Fault;
 
@@ -97,6 +98,42 @@ pub struct Prepare {
     pub expiry: String,
     /// How to generate it.
     pub rules: Rules,
+    /// Whom to encrypt it to, for Active Directory; in clear text without.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encrypt: Option<Encrypt>,
+}
+
+/// Whom a password is encrypted to, and with what.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Encrypt {
+    /// The SID of the one user or group that may decrypt it.
+    pub to: String,
+    /// The group key envelope that the domain gave for it, Base64. [MS-GKDI] 2.2.4. Not a secret, unless this host is itself
+    /// among those who may decrypt.
+    pub group_key: SecretText,
+}
+
+/// A text that may be a secret: wiped after use, and not printed.
+#[derive(Clone)]
+pub struct SecretText(pub Zeroizing<String>);
+
+impl Serialize for SecretText {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for SecretText {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(|text| Self(Zeroizing::new(text)))
+    }
+}
+
+impl core::fmt::Debug for SecretText {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("SecretText(redacted)")
+    }
 }
 
 /// The generation settings of the policy, under their Windows names.
@@ -153,7 +190,8 @@ pub struct Prepared {
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Material {
-    /// The password sealed to the directory's pinned key, Base64 (docs/protocol.md, "Seal").
+    /// The password sealed to the directory's pinned key (docs/protocol.md, "Seal"), or the whole value of
+    /// `msLAPS-EncryptedPassword`; Base64.
     Sealed(String),
     /// The password itself, where the directory takes no ciphertext. Never logged, wiped after use.
     Clear(String),
@@ -250,9 +288,22 @@ pub struct Entry {
     pub recorded: bool,
     /// Whether its ciphertext can be had again.
     pub sealed: bool,
+    /// For whom that is, where it is for somebody in Active Directory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encrypted_to: Option<EncryptedTo>,
     /// The replica that acknowledged it, where the directory has several.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub acknowledged_by: Option<String>,
+}
+
+/// Whom a password in Active Directory is encrypted to.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EncryptedTo {
+    /// The SID of the one user or group that may decrypt it.
+    pub principal: String,
+    /// The time that stands before the ciphertext.
+    pub updated: String,
 }
 
 /// What stands in the account's field. A lock prefix (`!`) is left aside.

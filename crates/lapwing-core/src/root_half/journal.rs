@@ -11,7 +11,10 @@ use core::time::Duration;
 use crate::{
     fault::Fault,
     mutant::{self, Mutant},
-    types::{AccountName, DirectoryId, FileTime, PasswordVersion, RecordId, Replica, RunId, Uid, WallTime},
+    types::{
+        AccountName, DirectoryId, EncryptedTo, FileTime, PasswordVersion, RecordId, Replica, RunId, Uid,
+        WallTime,
+    },
 };
 
 /// The most candidates; one more drops the oldest.
@@ -72,6 +75,8 @@ pub struct Entry<H> {
     pub prepared: FileTime,
     /// What the directory stores, where it takes ciphertext.
     pub sealed: Option<Vec<u8>>,
+    /// For whom that is, where it is for somebody in Active Directory.
+    pub encrypted_to: Option<EncryptedTo>,
     /// The replicas it was sent to, of a directory that has several, each with when last.
     pub sends: Vec<(Replica, FileTime)>,
     /// The replica that acknowledged it, once recorded.

@@ -292,6 +292,7 @@ fn tell<H>(entry: &Entry<H>, recorded: bool) -> agent::Entry {
         prepared: WallTime(entry.prepared),
         recorded,
         sealed: entry.sealed.is_some(),
+        encrypted_to: entry.encrypted_to.clone(),
         acknowledged_by: entry.acknowledged_by.clone(),
     }
 }

@@ -24,6 +24,7 @@ fn entry(number: u8) -> Entry<u8> {
         expiry: at(86_400).0,
         prepared: at(0).0,
         sealed: None,
+        encrypted_to: None,
         sends: Vec::new(),
         acknowledged_by: None,
     }

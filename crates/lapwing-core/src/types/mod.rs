@@ -1,5 +1,6 @@
 //! The vocabulary: values that, once they exist, are valid.
 
+mod encrypted;
 mod file_time;
 mod guid;
 mod ids;
@@ -8,6 +9,7 @@ pub mod security;
 mod sid;
 mod time;
 
+pub use encrypted::EncryptedTo;
 pub use file_time::{FileTime, FileTimeError};
 pub use guid::{Guid, GuidError};
 pub use ids::{

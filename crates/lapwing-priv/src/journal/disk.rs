@@ -1,7 +1,7 @@
 //! The journal as it stands in its file: one JSON object, a newline, the SHA-256 of both in hexadecimal, a newline.
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use lapwing_core::types::{FileTime, RecordId};
+use lapwing_core::types::{EncryptedTo, FileTime, RecordId};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
@@ -39,10 +39,19 @@ struct DiskEntry {
     expiry: String,
     prepared: String,
     sealed: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    encrypted_to: Option<DiskEncryptedTo>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     sends: Vec<(String, String)>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     acknowledged_by: Option<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DiskEncryptedTo {
+    principal: String,
+    updated: String,
 }
 
 /// The journal's bytes.
@@ -114,6 +123,10 @@ impl From<&Entry> for DiskEntry {
             expiry: entry.expiry.to_string(),
             prepared: entry.prepared.to_string(),
             sealed: entry.sealed.as_ref().map(|sealed| BASE64_STANDARD.encode(sealed)),
+            encrypted_to: entry.encrypted_to.as_ref().map(|encrypted_to| DiskEncryptedTo {
+                principal: encrypted_to.principal.to_string(),
+                updated: encrypted_to.updated.to_string(),
+            }),
             sends: entry.sends.iter().map(|(to, at)| (to.to_string(), at.to_string())).collect(),
             acknowledged_by: entry.acknowledged_by.as_ref().map(ToString::to_string),
         }
@@ -133,6 +146,10 @@ impl DiskEntry {
             expiry: time(&self.expiry)?,
             prepared: time(&self.prepared)?,
             sealed: option(self.sealed.map(|sealed| BASE64_STANDARD.decode(sealed).ok()))?,
+            encrypted_to: option(self.encrypted_to.map(|encrypted_to| {
+                let principal = encrypted_to.principal.parse().ok()?;
+                Some(EncryptedTo { principal, updated: time(&encrypted_to.updated)? })
+            }))?,
             sends: self
                 .sends
                 .iter()

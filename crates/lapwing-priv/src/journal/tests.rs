@@ -1,6 +1,8 @@
 use core::time::Duration;
 
-use lapwing_core::types::{FileTime, Guid, PasswordVersion, RecordId, RunId, Uid, WallTime};
+use lapwing_core::types::{
+    EncryptedTo, FileTime, Guid, PasswordVersion, RecordId, RunId, Sid, Uid, WallTime,
+};
 use proptest::prelude::*;
 
 use super::disk;
@@ -25,6 +27,9 @@ fn entry(number: u8) -> Entry {
         expiry: at(86_400).0,
         prepared: at(0).0,
         sealed: number.is_multiple_of(2).then(|| vec![number; 40]),
+        encrypted_to: number
+            .is_multiple_of(4)
+            .then(|| EncryptedTo { principal: Sid::local_system(), updated: at(1).0 }),
         sends: Vec::new(),
         acknowledged_by: None,
     }

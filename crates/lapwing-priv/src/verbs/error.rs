@@ -10,7 +10,8 @@ use lapwing_core::{
 
 use super::keytab::KeytabError;
 use crate::{
-    account::AccountError, crypt::CryptError, journal::JournalError, managed::ManagedError, seal::SealError,
+    account::AccountError, crypt::CryptError, encrypt::EncryptError, journal::JournalError,
+    managed::ManagedError, seal::SealError,
 };
 
 /// Why a verb is refused.
@@ -30,6 +31,8 @@ pub(crate) enum VerbError {
     Generate(#[from] GenerateError),
     #[error(transparent)]
     Seal(#[from] SealError),
+    #[error(transparent)]
+    Encrypt(#[from] EncryptError),
     #[error("the word list {path} cannot be used", path = path.display())]
     WordList { path: PathBuf, source: WordListError },
     #[error("the request is malformed: {0}")]
@@ -57,6 +60,7 @@ impl VerbError {
             Self::Keytab(error) => error.fault(),
             Self::Seal(_) | Self::WordList { .. } => Fault::ManagedFile,
             Self::Malformed(_) => Fault::Malformed,
+            Self::Encrypt(_) => Fault::GroupKey,
             Self::NotAuthorized(_) => Fault::NotAuthorized,
             Self::NoAcceptablePassword { .. } => Fault::NoAcceptablePassword,
             Self::ReceiptInvalid => Fault::ReceiptInvalid,
@@ -74,6 +78,9 @@ impl VerbError {
             Self::Keytab(error) => error.next_step().into(),
             Self::Generate(error) => error.next_step().into(),
             Self::Seal(_) => "enrol this host anew: the pinned seal_key in managed.toml is of no use".into(),
+            Self::Encrypt(_) => {
+                "see what gives group keys in the domain: `kds` in agent.toml, or its controllers".into()
+            }
             Self::WordList { source, .. } => source.next_step().into(),
             Self::Malformed(_) => "use a lapwingd of the same version".into(),
             Self::NotAuthorized(_) => "ask lapwingd, by the command `lapwing`".into(),

@@ -207,6 +207,7 @@ const fn refusal_event(fault: Fault) -> EventId {
         | Fault::Keytab
         | Fault::NoAcceptablePassword
         | Fault::HashRefused
+        | Fault::GroupKey
         | Fault::StaleRun
         | Fault::UnknownVersion
         | Fault::CommitPending

@@ -9,7 +9,7 @@ use lapwing_core::{
     policy::{PassphraseLength, PasswordComplexity, PasswordLength, WordListName},
     root_half::ProtocolError,
     secret::Password,
-    types::{AccountName, DirectoryId, FileTime, PasswordVersion, RecordId, Uid},
+    types::{AccountName, DirectoryId, EncryptedTo, FileTime, PasswordVersion, RecordId, Uid},
 };
 use rand_core::CryptoRng;
 
@@ -17,6 +17,7 @@ use super::{VerbError, Work, parse};
 use crate::{
     account, crypt,
     dry_run::{self, Verdict},
+    encrypt::Encryption,
     failpoint,
     host::Entry,
     log,
@@ -41,19 +42,29 @@ impl Work {
         let rules = parse_rules(self.root(), &request.rules)?;
         let managed = Managed::read(self.root())?;
         let directory = managed.directory(self.root(), &directory_id, &RecordId(request.record.clone()))?;
+        let encryption = request.encrypt.as_ref().map(Encryption::asked).transpose()?;
+        let principal = encryption.as_ref().map(|encryption| &encryption.principal);
+        managed.check_encryption(self.root(), directory, principal)?;
         let (account, uid) = self.check_change(&managed, request.account.as_deref(), expiry)?;
 
         process::lock_memory().map_err(|source| VerbError::NotLocked { source })?;
         let (password, warning) = self.draw(&account, &rules, rng)?;
         let version = PasswordVersion::random(rng);
         let hash = crypt::hash(self.root(), &password, rng)?;
-        let sealed = match &directory.protection {
-            Protection::ClearText => None,
-            Protection::Pinned(pins) => {
+        let prepared = self.now().0;
+        let mut encrypted_to = None;
+        let sealed = match (&directory.protection, &encryption) {
+            (Protection::Pinned(pins), _) => {
                 let binding =
                     SealBinding { tenant: pins.tenant, device: pins.device, version, account: &account };
                 Some(seal::seal(&password, &binding, &pins.seal_key, rng)?)
             }
+            (Protection::ActiveDirectory(_), Some(encryption)) => {
+                encrypted_to =
+                    Some(EncryptedTo { principal: encryption.principal.clone(), updated: prepared });
+                Some(encryption.encrypt(&account, prepared, &password, rng)?)
+            }
+            (Protection::ClearText | Protection::ActiveDirectory(_), _) => None,
         };
         let entry = Entry {
             version,
@@ -63,8 +74,9 @@ impl Work {
             directory: directory_id,
             record: directory.record.clone().unwrap_or_else(|| RecordId(request.record.clone())),
             expiry,
-            prepared: self.now().0,
+            prepared,
             sealed,
+            encrypted_to,
             sends: Vec::new(),
             acknowledged_by: None,
         };

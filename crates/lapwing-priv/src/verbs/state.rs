@@ -2,7 +2,7 @@
 
 use lapwing_core::{
     agent,
-    local::root_half::{Entry, Field, Journal},
+    local::root_half::{EncryptedTo, Entry, Field, Journal},
 };
 
 use super::{VerbError, Work};
@@ -38,6 +38,10 @@ fn tell(entry: agent::Entry) -> Entry {
         prepared: entry.prepared.0.to_string(),
         recorded: entry.recorded,
         sealed: entry.sealed,
+        encrypted_to: entry.encrypted_to.map(|encrypted_to| EncryptedTo {
+            principal: encrypted_to.principal.to_string(),
+            updated: encrypted_to.updated.to_string(),
+        }),
         acknowledged_by: entry.acknowledged_by.map(|replica| replica.to_string()),
     }
 }

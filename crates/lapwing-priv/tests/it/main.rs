@@ -10,6 +10,7 @@
 mod account;
 #[cfg(feature = "failpoints")]
 mod crash;
+mod encrypt;
 mod host_rules;
 mod keytab;
 mod listen;

@@ -260,6 +260,7 @@ pub(crate) fn prepare() -> Prepare {
             passphrase_length: 6,
             passphrase_word_list: None,
         },
+        encrypt: None,
     }
 }
 

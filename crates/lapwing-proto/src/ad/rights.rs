@@ -64,16 +64,18 @@ impl Circle {
 
     /// What is granted beside the rights that make the circle.
     ///
-    /// DEVIATION(8): a computer reads the version of its own password. It is confidential like the passwords beside it
-    /// and holds nothing secret, and without it a computer cannot tell that it or the directory was restored.
-    fn beside(self, schema: &SchemaGuids) -> Option<(Guid, AccessMask)> {
+    /// DEVIATION(8): a computer reads the version of its own password, without which it cannot tell that it or the directory
+    /// was restored, and the ciphertexts of its passwords, without which it cannot put one into the history. They are
+    /// confidential like the passwords beside them, and tell a computer nothing.
+    fn beside(self, schema: &SchemaGuids) -> impl Iterator<Item = (Guid, AccessMask)> {
         const READ: AccessMask = AccessMask::READ_PROPERTY.union(AccessMask::CONTROL_ACCESS);
-        match self {
-            Self::ComputerSelf => {
-                schema.get(&LapsAttribute::CurrentPasswordVersion).map(|version| (*version, READ))
-            }
-            Self::ReadPassword | Self::ResetPassword => None,
-        }
+        let is_beside = move |attribute: &LapsAttribute| {
+            self == Self::ComputerSelf
+                && attribute.is_confidential()
+                && attribute.property_set() == Some(ENCRYPTED_PASSWORD_ATTRIBUTES)
+        };
+        let beside = schema.iter().filter(move |(attribute, _)| is_beside(attribute));
+        beside.map(|(_, guid)| (*guid, READ))
     }
 
     /// All that [`grant`] gives and [`revoke`] takes.
@@ -228,11 +230,19 @@ pub fn readers(acl: &Acl, passwords: &[Subject], reach: Reach) -> BTreeMap<Sid, 
     let mut readers = BTreeMap::new();
     for asked in passwords {
         for holder in acl.readers_of(asked, reach) {
+            if is_own_ciphertext(&holder.trustee, asked) {
+                continue;
+            }
             let widest = readers.entry(holder.trustee).or_insert(holder.breadth);
             *widest = holder.breadth.max(*widest);
         }
     }
     readers
+}
+
+/// Whether the computer reads what it has encrypted itself, and cannot decrypt.
+fn is_own_ciphertext(trustee: &Sid, asked: &Subject) -> bool {
+    *trustee == Sid::principal_self() && asked.property_set == Some(ENCRYPTED_PASSWORD_ATTRIBUTES)
 }
 
 /// The entries by which somebody is in a circle for the computers that the list is asked for, in their order, each with
@@ -270,10 +280,10 @@ pub fn members<'a>(
     for subject in &subjects {
         for grant in acl.grants_of(subject, key, needed, reach) {
             let is_own = |body: &AceBody| body.trustee == Sid::principal_self();
-            // A computer that sets its own expiry is in its own circle; one that reads its password is worth a line.
+            // A computer that sets its own expiry is in its own circle; one that reads its clear text is worth a line.
             let is_meant = |body: &AceBody| match circle {
                 Circle::ComputerSelf => is_own(body),
-                Circle::ReadPassword => true,
+                Circle::ReadPassword => !is_own_ciphertext(&body.trustee, subject),
                 Circle::ResetPassword => !is_own(body),
             };
             if !grant.ace.body().is_some_and(is_meant) {

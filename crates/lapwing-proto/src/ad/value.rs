@@ -1,11 +1,11 @@
 //! What stands in the attributes: passwords, their versions and times. [MS-ADA2] 2.64 to 2.69.
 
 use lapwing_core::{
+    laps,
     secret::{PASSWORD_LEN_MAX, Password, SecretBytes},
     types::{AccountName, FileTime, Guid, PasswordVersion},
 };
 use serde::Deserialize;
-use zeroize::Zeroizing;
 
 use crate::{
     json::{self, JsonError},
@@ -68,39 +68,10 @@ impl ClearPassword {
         Ok(Self { account, updated, password: password(p.expose_secret())? })
     }
 
-    /// The value as Windows writes it: n, t, p, no blanks. Characters beyond ASCII are escaped, for the attribute's
-    /// syntax (2.5.5.5) has none.
+    /// The value as Windows writes it.
     #[must_use]
     pub fn to_value(&self) -> SecretBytes {
-        let (name, password) = (self.account.as_str(), self.password.expose_secret());
-        // A unit of UTF-16 takes six characters at most, and a text has no more of them than bytes. So it never grows.
-        let mut out = Zeroizing::new(String::with_capacity(64 + 6 * (name.len() + password.len())));
-        out.push_str("{\"n\":\"");
-        escape(&mut out, name);
-        out.push_str("\",\"t\":\"");
-        out.push_str(&format!("{:x}", self.updated.ticks()));
-        out.push_str("\",\"p\":\"");
-        escape(&mut out, password);
-        out.push_str("\"}");
-        SecretBytes::new(core::mem::take(&mut *out).into_bytes())
-    }
-}
-
-/// RFC 8259 section 7.
-fn escape(out: &mut String, text: &str) {
-    for sign in text.chars() {
-        if matches!(sign, '"' | '\\') {
-            out.extend(['\\', sign]);
-        } else if matches!(sign, ' '..='~') {
-            out.push(sign);
-        } else {
-            let mut units = [0; 2];
-            for unit in sign.encode_utf16(&mut units) {
-                out.push_str("\\u");
-                let nibbles = [*unit >> 12, *unit >> 8, *unit >> 4, *unit].map(|nibble| nibble & 0xf);
-                out.extend(nibbles.into_iter().filter_map(|nibble| char::from_digit(nibble.into(), 16)));
-            }
-        }
+        laps::password_value(&self.account, self.updated, &self.password)
     }
 }
 

@@ -71,7 +71,7 @@ pub(super) fn update_failed(error: &AdError, layout: Layout, container: Option<&
     let Some(refusal) = error.refusal() else { return query_failed(error) };
     let kind = kind_of(refusal.event(Request::Update(layout.family())));
     let mut failure = DirectoryFailure::new(kind, peer(error), code(error), chain(error), error.next_step());
-    failure.container = container.map(str::to_owned);
+    failure.subject = container.map(str::to_owned);
     failure
 }
 
@@ -116,7 +116,7 @@ const fn kind_of(event: EventId) -> DirectoryFault {
     }
 }
 
-fn peer(error: &AdError) -> &str {
+pub(super) fn peer(error: &AdError) -> &str {
     match error {
         AdError::Unreachable { peer, .. }
         | AdError::TimedOut { peer, .. }

@@ -3,16 +3,20 @@
 use lapwing_client::ad::{Change, Entry, LapsSchema};
 use lapwing_core::{
     agent::{Expected, Known, Store, Told},
+    laps::password_value,
     secret::{Password, SecretBytes},
     types::{FileTime, PasswordVersion},
 };
 use lapwing_proto::ad::{
     attribute::{LEGACY_EXPIRATION_TIME, LEGACY_PASSWORD, LapsAttribute},
     refusal,
-    value::{ClearPassword, expiry_value, parse_expiry, parse_version, unique_expiry, version_value},
+    value::{expiry_value, parse_expiry, parse_version, unique_expiry, version_value},
 };
 
-use super::plain;
+use super::{
+    history::{Ciphertexts, Slot},
+    plain,
+};
 
 const PASSWORD: &str = LapsAttribute::Password.ldap_name();
 const EXPIRY: &str = LapsAttribute::PasswordExpirationTime.ldap_name();
@@ -46,17 +50,32 @@ pub(super) struct Found {
     pub(super) expiry: Option<FileTime>,
     /// The expiry in the very form that it has there, by which it is named to be replaced.
     expiry_text: Option<String>,
+    pub(super) ciphertexts: Ciphertexts,
 }
 
+/// What a password is stored as.
+#[derive(Debug)]
+pub(super) enum Stored<'a> {
+    /// As it is, with when it was first sent.
+    Clear(&'a Password, FileTime),
+    /// Encrypted, as the whole value that it becomes.
+    Encrypted(&'a [u8], Slot, History),
+}
+
+/// How many earlier passwords are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct History(pub(super) usize);
+
 impl Layout {
-    /// The one that a schema allows; none if it lacks what is needed.
-    pub(super) fn of(schema: &LapsSchema, attributes: Attributes) -> Option<Self> {
+    /// The one that a schema allows; none if it lacks what is needed. Passwords are encrypted into the slot, if there is one.
+    pub(super) fn of(schema: &LapsSchema, attributes: Attributes, slot: Option<Slot>) -> Option<Self> {
         match attributes {
             Attributes::Legacy => schema.legacy_password.and(schema.legacy_expiry).map(|_| Self::Legacy),
             Attributes::WindowsLaps => {
-                let needed = [LapsAttribute::Password, LapsAttribute::PasswordExpirationTime];
+                let passwords = slot.map_or(vec![LapsAttribute::Password], |slot| slot.attributes().to_vec());
+                let mut needed = passwords.into_iter().chain([LapsAttribute::PasswordExpirationTime]);
                 let has_version = schema.has(LapsAttribute::CurrentPasswordVersion);
-                needed.iter().all(|attribute| schema.has(*attribute)).then_some(if has_version {
+                needed.all(|attribute| schema.has(attribute)).then_some(if has_version {
                     Self::Versions
                 } else {
                     Self::ByExpiry
@@ -80,44 +99,29 @@ impl Layout {
         }
     }
 
-    /// What is read of the computer: never its password.
-    pub(super) const fn attributes(self) -> &'static [&'static str] {
+    /// What is read of the computer: never a password, but as ciphertext.
+    pub(super) fn attributes(self, slot: Slot) -> Vec<&'static str> {
         match self {
-            Self::Versions => &[EXPIRY, VERSION],
-            Self::ByExpiry => &[EXPIRY],
-            Self::Legacy => &[LEGACY_EXPIRATION_TIME],
+            Self::Versions => vec![EXPIRY, VERSION, slot.password(), slot.history()],
+            Self::ByExpiry => vec![EXPIRY, slot.password(), slot.history()],
+            Self::Legacy => vec![LEGACY_EXPIRATION_TIME],
         }
     }
 
     /// Understands what was read; the name of the attribute that makes no sense otherwise.
-    pub(super) fn found(self, entry: &Entry) -> Result<Found, &'static str> {
+    pub(super) fn found(self, entry: &Entry, slot: Slot) -> Result<Found, &'static str> {
         let expiry_text = entry.text(self.expiry()).map(str::to_owned);
         let expiry = expiry_text.as_deref().map(parse_expiry).transpose().map_err(|_| self.expiry())?;
         let version = entry.value(VERSION).map(parse_version).transpose().map_err(|_| VERSION)?;
-        Ok(Found { version, expiry, expiry_text })
+        Ok(Found { version, expiry, expiry_text, ciphertexts: slot.read(entry) })
     }
 
     /// The one modification that stores a password, which fails unless the directory holds what is expected.
     ///
     /// By naming old values, never with the control for permissive modifications, under which it would succeed all the
     /// same. [MS-ADTS] 3.1.1.3.4.1.8.
-    pub(super) fn store(
-        self,
-        store: &Store,
-        password: &Password,
-        updated: FileTime,
-        found: &Found,
-    ) -> Vec<Change> {
-        let value = match self {
-            Self::Versions | Self::ByExpiry => {
-                // The password is borrowed, and every copy of it wipes itself.
-                let password = Password::new(password.expose_secret().to_owned());
-                ClearPassword { account: store.account.clone(), updated, password }.to_value()
-            }
-            Self::Legacy => SecretBytes::new(password.expose_secret().as_bytes().to_vec()),
-        };
-        let attribute = if self == Self::Legacy { LEGACY_PASSWORD } else { PASSWORD };
-        let mut changes = vec![Change::Replace(attribute, value)];
+    pub(super) fn store(self, store: &Store, stored: &Stored<'_>, found: &Found) -> Vec<Change> {
+        let mut changes = self.password(store, stored, found);
         let version = || plain(version_value(store.version));
         let expiry = plain(expiry_value(unique_expiry(store.expiry.0, store.version, &[])));
         let is_by_version = match (self, store.expected) {
@@ -144,6 +148,30 @@ impl Layout {
             changes.push(Change::Add(self.expiry(), expiry));
         }
         changes
+    }
+}
+
+impl Layout {
+    /// The password alone: in one form, and gone in the other.
+    fn password(self, store: &Store, stored: &Stored<'_>, found: &Found) -> Vec<Change> {
+        match (self, stored) {
+            (Self::Versions | Self::ByExpiry, Stored::Clear(password, updated)) => {
+                let value = password_value(&store.account, *updated, password);
+                let encrypted = found.ciphertexts.current.as_ref();
+                let stale = encrypted.map(|_| Change::Clear(Slot::Account.password()));
+                [Change::Replace(PASSWORD, value)].into_iter().chain(stale).collect()
+            }
+            (Self::Legacy, Stored::Clear(password, _)) => {
+                let value = SecretBytes::new(password.expose_secret().as_bytes().to_vec());
+                vec![Change::Replace(LEGACY_PASSWORD, value)]
+            }
+            (_, Stored::Encrypted(value, slot, History(keep))) => {
+                let in_force = store.in_force_encrypted_to.as_ref().map(|in_force| in_force.updated);
+                let mut changes = slot.store(value, &found.ciphertexts, *keep, in_force);
+                changes.push(Change::Clear(PASSWORD));
+                changes
+            }
+        }
     }
 }
 
@@ -197,6 +225,7 @@ mod tests {
             uid: Uid(1000),
             expected,
             in_force: None,
+            in_force_encrypted_to: None,
             expiry: WallTime(expiry()),
         };
         let found = Found { expiry_text: expiry_text.map(str::to_owned), ..Found::default() };
@@ -209,12 +238,13 @@ mod tests {
             text => String::from_utf8(text.to_vec()).unwrap(),
         };
         layout
-            .store(&store, &password, updated, &found)
+            .store(&store, &Stored::Clear(&password, updated), &found)
             .iter()
             .map(|change| match change {
                 Change::Add(name, value) => format!("add {name} {}", words(value)),
                 Change::Delete(name, value) => format!("delete {name} {}", words(value)),
                 Change::Replace(name, value) => format!("replace {name} {}", words(value)),
+                Change::Clear(name) => format!("clear {name}"),
             })
             .collect()
     }

@@ -1,9 +1,11 @@
-//! Active Directory, in clear text: the computer's own entry, over a connection sealed by its own key.
+//! Active Directory: the computer's own entry, over a connection sealed by its own key.
 //!
 //! INVARIANT: a password is sent by one modification that succeeds only on what was read in the same cycle, and is sent
 //! by nothing else.
 
+mod encryption;
 mod failure;
+mod history;
 mod layout;
 
 use core::time::Duration;
@@ -12,22 +14,27 @@ use std::collections::{BTreeMap, BTreeSet};
 use lapwing_client::ad::{Connection, Controller, Home, LapsSchema, Limits, RootDse, SecurityParts, Wish};
 use lapwing_core::{
     agent::{
-        DirectoryFailure, DirectoryState, Expected, Guarantees, Known, Session, Store, StoreOutcome, Told,
+        DirectoryFailure, DirectoryState, Encryption, Expected, Guarantees, Known, Session, Store,
+        StoreOutcome, Told,
     },
-    secret::{Password, SecretBytes},
-    types::{DirectoryId, FileTime, PasswordVersion, RecordId, Replica, WallTime},
+    policy::{DsrmBackup, EncryptionPrincipal},
+    secret::SecretBytes,
+    types::{DirectoryId, FileTime, PasswordVersion, RecordId, Replica, Sid, WallTime},
 };
 use lapwing_proto::ad::{dns::DnsName, refusal::AdRefusal};
 
 pub(super) use self::layout::Attributes;
 use self::{
+    encryption::{Decryptor, controller_unmanaged, level_too_low},
     failure::{malformed, no_account, query_failed, schema_lacking, unreached, update_failed},
-    layout::{Found, Layout},
+    history::Slot,
+    layout::{Found, History, Layout, Stored},
 };
 use super::{
-    directory::{Asked, nothing_to_send},
-    domain::{Domain, Homeless, Reached},
-    root_half::RootHalf,
+    chain,
+    directory::{Asked, another_principal, nothing_to_send},
+    domain::{Domain, Homeless, Keyless, Reached},
+    root_half::{Material, RootHalf},
 };
 use crate::os;
 
@@ -44,6 +51,7 @@ pub(super) struct ActiveDirectory {
     schema: Option<LapsSchema>,
     /// When the password of this version was first sent, so that the same bytes are sent again.
     stamped: Option<(PasswordVersion, FileTime)>,
+    decryptor: Decryptor,
     session: Option<Open>,
 }
 
@@ -56,6 +64,10 @@ struct Open {
     /// The container that it is in, for people.
     container: Option<String>,
     layout: Layout,
+    slot: Slot,
+    /// How many earlier passwords are kept, where they are encrypted.
+    history: Option<History>,
+    root: RootDse,
     /// The controller's clock at the beginning.
     time: Option<WallTime>,
     /// What was read last.
@@ -88,7 +100,7 @@ impl ActiveDirectory {
                 way.reach(root_half, Limits::default(), wish).await.map_err(unreached)?
             }
         };
-        let session = self.begin(reached, attributes).await;
+        let session = self.begin(reached, attributes, asked.encryption, asked.dsrm).await;
         if session.is_err() {
             way.doubt_keys();
         }
@@ -100,6 +112,8 @@ impl ActiveDirectory {
         &mut self,
         mut reached: Reached,
         attributes: Attributes,
+        encryption: Option<&Encryption>,
+        dsrm: DsrmBackup,
     ) -> Result<Session, DirectoryFailure> {
         let home = reached.home().await;
         let Reached { connected, domain, account: machine, .. } = reached;
@@ -113,13 +127,32 @@ impl ActiveDirectory {
             Homeless::Directory(error) => query_failed(&error),
             Homeless::NoAccount => no_account(connection.peer(), &machine.account),
         })?;
-        let layout = self.layout(&mut connection, &root, attributes).await?;
+        let is_controller = attributes == Attributes::WindowsLaps && computer.is_controller;
+        let unmanaged = is_controller.then(|| controller_unmanaged(&connection, dsrm, encryption)).flatten();
+        let too_low = encryption.and_then(|_| level_too_low(&connection, &root));
+        if let Some(failure) = unmanaged.or(too_low) {
+            return Err(failure);
+        }
+        let slot = if is_controller { Slot::Controller } else { Slot::Account };
+        let layout = self.layout(&mut connection, &root, attributes, encryption.map(|_| slot)).await?;
+        let principal = match encryption {
+            Some(encryption) => {
+                // Whatever the policy says. "Windows LAPS", DSRM. DEVIATION(14): its account is a local one that policy names.
+                let of_controller = EncryptionPrincipal::DomainAdmins;
+                let wanted = if is_controller { &of_controller } else { &encryption.principal };
+                Some(self.decryptor.find(&mut connection, &root, wanted).await?)
+            }
+            None => None,
+        };
         self.session = Some(Open {
             connection,
             entry: format!("<GUID={}>", computer.guid),
             container: computer.name.parent().map(|name| name.to_string()),
             layout,
+            slot,
+            history: encryption.map(|encryption| History(usize::from(encryption.history.entries()))),
             time: layout::time(&root.time).map(WallTime),
+            root,
             found: Found::default(),
             is_hidden: false,
         });
@@ -132,6 +165,8 @@ impl ActiveDirectory {
             replica: name.parse().ok(),
             age_days_min: None,
             keeps_versions: layout == Layout::Versions,
+            principal,
+            is_controller,
         })
     }
 
@@ -154,33 +189,54 @@ impl ActiveDirectory {
         connection: &mut Connection,
         root: &RootDse,
         attributes: Attributes,
+        slot: Option<Slot>,
     ) -> Result<Layout, DirectoryFailure> {
-        let known = self.schema.as_ref().and_then(|schema| Layout::of(schema, attributes));
+        let known = self.schema.as_ref().and_then(|schema| Layout::of(schema, attributes, slot));
         // What lacks only the versions works, and may have been completed since.
         if let Some(layout) = known.filter(|layout| *layout != Layout::ByExpiry) {
             return Ok(layout);
         }
         let schema = connection.laps_schema(&root.contexts).await.map_err(|error| query_failed(&error))?;
-        let layout = Layout::of(&schema, attributes);
+        let layout = Layout::of(&schema, attributes, slot);
         self.schema = Some(schema);
         layout.ok_or_else(|| schema_lacking(connection.peer(), attributes))
     }
 
     /// Asks what the directory holds of what is known here.
-    pub(super) async fn state(&mut self, known: &[Known]) -> Result<DirectoryState, DirectoryFailure> {
+    pub(super) async fn state(
+        &mut self,
+        known: &[Known],
+        settled: bool,
+    ) -> Result<DirectoryState, DirectoryFailure> {
         let Some(open) = &mut self.session else { return Err(nothing_to_send()) };
-        open.state(known).await
+        open.state(known, settled).await
+    }
+
+    /// Makes sure that the policy's principal is still this one, for what is encrypted cannot be taken back.
+    pub(super) async fn check_principal(&mut self, principal: &Sid) -> Result<(), DirectoryFailure> {
+        let Some(open) = &mut self.session else { return Err(nothing_to_send()) };
+        let now = self.decryptor.ask_again(&mut open.connection, &open.root).await?;
+        if now.as_ref() == Some(principal) { Ok(()) } else { Err(another_principal()) }
     }
 
     /// Sends the password, once.
-    pub(super) async fn store(&mut self, store: &Store, password: &Password) -> StoreOutcome {
+    pub(super) async fn store(&mut self, store: &Store, material: &Material) -> StoreOutcome {
         let Some(open) = &mut self.session else { return StoreOutcome::NotSent(nothing_to_send()) };
-        let updated = match self.stamped {
-            Some((version, first)) if version == store.version => first,
-            Some(_) | None => os::now().wall.0,
+        let stored = match material {
+            Material::Clear(password) => {
+                let updated = match self.stamped {
+                    Some((version, first)) if version == store.version => first,
+                    Some(_) | None => os::now().wall.0,
+                };
+                self.stamped = Some((store.version, updated));
+                Stored::Clear(password, updated)
+            }
+            // Encrypted before the policy switched that off: none are kept then.
+            Material::Sealed(value) => {
+                Stored::Encrypted(value, open.slot, open.history.unwrap_or(History(0)))
+            }
         };
-        self.stamped = Some((store.version, updated));
-        open.store(store, password, updated).await
+        open.store(store, &stored).await
     }
 }
 
@@ -197,13 +253,17 @@ async fn address(name: &str) -> Option<core::net::IpAddr> {
 }
 
 impl Open {
-    async fn state(&mut self, known: &[Known]) -> Result<DirectoryState, DirectoryFailure> {
+    async fn state(&mut self, known: &[Known], settled: bool) -> Result<DirectoryState, DirectoryFailure> {
         let found = self.read().await?;
         let version = match (self.layout, found.version) {
             (Layout::Versions, Some(version)) => Told::Version(Some(version)),
             (Layout::Versions, None) => self.probe(known).await?,
             (Layout::ByExpiry | Layout::Legacy, _) => layout::by_expiry(found.expiry, known),
         };
+        let in_force = known.first().map(|known| known.version);
+        if settled && in_force.is_some() && version == Told::Version(in_force) {
+            self.trim().await;
+        }
         Ok(DirectoryState {
             version,
             expiry: found.expiry.map(WallTime),
@@ -212,12 +272,30 @@ impl Open {
         })
     }
 
+    /// Drops the earlier passwords that the policy keeps no longer. What fails is done in a later cycle: it is no reason to
+    /// keep a password that is due.
+    async fn trim(&mut self) {
+        let Some(History(keep)) = self.history else { return };
+        let changes = self.slot.trim(&self.found.ciphertexts.history, keep);
+        if changes.is_empty() {
+            return;
+        }
+        if let Err(error) = self.connection.modify(&self.entry, changes, SecurityParts::None).await {
+            tracing::warn!(
+                error = chain(&error),
+                "Earlier passwords stay in the directory until the next cycle"
+            );
+        }
+    }
+
     async fn read(&mut self) -> Result<Found, DirectoryFailure> {
-        let attributes = self.layout.attributes();
-        let entry = self.connection.read(&self.entry, attributes).await.map_err(|e| query_failed(&e))?;
+        let attributes = self.layout.attributes(self.slot);
+        let entry = self.connection.read(&self.entry, &attributes).await.map_err(|e| query_failed(&e))?;
         let entry = entry.ok_or_else(|| no_account(self.connection.peer(), &self.entry))?;
-        self.found =
-            self.layout.found(&entry).map_err(|attribute| malformed(self.connection.peer(), attribute))?;
+        self.found = self
+            .layout
+            .found(&entry, self.slot)
+            .map_err(|attribute| malformed(self.connection.peer(), attribute))?;
         Ok(self.found.clone())
     }
 
@@ -239,8 +317,8 @@ impl Open {
         Ok(if is_new { Told::Version(None) } else { Told::NoneKnown })
     }
 
-    async fn store(&mut self, store: &Store, password: &Password, updated: FileTime) -> StoreOutcome {
-        let changes = self.layout.store(store, password, updated, &self.found);
+    async fn store(&mut self, store: &Store, stored: &Stored<'_>) -> StoreOutcome {
+        let changes = self.layout.store(store, stored, &self.found);
         let stored = self.connection.modify(&self.entry, changes, SecurityParts::None).await;
         let Err(error) = stored else { return StoreOutcome::Acknowledged(None) };
         let Some(refusal) = error.refusal() else {
@@ -274,6 +352,14 @@ impl Open {
         }
         let expiry = self.found.expiry.map(WallTime);
         Some(DirectoryState { version: Told::NoneKnown, expiry, receipt: None, time: None })
+    }
+}
+
+/// Why a password cannot be encrypted.
+pub(super) fn keyless(why: Keyless) -> DirectoryFailure {
+    match why {
+        Keyless::Unreached(why) => unreached(why),
+        Keyless::Refused(error) => encryption::keyless(&error),
     }
 }
 

@@ -30,6 +30,8 @@ struct OnDisk {
 struct PolicyOnDisk {
     read: String,
     domain: String,
+    #[serde(default)]
+    is_controller: bool,
     objects: Vec<ObjectOnDisk>,
     skipped: Vec<SkippedOnDisk>,
 }
@@ -152,6 +154,7 @@ impl PolicyOnDisk {
         Self {
             read: read.to_string(),
             domain: policy.domain.clone(),
+            is_controller: policy.is_controller,
             objects: policy.objects.iter().map(object).collect(),
             skipped: policy.skipped.iter().map(skipped).collect(),
         }
@@ -176,6 +179,7 @@ impl PolicyOnDisk {
         let skipped = |SkippedOnDisk { object, container, why }| SkippedLink { object, container, why };
         let policy = GroupPolicy {
             domain: self.domain,
+            is_controller: self.is_controller,
             objects: self.objects.into_iter().map(object).collect::<Option<_>>()?,
             skipped: self.skipped.into_iter().map(skipped).collect(),
         };

@@ -65,6 +65,7 @@ fn policy(version: u16, directory: u32) -> GroupPolicy {
     };
     GroupPolicy {
         domain: "corp.example".to_owned(),
+        is_controller: false,
         objects: vec![object("Passwords of servers", version, records)],
         skipped: vec![skipped],
     }

@@ -50,6 +50,8 @@ pub struct Member<'a> {
 pub struct GroupPolicy {
     /// The domain's name in DNS.
     pub domain: String,
+    /// Whether the host is a controller of it.
+    pub is_controller: bool,
     /// The objects that hold, in the order in which they are applied: of two values for one thing the later one wins.
     pub objects: Vec<Object>,
     /// The links that come to nothing.
@@ -133,7 +135,8 @@ pub async fn read_group_policy(
     for applied in selection.applied {
         objects.push(read_object(&applied, &sysvol, known).await?);
     }
-    Ok(GroupPolicy { domain, objects, skipped })
+    let is_controller = member.home.computer.is_controller;
+    Ok(GroupPolicy { domain, is_controller, objects, skipped })
 }
 
 async fn read_object(

@@ -3,6 +3,7 @@
 
 mod actions;
 mod due;
+mod encrypted;
 mod held;
 mod host;
 mod lost;
@@ -17,10 +18,10 @@ use super::*;
 use crate::{
     event::{Event, EventId, Hresult},
     fault::Fault,
-    policy::{PassphraseLength, PasswordAgeDays, PasswordComplexity, PasswordLength},
+    policy::{DsrmBackup, PassphraseLength, PasswordAgeDays, PasswordComplexity, PasswordLength},
     types::{
-        ActionId, BootId, BootTime, DirectoryId, FileTime, Guid, Now, PasswordVersion, RecordId, TenantId,
-        Uid, WallTime,
+        ActionId, BootId, BootTime, DirectoryId, EncryptedTo, FileTime, Guid, Now, PasswordVersion, RecordId,
+        Sid, TenantId, Uid, WallTime,
     },
 };
 
@@ -92,6 +93,10 @@ struct World {
     forgotten: usize,
     /// The world dies before it performs the action of this number, counted from now.
     crash_in: Option<usize>,
+    /// Whom the policy means.
+    principal: Option<Sid>,
+    /// Why there is no group key, once.
+    keyless: Option<DirectoryFault>,
     /// The machine is told this while the action of this number is under way; of those with an outcome, counted from now.
     tell_in: Option<(usize, Input)>,
 }
@@ -99,6 +104,8 @@ struct World {
 fn plan() -> Plan {
     Plan {
         target: Target::Cloud,
+        encryption: None,
+        dsrm: DsrmBackup::Off,
         account: Some("lapadmin".parse().unwrap()),
         age: PasswordAgeDays::parse(30).unwrap(),
         rules: PlanRules {
@@ -156,6 +163,8 @@ impl World {
             traces: Traces::default(),
             forgotten: 0,
             crash_in: None,
+            principal: None,
+            keyless: None,
             tell_in: None,
         }
     }
@@ -267,6 +276,10 @@ impl World {
             prepared: self.now.wall,
             recorded: false,
             sealed: self.sealed,
+            encrypted_to: self
+                .principal
+                .clone()
+                .map(|principal| EncryptedTo { principal, updated: self.now.wall.0 }),
             acknowledged_by: None,
         }
     }
@@ -346,10 +359,19 @@ impl World {
                 replica: self.replica.then(|| "dc1.corp.example".parse().unwrap()),
                 age_days_min: self.age_days_min,
                 keeps_versions: self.hides != Hides::All,
+                principal: self.principal.clone(),
+                is_controller: false,
             }))),
-            Action::ReadState { known } => {
+            Action::ReadState { known, .. } => {
                 let state = DirectoryState { version: self.told(&known), ..self.state() };
                 Some(Outcome::State(Ok(state)))
+            }
+            Action::FetchGroupKey(_) => {
+                self.done.push("group key");
+                Some(Outcome::GroupKey(match self.keyless.take() {
+                    Some(fault) => Err(self.failure(fault)),
+                    None => Ok(()),
+                }))
             }
             Action::Prepare { expiry, .. } => {
                 self.done.push("prepare");

@@ -1,7 +1,9 @@
 //! Directories that do not tell the version that they hold, and what an Active Directory policy asks.
 
 use super::*;
-use crate::policy::{HostRole, PolicyContext, PolicyRoot, RawEntry, RawPolicy, RawValue, resolve};
+use crate::policy::{
+    EncryptionPrincipal, HostRole, PolicyContext, PolicyRoot, RawEntry, RawPolicy, RawValue, resolve,
+};
 
 fn world(hides: Hides) -> World {
     let mut world = World::new();
@@ -178,13 +180,27 @@ fn a_policy_for_active_directory_is_planned_in_clear_text_and_told_as_windows_do
 }
 
 #[test]
-fn a_policy_that_wants_encryption_is_never_followed_in_clear_text() {
-    for encryption in [None, Some(("ADPasswordEncryptionEnabled", RawValue::Boolean(true)))] {
-        let values = [("BackupDirectory", RawValue::Integer(2))].into_iter().chain(encryption);
-        let read = read(PolicyRoot::GroupPolicy, &values.collect::<Vec<_>>());
-        let Verdict::Unsupported { message, next_step } = &read.verdict else { panic!("{:?}", read.verdict) };
-        assert!(message.contains("ADPasswordEncryptionEnabled"), "{message}");
-        assert!(next_step.contains("ADPasswordEncryptionEnabled"), "{next_step}");
+fn a_policy_wants_encryption_unless_it_says_no_and_one_that_names_nobody_is_not_followed() {
+    let of = |values: &[(&str, RawValue)]| {
+        let directory = [("BackupDirectory", RawValue::Integer(2))];
+        read(PolicyRoot::GroupPolicy, &[&directory, values].concat())
+    };
+    let planned = of(&[("ADEncryptedPasswordHistorySize", RawValue::Integer(12))]);
+    let Verdict::Managed(plan) = &planned.verdict else { panic!("{:?}", planned.verdict) };
+    let encryption = plan.encryption.as_ref().expect("Windows' default is on");
+    assert_eq!(
+        (&encryption.principal, encryption.history.entries()),
+        (&EncryptionPrincipal::DomainAdmins, 12)
+    );
+    for (named, event) in [
+        ("Readers", EventId::PrincipalAmbiguous),
+        ("CORP\\\"Readers\"", EventId::PrincipalNameUnknown),
+        ("S-1-nonsense", EventId::PrincipalSidUnknown),
+    ] {
+        let read = of(&[("ADPasswordEncryptionPrincipal", RawValue::Text(named.to_owned()))]);
+        let Verdict::Unsupported { message, .. } = &read.verdict else { panic!("{:?}", read.verdict) };
+        assert!(message.contains(&named[..4]), "{message}");
+        assert!(read.events.iter().any(|told| told.id() == event), "{named}: {:?}", read.events);
     }
 }
 

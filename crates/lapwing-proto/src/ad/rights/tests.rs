@@ -68,15 +68,20 @@ fn fixture(bytes: &[u8]) -> SecurityDescriptor {
     read
 }
 
+/// Without the attributes about which we let computers have an entry more.
+fn as_windows() -> SchemaGuids {
+    let mut schema = schema();
+    schema.retain(|attribute, _| attribute.property_set().is_none());
+    schema
+}
+
 #[test]
 fn delegation_writes_the_bytes_that_samba_writes() {
     let delegated = include_bytes!("fixtures/unit_delegated.bin");
     let expirer = sid("S-1-5-21-1-2-3-1105");
-    // Without the attribute of the version, about which we write an entry more.
-    let mut schema = schema();
-    schema.remove(&LapsAttribute::CurrentPasswordVersion);
+    let schema = schema();
     let mut unit = fixture(UNIT);
-    grant(&mut unit, Circle::ComputerSelf, &Sid::principal_self(), &schema).unwrap();
+    grant(&mut unit, Circle::ComputerSelf, &Sid::principal_self(), &as_windows()).unwrap();
     grant(&mut unit, Circle::ReadPassword, &reader(), &schema).unwrap();
     grant(&mut unit, Circle::ResetPassword, &expirer, &schema).unwrap();
     assert_eq!(unit, fixture(delegated));
@@ -124,6 +129,10 @@ fn each_circle_has_its_entries() {
         [
             "Allow RPWP msLAPS-PasswordExpirationTime S-1-5-10",
             "Allow WP msLAPS-Password S-1-5-10",
+            "Allow RPCR msLAPS-EncryptedPassword S-1-5-10",
+            "Allow RPCR msLAPS-EncryptedPasswordHistory S-1-5-10",
+            "Allow RPCR msLAPS-EncryptedDSRMPassword S-1-5-10",
+            "Allow RPCR msLAPS-EncryptedDSRMPasswordHistory S-1-5-10",
             "Allow RPCR msLAPS-CurrentPasswordVersion S-1-5-10",
             "Allow RPWP f3531ec6-6330-4f8e-8d39-7a671fbac605 S-1-5-10",
         ]
@@ -232,9 +241,8 @@ fn readers_are_found_by_their_widest_way() {
 }
 
 #[test]
-fn computers_that_windows_cmdlet_let_store_are_in_their_circle_and_get_the_one_entry_more() {
-    let mut windows = schema();
-    windows.remove(&LapsAttribute::CurrentPasswordVersion);
+fn computers_that_windows_cmdlet_let_store_are_in_their_circle_and_get_the_entries_more() {
+    let windows = as_windows();
     let mut descriptor = descriptor();
     let own = Sid::principal_self();
     grant(&mut descriptor, Circle::ComputerSelf, &own, &windows).unwrap();
@@ -243,7 +251,9 @@ fn computers_that_windows_cmdlet_let_store_are_in_their_circle_and_get_the_one_e
     assert!(grant(&mut descriptor, Circle::ComputerSelf, &own, &schema()).unwrap());
     let mut after = sddl(&descriptor);
     after.retain(|line| !before.contains(line));
-    assert_eq!(after, ["Allow RPCR msLAPS-CurrentPasswordVersion S-1-5-10"]);
+    let more = ["EncryptedPassword", "EncryptedPasswordHistory", "EncryptedDSRMPassword"].into_iter();
+    let more = more.chain(["EncryptedDSRMPasswordHistory", "CurrentPasswordVersion"]);
+    assert_eq!(after, more.map(|name| format!("Allow RPCR msLAPS-{name} S-1-5-10")).collect::<Vec<_>>());
 }
 
 #[test]
