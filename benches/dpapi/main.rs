@@ -12,7 +12,7 @@ use std::{
     process::{Child, ChildStdin, ChildStdout, Stdio},
 };
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use lapwing_core::{
     secret::SecretBytes,
     types::{FileTime, Sid},
@@ -104,13 +104,13 @@ impl Peer {
         Ok(Self { child, input, output })
     }
 
-    /// Milliseconds of one protection and of one opening, each done so often.
-    fn measure(&mut self, each: u32) -> Result<(f64, f64)> {
+    /// Milliseconds of one protection, one opening and one check of a public key, each done so often.
+    fn measure(&mut self, each: u32) -> Result<[f64; 3]> {
         writeln!(self.input, "{each}")?;
         let mut line = String::new();
         self.output.read_line(&mut line)?;
-        let (protect, unprotect) = line.trim_end().split_once(' ').context("the peer has failed")?;
-        Ok((protect.parse()?, unprotect.parse()?))
+        let numbers = line.split_whitespace().map(str::parse).collect::<Result<Vec<f64>, _>>()?;
+        numbers.try_into().map_err(|_| anyhow!("the peer has failed"))
     }
 
     fn end(mut self) -> Result<()> {
@@ -149,7 +149,7 @@ fn measure(rounds: u32, each: u32, python: &str, peer: &str) -> Result<BTreeMap<
         })?;
         let protecting_parts = milliseconds(each, || primitives.protect())?;
         let opening_parts = milliseconds(each, || primitives.unprotect())?;
-        let (peer_protecting, peer_opening) = peer.measure(each)?;
+        let [peer_protecting, peer_opening, peer_check] = peer.measure(each)?;
         let found = [
             ("protect", protecting),
             ("unprotect", opening),
@@ -157,6 +157,7 @@ fn measure(rounds: u32, each: u32, python: &str, peer: &str) -> Result<BTreeMap<
             ("unprotect_parts", opening_parts),
             ("protect_peer", peer_protecting),
             ("unprotect_peer", peer_opening),
+            ("check_peer", peer_check),
         ];
         if round > 0 {
             found.into_iter().for_each(|(name, value)| series.entry(name).or_default().push(value));

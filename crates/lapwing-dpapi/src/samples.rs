@@ -48,8 +48,8 @@ macro_rules! published {
     };
 }
 
-/// All protect one byte, 0, in the interval (361, 17, 13).
-pub(crate) const PUBLISHED: [Published; 14] = [
+/// Of every pair of hash function and agreement. All protect one byte, 0, in the interval (361, 17, 13).
+pub(crate) const PUBLISHED: [Published; 17] = [
     published!("sha1_dh", "sha1_dh", true, SYSTEM),
     published!("sha1_ecdh_p256", "sha1_ecdh_p256", true, SYSTEM),
     published!("sha1_ecdh_p384", "sha1_ecdh_p384", true, SYSTEM),
@@ -58,6 +58,9 @@ pub(crate) const PUBLISHED: [Published; 14] = [
     published!("sha256_ecdh_p256", "sha256_ecdh_p256", true, SYSTEM),
     published!("sha256_ecdh_p384", "sha256_ecdh_p384", true, SYSTEM),
     published!("sha256_nonce", "sha256_dh", false, USER),
+    published!("sha384_dh", "sha384_dh", true, SYSTEM),
+    published!("sha384_ecdh_p256", "sha384_ecdh_p256", true, SYSTEM),
+    published!("sha384_nonce", "sha384_dh", false, USER),
     published!("sha384_ecdh_p384", "sha384_ecdh_p384", true, SYSTEM),
     published!("sha512_dh", "sha512_dh", true, SYSTEM),
     published!("sha512_ecdh_p256", "sha512_ecdh_p256", true, SYSTEM),

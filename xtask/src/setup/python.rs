@@ -24,9 +24,19 @@ const ENVIRONMENTS: [&[&str]; 5] = [
 
 /// The interpreter of the environment that drives Debian's browser.
 pub(crate) fn browser() -> Result<PathBuf> {
+    interpreter("playwright")
+}
+
+/// The interpreter of the environment that protects and unprotects.
+pub(crate) fn protector() -> Result<PathBuf> {
+    interpreter("dpapi-ng")
+}
+
+/// Of the environment with a package whose name begins so.
+fn interpreter(package: &str) -> Result<PathBuf> {
     let packages =
-        ENVIRONMENTS.into_iter().find(|packages| packages.iter().any(|name| name.starts_with("playwright")));
-    let packages = packages.context("no environment drives a browser")?;
+        ENVIRONMENTS.into_iter().find(|packages| packages.iter().any(|name| name.starts_with(package)));
+    let packages = packages.with_context(|| format!("no environment has {package}"))?;
     Ok(folder(packages)?.join("bin/python"))
 }
 
