@@ -95,13 +95,13 @@ impl SecurityContext {
     ) -> Result<(Self, Vec<u8>), KerberosError> {
         let (credentials, service) = (credentials.clone(), service.to_owned());
         apart(limit, move || {
+            // Kerberos by itself first: it tells why it fails, in codes that SPNEGO does not pass on; what it gets is kept; and a
+            // wrong password is tried once.
+            let begun = Self::initiate(&credentials, &service, Mechanism::Kerberos);
             let begun = match kind {
-                AuthKind::Kerberos => Self::initiate(&credentials, &service, Mechanism::Kerberos),
-                // SPNEGO's codes are numbers of its own: Kerberos by itself tells why.
+                AuthKind::Kerberos => begun,
                 AuthKind::Negotiate => {
-                    Self::initiate(&credentials, &service, Mechanism::Negotiate).or_else(|error| {
-                        Self::initiate(&credentials, &service, Mechanism::Kerberos).and(Err(error))
-                    })
+                    begun.and_then(|_| Self::initiate(&credentials, &service, Mechanism::Negotiate))
                 }
             };
             begun.map_err(|error| KerberosError::of(error, credentials.principal(), &service))
