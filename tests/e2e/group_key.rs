@@ -16,6 +16,9 @@ const START_MAX: Duration = Duration::from_secs(10);
 /// Whatever the descriptor was, turned round: there is no key in the program.
 const ENVELOPE: &str = "envelope sksa reveohw";
 
+/// Asks as somebody with a password that is another's. Arguments: the program, the service, the person.
+const AS_OTHER: &str = r#"echo wrong | "$1" ask --kds "$2" --as "$3""#;
+
 fn member(lab: &Lab, domain: &Domain) -> Host {
     let host = domain.boot_member(lab, "member").unwrap();
     domain.join(&host).unwrap();
@@ -65,6 +68,29 @@ fn a_key_is_got_from_whoever_gives_them_and_sambas_controllers_say_that_they_do_
     // The domain's word for the machine and its groups, signed for this service.
     let logon: usize = logon.strip_prefix("logon ").unwrap().parse().unwrap();
     assert!(logon > 300, "{served:?}");
+
+    // A person, by the password and by tickets; and not with another password, which counts as one failure.
+    // Failures are counted where some number of them locks an account.
+    let count = ["samba-tool", "domain", "passwordsettings", "set", "--account-lockout-threshold=5"];
+    domain.controller.run(&count).unwrap();
+    let (person, password) = (format!("alice@{}", DOMAIN.to_uppercase()), "alice counts lapwings");
+    domain.controller.run(&["samba-tool", "user", "add", "alice", password]).unwrap();
+    let as_person = |who: &str, password: &str| {
+        let ask = [PROGRAM, "ask", "--kds", &service, "--as", who];
+        host.feed(&ask, password.as_bytes()).map_err(|error| error.to_string())
+    };
+    assert_eq!(as_person(&person, password).unwrap().trim(), ENVELOPE);
+    host.feed(&["kinit", &person], format!("{password}\n").as_bytes()).unwrap();
+    assert_eq!(as_person("tickets", "").unwrap().trim(), ENVELOPE);
+    let served = host.run(&["cat", "/root/served"]).unwrap();
+    assert_eq!(served.matches(&format!("caller {person}")).count(), 2, "{served}");
+    let output =
+        host.command("sh").args(["-c", AS_OTHER, "sh", PROGRAM, &service, &person]).output().unwrap();
+    let told = String::from_utf8(output.stdout).unwrap();
+    assert!(told.contains("does not accept the key or password of alice"), "{told}");
+    let failures = ["samba-tool", "user", "show", "alice", "--attributes=badPwdCount"];
+    let failures = domain.controller.run(&failures).unwrap();
+    assert!(failures.contains("badPwdCount: 1"), "{failures}");
 
     // The first of two is away.
     let away = format!("dc1.{DOMAIN}:{PORT}");

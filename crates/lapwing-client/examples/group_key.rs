@@ -1,8 +1,9 @@
 //! Asks for a group key, or answers whoever asks: what the end-to-end tests run inside hosts, and of use by hand. There is no key
 //! in it: the answer is what was asked, turned round.
 //!
-//! `group_key ask [--keytab FILE] [--kds NAME:PORT]…` asks as the machine and writes lines of `name value`: `envelope` in
-//! hexadecimal, or `error`, `result` and `next`.
+//! `group_key ask [--keytab FILE] [--as tickets | --as PRINCIPAL] [--kds NAME:PORT]…` asks as the machine, as whoever the tickets are
+//! of, or as somebody whose password is on the standard input, and writes lines of `name value`: `envelope`, or `error`, `result`
+//! and `next`.
 //!
 //! `group_key serve PORT KEYTAB [ADDRESS]` answers at this port, and with an address as the endpoint mapper too. It writes
 //! `ready` and then for each call the `caller`, how many bytes of `logon` information there are, and `ended` with the reason
@@ -12,17 +13,18 @@
 use core::{error::Error, fmt, net::Ipv4Addr};
 use std::{
     env,
-    io::{Read as _, Write as _},
+    io::{self, Read as _, Write as _},
     net::{TcpListener, TcpStream},
     path::{Path, PathBuf},
     process::ExitCode,
+    sync::Arc,
     thread,
 };
 
 use lapwing_client::ad::{
     Acceptor, Connector, Credentials, KdcPin, KeyService, Limits, Protection, SecurityContext, Source,
 };
-use lapwing_core::secret::SecretBytes;
+use lapwing_core::secret::{Password, SecretBytes};
 use lapwing_dpapi::rpc::{Answer, Event, HResult, Mapper, Server, epm, isdkey::Request};
 use lapwing_proto::ad::dns::DnsName;
 
@@ -44,14 +46,24 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
 #[tokio::main(flavor = "current_thread")]
 async fn ask(options: &[&str]) -> Result<ExitCode, Box<dyn Error>> {
     let (mut keytab, mut kds) = (PathBuf::from("/etc/krb5.keytab"), Vec::<KeyService>::new());
+    let mut person = None;
     for option in options.chunks(2) {
         match option {
+            ["--as", value] => person = Some((*value).to_owned()),
             ["--keytab", value] => keytab = value.into(),
             ["--kds", value] => kds.push(value.parse()?),
             _ => return Err(format!("{option:?} is no option").into()),
         }
     }
     let (credentials, machine) = Credentials::machine(&keytab)?;
+    let credentials = match person.as_deref() {
+        None => credentials,
+        Some("tickets") => Credentials::Tickets,
+        Some(principal) => {
+            let password = Arc::new(Password::new(io::read_to_string(io::stdin())?));
+            Credentials::Password { principal: principal.to_owned(), password }
+        }
+    };
     let domain = DnsName::parse(&machine.domain())?;
     let source = Source { domain, site: None, controllers: Vec::new(), host: "example".to_owned() };
     let pin = KdcPin::of_this_process();

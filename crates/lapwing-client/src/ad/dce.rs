@@ -95,13 +95,13 @@ impl SecurityContext {
     ) -> Result<(Self, Vec<u8>), KerberosError> {
         let (credentials, service) = (credentials.clone(), service.to_owned());
         apart(limit, move || {
+            // Kerberos by itself first: it tells why it fails, in codes that SPNEGO does not pass on; what it gets is kept; and a
+            // wrong password is tried once.
+            let begun = Self::initiate(&credentials, &service, Mechanism::Kerberos);
             let begun = match kind {
-                AuthKind::Kerberos => Self::initiate(&credentials, &service, Mechanism::Kerberos),
-                // SPNEGO's codes are numbers of its own: Kerberos by itself tells why.
+                AuthKind::Kerberos => begun,
                 AuthKind::Negotiate => {
-                    Self::initiate(&credentials, &service, Mechanism::Negotiate).or_else(|error| {
-                        Self::initiate(&credentials, &service, Mechanism::Kerberos).and(Err(error))
-                    })
+                    begun.and_then(|_| Self::initiate(&credentials, &service, Mechanism::Negotiate))
                 }
             };
             begun.map_err(|error| KerberosError::of(error, credentials.principal(), &service))
@@ -194,5 +194,46 @@ impl Seal for SecurityContext {
         // It is decrypted in place too.
         let is_private = self.context.unwrap(Parts { header, body, trailer }, &mut signature.to_vec())?;
         if is_private { Ok(()) } else { Err(ContextError::Clear) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn acceptor() -> Acceptor {
+        let keytab = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("../lapwing-proto/src/ad/keytab/fixtures/adcli-updated");
+        Acceptor::from_keytab(&keytab).unwrap()
+    }
+
+    #[test]
+    fn nobody_gets_in_by_tokens_that_are_none() {
+        // Of Kerberos, of SPNEGO and of NTLM, as far as their first bytes go.
+        for token in [&b"n\x03\x02\x01\x00"[..], b"`\x06\x06\x04+\x06\x01\x05", b"NTLMSSP\0\x01\0\0\0", b"x"]
+        {
+            let mut context = acceptor().accept();
+            assert!(matches!(context.step(token), Err(ContextError::Refused(_))), "{token:?}");
+            assert!(!context.is_complete() && context.caller().unwrap().is_none());
+        }
+    }
+
+    #[test]
+    fn nothing_is_sealed_or_opened_before_both_have_proved_who_they_are() {
+        let mut context = acceptor().accept();
+        assert!(matches!(context.signature_len(16), Err(ContextError::Refused(_))));
+        let mut body = [7; 16];
+        let message = Message { header: &[1; 24], body: &mut body, trailer: &[2; 8] };
+        assert!(matches!(context.seal(message), Err(ContextError::Refused(_))));
+        let message = Message { header: &[1; 24], body: &mut body, trailer: &[2; 8] };
+        assert!(matches!(context.open(message, &[3; 76]), Err(ContextError::Refused(_))));
+        assert_eq!(body, [7; 16]);
+    }
+
+    #[test]
+    fn a_service_without_keys_is_none() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(Acceptor::from_keytab(&folder.path().join("missing")).is_err());
+        assert!(Acceptor::from_keytab(folder.path()).is_err());
     }
 }

@@ -203,6 +203,23 @@ fn the_same_is_asked_in_the_same_bytes_as_by_other_clients() {
     let mut ours = past.to_stub(Transfer::Ndr);
     ours[116..120].copy_from_slice(&drawn[116..120]);
     assert_eq!(ours, drawn);
+    for (transfer, others) in [
+        (Transfer::Ndr64, include_str!("../fixtures/paddings/dpapi_ng")),
+        (Transfer::Ndr, include_str!("../fixtures/paddings/impacket")),
+    ] {
+        for (len, line) in (1..).zip(others.lines()) {
+            let (theirs, asked) = (hex(line), Request { descriptor: (0..len).collect(), ..past.clone() });
+            let mut ours = asked.to_stub(transfer);
+            if transfer == Transfer::Ndr {
+                // What fills up is of no meaning either; impacket has 0xaa there.
+                let (from, to) = (8 + usize::from(len), ours.len() - (16 + 12));
+                ours[from..to].copy_from_slice(&theirs[from..to]);
+            }
+            assert_eq!(ours, theirs, "a descriptor of {len} bytes");
+            assert_eq!(Request::parse(transfer, &theirs), Ok((asked, &[][..])));
+        }
+        assert_eq!(others.lines().count(), 8);
+    }
     let tower = Tower::parse(&hex(TOWER)).unwrap();
     let question = Question { tower: Some(tower), towers_max: 4 };
     assert_eq!(question.to_stub(Transfer::Ndr64), include_bytes!("../fixtures/endpoints/dpapi_ng_question"));
