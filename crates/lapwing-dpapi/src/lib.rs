@@ -26,11 +26,13 @@
 )]
 
 pub mod blob;
+pub mod cache;
 mod der;
 pub mod descriptor;
 pub mod gkdi;
 mod hex;
 pub mod key_file;
+pub mod laps;
 mod primitives;
 pub mod protect;
 pub mod rpc;

@@ -3,11 +3,13 @@
 mod agreement;
 mod envelope;
 mod flags;
+pub mod grant;
 mod interval;
 mod key_id;
 mod name;
 mod parameters;
 mod root_key;
+pub mod stored;
 mod tree;
 mod wire;
 
@@ -21,4 +23,5 @@ pub use name::{DomainNames, NAME_LEN_MAX, Name, NameError};
 pub use parameters::{DhParameters, KdfParameters, ParametersError, SecretAgreement};
 pub(crate) use root_key::group_private_key;
 pub use root_key::{ROOT_KEY_LEN, RootKey, Share};
+pub use stored::{StoredRootKey, StoredRootKeyError};
 pub use tree::{L0Key, L1Key, L2Key, SEED_LEN};
