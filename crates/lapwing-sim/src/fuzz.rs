@@ -27,6 +27,7 @@ use lapwing_proto::{
         dns::DnsName,
         keytab::Machine,
         netlogon,
+        pac::LogonInfo,
         rights::{self, Circle, SchemaGuids},
     },
     gpo::{RegistryPolicy, registry_pol},
@@ -238,6 +239,13 @@ pub fn get_key_answer(bytes: &[u8]) {
     }
 }
 
+/// What a ticket says of its owner: names no more groups than there is room for in it.
+pub fn logon_info(bytes: &[u8]) {
+    if let Ok(info) = LogonInfo::parse(bytes) {
+        assert!(info.groups.len() * 8 <= bytes.len());
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::{
@@ -250,7 +258,7 @@ mod tests {
 
     type Body = fn(&[u8]);
 
-    const BODIES: [(&str, Body); 17] = [
+    const BODIES: [(&str, Body); 18] = [
         ("syncml", syncml),
         ("enrolment", enrolment),
         ("settings_catalog", settings_catalog),
@@ -268,6 +276,7 @@ mod tests {
         ("rpc_endpoints", rpc_endpoints),
         ("get_key_request", get_key_request),
         ("get_key_answer", get_key_answer),
+        ("logon_info", logon_info),
     ];
 
     /// What `cargo xtask fuzz` reads: each body's name and the folder of its examples.

@@ -151,7 +151,7 @@ impl ActiveDirectory {
             layout,
             slot,
             history: encryption.map(|encryption| History(usize::from(encryption.history.entries()))),
-            time: layout::time(&root.time).map(WallTime),
+            time: root.clock().map(WallTime),
             root,
             found: Found::default(),
             is_hidden: false,
