@@ -1,7 +1,7 @@
 //! From a domain's name to a connection that can be written over: finds a controller, has Kerberos ask the same one, connects,
 //! and goes on to the next where that fails.
 
-use core::time::Duration;
+use core::{error::Error, time::Duration};
 
 use lapwing_proto::ad::{dns::SiteName, refusal::AdRefusal};
 
@@ -16,9 +16,9 @@ use super::{
 };
 
 /// The longest search for one controller that answers.
-const SEARCH_MAX: Duration = Duration::from_secs(5);
+pub(super) const SEARCH_MAX: Duration = Duration::from_secs(5);
 /// The most controllers that connections are tried to, one after another.
-const CONNECTIONS_MAX: usize = 4;
+pub(super) const CONNECTIONS_MAX: usize = 4;
 /// `LDAP_CAP_ACTIVE_DIRECTORY_PARTIAL_SECRETS_OID`: a read-only controller says so. [MS-ADTS] 3.1.1.3.4.3.
 const READ_ONLY: &str = "1.2.840.113556.1.4.1920";
 
@@ -90,9 +90,9 @@ fn list(tried: &[Tried]) -> String {
 }
 
 /// With its cause, because a list has no sources.
-fn words(why: &NotTaken) -> String {
+pub(super) fn words(why: &dyn Error) -> String {
     let mut words = why.to_string();
-    let mut cause = core::error::Error::source(why);
+    let mut cause = why.source();
     while let Some(source) = cause {
         words = format!("{words}: {source}");
         cause = source.source();

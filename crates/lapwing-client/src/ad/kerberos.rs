@@ -129,6 +129,12 @@ pub enum KerberosError {
 #[derive(Debug, Clone, Copy)]
 pub struct GssFault(GssError);
 
+impl GssFault {
+    pub(super) const fn new(error: GssError) -> Self {
+        Self(error)
+    }
+}
+
 impl fmt::Display for GssFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.0)
@@ -264,7 +270,7 @@ pub(super) async fn tickets_in_file(
 }
 
 /// How the library names a file: one with a zero byte in its name is none.
-fn file_name(path: &Path) -> CString {
+pub(super) fn file_name(path: &Path) -> CString {
     CString::new([b"FILE:", path.as_os_str().as_bytes()].concat()).unwrap_or_default()
 }
 
@@ -294,7 +300,7 @@ pub(super) async fn apart<T: Send + 'static>(
 
 impl Credentials {
     /// Who it is, for people.
-    fn principal(&self) -> &str {
+    pub(super) fn principal(&self) -> &str {
         match self {
             Self::Keytab { principal, .. } | Self::Password { principal, .. } => principal,
             Self::Tickets => "the ticket's owner",

@@ -8,7 +8,7 @@ mod ping;
 mod service;
 
 use core::{fmt, net::IpAddr, str::FromStr, time::Duration};
-use std::{collections::BTreeSet, io};
+use std::{collections::BTreeSet, io, net::SocketAddr};
 
 use hickory_resolver::net::NetError;
 use lapwing_proto::ad::{
@@ -42,6 +42,65 @@ impl fmt::Display for Place {
             Self::Name(name) => name.fmt(f),
             Self::Address(address) => address.fmt(f),
         }
+    }
+}
+
+/// Whoever gives group keys, by the name that Kerberos proves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyService {
+    /// The host.
+    pub name: DnsName,
+    /// The port.
+    pub port: u16,
+}
+
+/// Why a text names no [`KeyService`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeyServiceError {
+    /// There is no port behind the name.
+    #[error("it is no name with a port, such as dc1.example.com:49700")]
+    Port,
+    /// The name is none.
+    #[error(transparent)]
+    Name(#[from] DnsNameError),
+    /// Kerberos knows hosts by their names.
+    #[error("it is an address, and Kerberos proves names")]
+    Address,
+}
+
+impl FromStr for KeyService {
+    type Err = KeyServiceError;
+
+    fn from_str(text: &str) -> Result<Self, KeyServiceError> {
+        if text.parse::<SocketAddr>().is_ok() {
+            return Err(KeyServiceError::Address);
+        }
+        let (name, port) = text.rsplit_once(':').ok_or(KeyServiceError::Port)?;
+        let port = port.parse().ok().filter(|port| *port > 0).ok_or(KeyServiceError::Port)?;
+        Ok(Self { name: DnsName::parse(name)?, port })
+    }
+}
+
+impl fmt::Display for KeyService {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.name, self.port)
+    }
+}
+
+/// Whoever gives group keys in the domain by what DNS says, in the order in which to ask; none if it does not say.
+pub(super) async fn key_services(domain: &DnsName, chance: u64) -> Vec<KeyService> {
+    match service::resolver() {
+        Ok(resolver) => service::key_services(&resolver, domain, service::Chance(chance)).await,
+        Err(_) => Vec::new(),
+    }
+}
+
+/// The addresses of a host; none if DNS has none.
+pub(super) async fn addresses(name: &DnsName) -> Vec<IpAddr> {
+    match service::resolver() {
+        Ok(resolver) => service::addresses(&resolver, name).await.unwrap_or_default(),
+        Err(_) => Vec::new(),
     }
 }
 

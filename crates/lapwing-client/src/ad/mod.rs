@@ -3,6 +3,7 @@
 //! * [`Credentials`]: who asks: a machine by its keytab, a person by tickets or password.
 //! * [`Connector`]: finds a controller that can be written to, and another where that one fails; [`Candidates`] is the search.
 //! * [`Connection`]: one connection to one controller: search, read, modify, add.
+//! * [`Connector::group_key`]: the key of a group, from a controller or whoever else gives them. [`Acceptor`] is the other side.
 //! * [`policy`]: what Group Policy sets for LAPS on this host.
 //! * [`PlannedChange`]: a change of permissions, shown before it is made. [`Principals`]: whom they are about.
 //! * [`Survey`]: how it stands with the passwords of many computers, without reading one.
@@ -13,8 +14,10 @@ mod channel;
 mod connection;
 mod connector;
 mod controller;
+mod dce;
 mod domain;
 mod error;
+mod group_key;
 mod kdc;
 mod kerberos;
 mod locate;
@@ -32,11 +35,15 @@ pub use self::{
     connection::{Change, Connection, Entry, Page, Scope, Search, SecurityParts},
     connector::{ConnectError, Connected, Connector},
     controller::Controller,
+    dce::{Acceptor, Caller, ContextError, SecurityContext},
     domain::{Computer, LapsSchema, RootDse},
     error::{AdError, Stage},
+    group_key::{GroupKeyError, KeyFailure},
     kdc::{KdcPin, PinError},
     kerberos::{Credentials, GssFault, KerberosError},
-    locate::{Candidates, Found, LocateError, NotTaken, Place, Source, Tried, Wish},
+    locate::{
+        Candidates, Found, KeyService, KeyServiceError, LocateError, NotTaken, Place, Source, Tried, Wish,
+    },
     machine::MachineError,
     permissions::{Container, Part, PermissionsError, PlannedChange},
     principals::{PrincipalError, Principals},

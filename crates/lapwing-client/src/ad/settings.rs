@@ -4,7 +4,10 @@ use core::str::Utf8Error;
 
 use lapwing_proto::ad::dns::{DnsName, DnsNameError, SiteName};
 
-use super::{channel::Protection, locate::Place};
+use super::{
+    channel::Protection,
+    locate::{KeyService, KeyServiceError, Place},
+};
 
 /// The table, understood.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -17,6 +20,8 @@ pub struct AdSettings {
     pub controllers: Vec<Place>,
     /// How connections are protected.
     pub protection: Protection,
+    /// Who gives group keys, where neither DNS nor the controllers tell.
+    pub kds: Vec<KeyService>,
 }
 
 /// What is wrong with the table.
@@ -38,6 +43,14 @@ pub enum AdSettingsError {
         value: String,
         /// Why not.
         source: DnsNameError,
+    },
+    /// One that is to give group keys cannot be asked.
+    #[error("{value:?} cannot be one of the kds")]
+    KeyService {
+        /// What was named.
+        value: String,
+        /// Why not.
+        source: KeyServiceError,
     },
 }
 
@@ -65,6 +78,8 @@ struct Table {
     controllers: Vec<String>,
     #[serde(default)]
     ldaps: bool,
+    #[serde(default)]
+    kds: Vec<String>,
 }
 
 impl AdSettings {
@@ -83,11 +98,16 @@ impl AdSettings {
         let site = table.site.map(|name| SiteName::parse(&name).map_err(wrong("site", &name)));
         let controllers =
             table.controllers.iter().map(|name| name.parse().map_err(wrong("controllers", name)));
+        let kds = table.kds.iter().map(|service| {
+            let wrong = |source| AdSettingsError::KeyService { value: service.clone(), source };
+            service.parse().map_err(wrong)
+        });
         Ok(Self {
             domain: domain.transpose()?,
             site: site.transpose()?,
             controllers: controllers.collect::<Result<_, _>>()?,
             protection: if table.ldaps { Protection::Tls } else { Protection::Sealed },
+            kds: kds.collect::<Result<_, _>>()?,
         })
     }
 }
@@ -108,6 +128,7 @@ mod tests {
             site = "Hill"
             controllers = ["dc1.example.com", "10.0.0.2", "fd00::2"]
             ldaps = true
+            kds = ["dc1.example.com:49700"]
         "#;
         let expected = AdSettings {
             domain: Some(DnsName::parse("example.com").unwrap()),
@@ -118,6 +139,7 @@ mod tests {
                 Place::Address("fd00::2".parse().unwrap()),
             ],
             protection: Protection::Tls,
+            kds: vec![KeyService { name: DnsName::parse("dc1.example.com").unwrap(), port: 49_700 }],
         };
         assert_eq!(AdSettings::parse(all).unwrap(), expected);
     }
@@ -130,6 +152,10 @@ mod tests {
             ("controllers = [\"dc1\", \"\"]", "\"\" cannot be the controllers"),
             ("ldaps = \"yes\"", "invalid type"),
             ("kdc = \"dc1\"", "unknown field"),
+            ("kds = [\"dc1\"]", "\"dc1\" cannot be one of the kds"),
+            ("kds = [\"dc1:0\"]", "\"dc1:0\" cannot be one of the kds"),
+            ("kds = [\"a b:1\"]", "\"a b:1\" cannot be one of the kds"),
+            ("kds = [\"10.0.0.2:1\"]", "\"10.0.0.2:1\" cannot be one of the kds"),
         ] {
             let error = AdSettings::parse(format!("[active_directory]\n{line}").as_bytes()).unwrap_err();
             assert!(error.to_string().contains(expected), "{line}: {error}");

@@ -20,19 +20,34 @@ use libgssapi_sys::{
 };
 
 /// As long as the domain gives. RFC 2744 section 5.2, `GSS_C_INDEFINITE`.
-const INDEFINITE: u32 = u32::MAX;
+pub(super) const INDEFINITE: u32 = u32::MAX;
 
 /// 1.2.840.113554.1.2.2: Kerberos. RFC 1964 section 1.
-static KERBEROS: [u8; 9] = *b"\x2a\x86\x48\x86\xf7\x12\x01\x02\x02";
+pub(super) static KERBEROS: [u8; 9] = *b"\x2a\x86\x48\x86\xf7\x12\x01\x02\x02";
 
 /// 1.2.840.113554.1.2.2.1: a principal's name. RFC 1964 section 2.1.1.
 static PRINCIPAL_NAME: [u8; 10] = *b"\x2a\x86\x48\x86\xf7\x12\x01\x02\x02\x01";
 
-/// An imported name.
-struct Name(gss_name_t);
+/// A name of the library's.
+#[derive(Debug)]
+pub(super) struct Name(gss_name_t);
+
+// SAFETY: the library locks whatever it changes of a name; it belongs to no thread.
+unsafe impl Send for Name {}
 
 impl Name {
-    fn import(principal: &str) -> Result<Self, Error> {
+    /// Takes one that a call has made, and nobody else has.
+    pub(super) const fn from_raw(name: gss_name_t) -> Self {
+        Self(name)
+    }
+
+    /// For a call that reads it, while this one is there.
+    pub(super) const fn as_raw(&self) -> gss_name_t {
+        self.0
+    }
+
+    /// The name of a principal.
+    pub(super) fn import(principal: &str) -> Result<Self, Error> {
         let mut text =
             gss_buffer_desc { length: principal.len(), value: principal.as_ptr().cast_mut().cast() };
         let mut kind = oid(&PRINCIPAL_NAME);
@@ -99,13 +114,14 @@ pub(super) fn set_variable(name: &str, value: &OsStr) -> io::Result<()> {
 }
 
 /// An identifier, which no call writes to.
-fn oid(bytes: &'static [u8]) -> gss_OID_desc {
+pub(super) fn oid(bytes: &'static [u8]) -> gss_OID_desc {
     let elements = bytes.as_ptr().cast_mut().cast::<c_void>();
     // Identifiers are of a few bytes.
     gss_OID_desc { length: u32::try_from(bytes.len()).unwrap_or(0), elements }
 }
 
-fn done(major: u32, minor: u32) -> Result<(), Error> {
+/// Whether a call did what it was to do.
+pub(super) fn done(major: u32, minor: u32) -> Result<(), Error> {
     if major == GSS_S_COMPLETE {
         Ok(())
     } else {

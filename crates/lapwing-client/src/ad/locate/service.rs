@@ -6,7 +6,7 @@ use hickory_resolver::{Resolver, TokioResolver, net::NetError, proto::rr::RData}
 use lapwing_proto::ad::dns::{DnsName, SiteName};
 use tokio::time::timeout;
 
-use super::{LocateError, NotTaken};
+use super::{KeyService, LocateError, NotTaken};
 
 /// The longest wait for one name's addresses or services.
 const ANSWER_MAX: Duration = Duration::from_secs(3);
@@ -23,6 +23,7 @@ pub(super) struct Service {
     pub(super) priority: u16,
     pub(super) weight: u16,
     pub(super) target: DnsName,
+    pub(super) port: u16,
 }
 
 /// Chance: of whom among equals is asked first, which is no secret. "`SplitMix64`" of Steele, Lea and Flood.
@@ -111,8 +112,26 @@ async fn of_site(
     site: Option<&SiteName>,
 ) -> Result<Vec<Service>, LocateError> {
     let within = site.map(|site| format!("{site}._sites.")).unwrap_or_default();
-    // The dot at the end keeps the resolver's search list out.
-    let name = format!("_ldap._tcp.{within}dc._msdcs.{domain}.");
+    services(resolver, domain, &format!("_ldap._tcp.{within}dc._msdcs.{domain}.")).await
+}
+
+/// Whoever gives group keys in the domain, in the order in which to ask; none if DNS has none.
+pub(super) async fn key_services(
+    resolver: &TokioResolver,
+    domain: &DnsName,
+    mut chance: Chance,
+) -> Vec<KeyService> {
+    let found = services(resolver, domain, &format!("_gkdi._tcp.{domain}.")).await;
+    let found = sorted(found.unwrap_or_default(), &mut chance);
+    found.into_iter().map(|Service { target, port, .. }| KeyService { name: target, port }).collect()
+}
+
+/// The services of a name, whose dot at the end keeps the resolver's search list out.
+async fn services(
+    resolver: &TokioResolver,
+    domain: &DnsName,
+    name: &str,
+) -> Result<Vec<Service>, LocateError> {
     let found = timeout(ANSWER_MAX, resolver.srv_lookup(name))
         .await
         .map_err(|_| LocateError::TimedOut(ANSWER_MAX))?
@@ -123,6 +142,7 @@ async fn of_site(
             weight: service.weight,
             // "." says that there is none, and is no name. RFC 2782.
             target: DnsName::parse(&service.target.to_utf8()).ok()?,
+            port: service.port,
         }),
         _ => None,
     });
@@ -149,12 +169,17 @@ pub(super) async fn addresses(resolver: &TokioResolver, name: &DnsName) -> Resul
     if found.is_empty() { Err(NotTaken::NoAddress) } else { Ok(found) }
 }
 
+/// The names of hosts, sorted.
+pub(super) fn in_order(services: Vec<Service>, chance: &mut Chance) -> Vec<DnsName> {
+    sorted(services, chance).into_iter().map(|service| service.target).collect()
+}
+
 /// By priority, and among equals by chance, in proportion to their weights. RFC 2782, "Usage rules".
-pub(super) fn in_order(mut services: Vec<Service>, chance: &mut Chance) -> Vec<DnsName> {
+fn sorted(mut services: Vec<Service>, chance: &mut Chance) -> Vec<Service> {
     // Those without weight first, so that they have a small chance: a sum of 0 is reached by none but them.
     services.sort_by(|a, b| (a.priority, a.weight, &a.target).cmp(&(b.priority, b.weight, &b.target)));
     services.dedup_by(|a, b| a.target == b.target);
-    let mut names = Vec::with_capacity(services.len());
+    let mut sorted = Vec::with_capacity(services.len());
     while let Some(priority) = services.first().map(|service| service.priority) {
         let equals = services.iter().take_while(|service| service.priority == priority);
         let sum = equals.map(|service| u32::from(service.weight)).fold(0, u32::saturating_add);
@@ -165,9 +190,9 @@ pub(super) fn in_order(mut services: Vec<Service>, chance: &mut Chance) -> Vec<D
             reached >= drawn
         });
         // It is reached at the last of the equals at the latest.
-        names.push(services.remove(chosen.unwrap_or(0)).target);
+        sorted.push(services.remove(chosen.unwrap_or(0)));
     }
-    names
+    sorted
 }
 
 #[cfg(test)]
@@ -175,7 +200,7 @@ mod tests {
     use super::*;
 
     fn service(priority: u16, weight: u16, target: &str) -> Service {
-        Service { priority, weight, target: DnsName::parse(target).unwrap() }
+        Service { priority, weight, target: DnsName::parse(target).unwrap(), port: 389 }
     }
 
     fn firsts(services: &[Service], count: u64) -> std::collections::BTreeMap<String, u32> {
