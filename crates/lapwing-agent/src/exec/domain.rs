@@ -8,8 +8,8 @@ use std::{
 
 use lapwing_client::{
     ad::{
-        AdSettings, AdSettingsError, ConnectError, Connected, Connector, Credentials, KdcPin, Limits,
-        MachineError, Source, Wish,
+        AdError, AdSettings, AdSettingsError, ConnectError, Connected, Connector, Credentials, Home, KdcPin,
+        Limits, MachineError, Source, Wish,
     },
     identity::{IdentityError, Root, files},
 };
@@ -49,6 +49,32 @@ pub(super) struct Reached {
     pub(super) account: Machine,
     /// Where this process finds the machine's keys.
     pub(super) keytab: PathBuf,
+    /// This computer's object, once it was asked for.
+    home: Option<Home>,
+}
+
+/// Why this computer's object is not known.
+#[derive(Debug)]
+pub(super) enum Homeless {
+    /// The controller did not answer as it should.
+    Directory(AdError),
+    /// It shows none to this host.
+    NoAccount,
+}
+
+impl Reached {
+    /// This computer's object, asked for once.
+    ///
+    /// # Errors
+    /// Why it is not known.
+    pub(super) async fn home(&mut self) -> Result<Home, Homeless> {
+        if let Some(home) = &self.home {
+            return Ok(home.clone());
+        }
+        let home = self.connected.connection.home(&self.account.account).await;
+        let home = home.map_err(Homeless::Directory)?.ok_or(Homeless::NoAccount)?;
+        Ok(self.home.insert(home).clone())
+    }
 }
 
 /// Why the domain cannot be reached.
@@ -117,7 +143,7 @@ impl Domain {
         let connected = connector.connect(&credentials, wish, os::seed()).await;
         let mut connected = connected.map_err(|error| Unreached::Connect(domain.clone(), error))?;
         connected.client_site = named_site.or(connected.client_site);
-        Ok(Reached { connected, domain, account, keytab })
+        Ok(Reached { connected, domain, account, keytab, home: None })
     }
 
     async fn keys(&mut self, root_half: &RootHalf) -> Result<PathBuf, RootHalfFailure> {

@@ -6,7 +6,7 @@ use std::{fs, io, os::unix::fs::DirBuilderExt as _, path::PathBuf};
 use lapwing_client::{
     ad::{
         Limits, Wish,
-        policy::{self, GroupPolicy, Member, Tickets},
+        policy::{self, GroupPolicy, GroupPolicyError, Member, Tickets},
     },
     identity::{Root, files},
 };
@@ -16,7 +16,7 @@ use tokio::time::timeout;
 
 use super::{
     chain,
-    domain::{Domain, Reached, Unreached},
+    domain::{Domain, Homeless, Reached, Unreached},
     root_half::RootHalf,
 };
 use crate::policy_source::Unread;
@@ -104,8 +104,16 @@ impl GroupPolicyReader {
         reached: &mut Reached,
         known: Option<&GroupPolicy>,
     ) -> Result<GroupPolicy, Unread> {
-        let Reached { connected, domain, account, keytab } = reached;
+        let home = reached.home().await;
+        let Reached { connected, domain, account, keytab, .. } = reached;
         let domain = domain.as_str();
+        let home = home.map_err(|homeless| {
+            let error = match homeless {
+                Homeless::Directory(error) => GroupPolicyError::from(error),
+                Homeless::NoAccount => GroupPolicyError::NoAccount { account: account.account.clone() },
+            };
+            unread(Some(domain), &error, error.next_step())
+        })?;
         let folder = runtime_folder(&self.root)
             .map_err(|error| unread(Some(domain), &error, "let lapwingd have a folder /run/lapwingd"))?;
         let tickets = Tickets {
@@ -116,6 +124,7 @@ impl GroupPolicyReader {
         };
         let member = Member {
             controller: &connected.controller,
+            home: &home,
             account: &account.account,
             site: connected.client_site.as_ref(),
             tickets: &tickets,

@@ -52,6 +52,15 @@ pub struct Computer {
     pub guid: Guid,
 }
 
+/// A computer in its domain, as a controller shows both.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Home {
+    /// What the controller says of itself.
+    pub root: RootDse,
+    /// The computer's own object.
+    pub computer: Computer,
+}
+
 impl LapsSchema {
     /// Whether computers can have this attribute.
     #[must_use]
@@ -83,7 +92,12 @@ impl Connection {
     ///
     /// # Errors
     /// Every [`AdError`] that is about an answer.
-    pub async fn computer(&mut self, root: &RootDse, account: &str) -> Result<Option<Computer>, AdError> {
+    pub async fn home(&mut self, account: &str) -> Result<Option<Home>, AdError> {
+        let root = self.root().await?;
+        Ok(self.computer(&root, account).await?.map(|computer| Home { root, computer }))
+    }
+
+    async fn computer(&mut self, root: &RootDse, account: &str) -> Result<Option<Computer>, AdError> {
         let search = Search {
             base: root.domain.as_str(),
             scope: Scope::Subtree,

@@ -36,7 +36,7 @@ pub use self::{
     connector::{ConnectError, Connected, Connector},
     controller::Controller,
     dce::{Acceptor, Caller, ContextError, SecurityContext},
-    domain::{Computer, LapsSchema, RootDse},
+    domain::{Computer, Home, LapsSchema, RootDse},
     error::{AdError, Stage},
     group_key::{GroupKeyError, KeyFailure},
     kdc::{KdcPin, PinError},

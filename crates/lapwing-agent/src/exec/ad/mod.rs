@@ -9,7 +9,7 @@ mod layout;
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
-use lapwing_client::ad::{Connection, Controller, LapsSchema, Limits, RootDse, SecurityParts, Wish};
+use lapwing_client::ad::{Connection, Controller, Home, LapsSchema, Limits, RootDse, SecurityParts, Wish};
 use lapwing_core::{
     agent::{
         DirectoryFailure, DirectoryState, Expected, Guarantees, Known, Session, Store, StoreOutcome, Told,
@@ -26,7 +26,7 @@ use self::{
 };
 use super::{
     directory::{Asked, nothing_to_send},
-    domain::{Domain, Reached},
+    domain::{Domain, Homeless, Reached},
     root_half::RootHalf,
 };
 use crate::os;
@@ -96,7 +96,12 @@ impl ActiveDirectory {
     }
 
     /// Finds this computer's account over a connection.
-    async fn begin(&mut self, reached: Reached, attributes: Attributes) -> Result<Session, DirectoryFailure> {
+    async fn begin(
+        &mut self,
+        mut reached: Reached,
+        attributes: Attributes,
+    ) -> Result<Session, DirectoryFailure> {
+        let home = reached.home().await;
         let Reached { connected, domain, account: machine, .. } = reached;
         if self.domain.as_ref() != Some(&domain) {
             *self = Self { domain: Some(domain.clone()), stamped: self.stamped, ..Self::default() };
@@ -104,12 +109,11 @@ impl ActiveDirectory {
         let (mut connection, controller) = (connected.connection, connected.controller);
         let name = controller.name.clone();
         self.controllers.insert(name.clone(), controller);
-        let root = connection.root().await.map_err(|error| query_failed(&error))?;
+        let Home { root, computer } = home.map_err(|homeless| match homeless {
+            Homeless::Directory(error) => query_failed(&error),
+            Homeless::NoAccount => no_account(connection.peer(), &machine.account),
+        })?;
         let layout = self.layout(&mut connection, &root, attributes).await?;
-        let computer = connection.computer(&root, &machine.account).await;
-        let computer = computer
-            .map_err(|error| query_failed(&error))?
-            .ok_or_else(|| no_account(connection.peer(), &machine.account))?;
         self.session = Some(Open {
             connection,
             entry: format!("<GUID={}>", computer.guid),

@@ -8,13 +8,14 @@ use lapwing_core::{
     types::{SecurityDescriptor, Sid},
 };
 use lapwing_proto::{
-    ad::{dns::SiteName, name::DistinguishedName},
+    ad::name::DistinguishedName,
     gpo::{Container, GpoVersion, PolicyObject, Skipped, WhySkipped, parse_links},
 };
 
-use super::{GroupPolicyError, OBJECTS_MAX, SkippedLink};
+use super::{GroupPolicyError, Member, OBJECTS_MAX, SkippedLink};
 use crate::ad::{
     connection::{Connection, Entry, Scope, Search, SecurityParts},
+    domain::Home,
     error::AdError,
 };
 
@@ -42,16 +43,12 @@ impl Directory {
     /// Every [`GroupPolicyError`] that is about the directory.
     pub(super) async fn read(
         connection: &mut Connection,
-        account: &str,
-        site: Option<&SiteName>,
+        member: &Member<'_>,
     ) -> Result<Self, GroupPolicyError> {
-        let root = connection.root().await?;
-        let computer = connection.computer(&root, account).await?;
-        let computer =
-            computer.ok_or_else(|| GroupPolicyError::NoAccount { account: account.to_owned() })?.name;
-        let token = token(connection, &computer, account).await?;
-        let mut names = containers(&computer, &root.domain);
-        if let Some(site) = site {
+        let Home { root, computer } = member.home;
+        let token = token(connection, &computer.name, member.account).await?;
+        let mut names = containers(&computer.name, &root.domain);
+        if let Some(site) = member.site {
             let sites = root.contexts.configuration.child("CN", "Sites");
             names.insert(0, sites.child("CN", site.as_str()));
         }

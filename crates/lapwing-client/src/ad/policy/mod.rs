@@ -25,7 +25,7 @@ pub use self::{
     sysvol::{SysvolError, Tickets},
 };
 use self::{links::Directory, sysvol::Sysvol};
-use super::{connection::Connection, controller::Controller};
+use super::{connection::Connection, controller::Controller, domain::Home};
 
 /// The most objects that are read for one host: as many as Windows takes. "Group Policy limits".
 pub const OBJECTS_MAX: usize = 999;
@@ -35,6 +35,8 @@ pub const OBJECTS_MAX: usize = 999;
 pub struct Member<'a> {
     /// The controller that the connection leads to; its SYSVOL is read.
     pub controller: &'a Controller,
+    /// Where the controller shows it.
+    pub home: &'a Home,
     /// The machine's account as the directory names it, such as `HOST$`.
     pub account: &'a str,
     /// The site that this host is in; none if no subnet says so, and then no site's links hold.
@@ -123,7 +125,7 @@ pub async fn read_group_policy(
     let domain = member.controller.domain.to_ascii_lowercase();
     // Another domain's objects may have the same identity and version: the two default ones always do.
     let known = known.filter(|known| known.domain == domain);
-    let directory = Directory::read(connection, member.account, member.site).await?;
+    let directory = Directory::read(connection, member).await?;
     let selection = select(&directory.chain, &directory.objects, &directory.token);
     let skipped = selection.skipped.iter().map(|skipped| directory.skipped(skipped)).collect();
     let sysvol = Sysvol::new(member.controller, member.tickets, file_limit);
