@@ -7,9 +7,10 @@ use lapwing_core::{
     secret::{Password, SecretBytes},
     types::FileTime,
 };
+use lapwing_dpapi::laps::EncryptedPassword;
 use lapwing_proto::ad::{
     attribute::{LEGACY_EXPIRATION_TIME, LEGACY_PASSWORD, LapsAttribute},
-    value::{ClearPassword, EncryptedPrefix, ValueError, parse_expiry, parse_legacy_password},
+    value::{ClearPassword, ValueError, parse_expiry, parse_legacy_password},
 };
 use serde::{Serialize, Serializer};
 
@@ -197,8 +198,9 @@ fn legacy(value: &SecretBytes) -> Result<Read, ValueError> {
 }
 
 fn encrypted(value: &SecretBytes) -> Result<Read, ValueError> {
-    let (prefix, _) = EncryptedPrefix::read(value.expose_secret())?;
-    Ok(Read { account: None, password: None, updated: Some(prefix.updated), status: Status::NotSupported })
+    let updated =
+        EncryptedPassword::updated(value.expose_secret()).map_err(|_| ValueError::Malformed("prefix"))?;
+    Ok(Read { account: None, password: None, updated: Some(updated), status: Status::NotSupported })
 }
 
 fn row(entry: &Entry, source: Source, read: Read) -> Row {
