@@ -10,7 +10,7 @@ use crate::{
             set_ad_read_password_permission, set_ad_reset_password_permission, update_ad_schema,
         },
         enrol, generate_docs, generate_password, get_aad_password, get_policy, invoke_policy_processing,
-        leave, reset_password, server, status, trace,
+        leave, reset_password, server, status, trace, unprotect,
     },
     failure::Failure,
 };
@@ -59,6 +59,7 @@ pub(crate) enum Command {
     ReportAd(report_ad::Args),
     GetAdPassword(get_ad_password::Args),
     SetAdPasswordExpirationTime(set_ad_password_expiration_time::Args),
+    Unprotect(unprotect::Args),
     Server(server::Args),
     #[command(hide = true)]
     GenerateDocs(generate_docs::Args),
@@ -87,6 +88,7 @@ impl Command {
             Self::ReportAd(args) => report_ad::run(&args),
             Self::GetAdPassword(args) => get_ad_password::run(&args),
             Self::SetAdPasswordExpirationTime(args) => set_ad_password_expiration_time::run(&args),
+            Self::Unprotect(args) => unprotect::run(&args),
             Self::Server(args) => server::run(args),
             Self::GenerateDocs(args) => generate_docs::run(&args),
         }
