@@ -1,10 +1,13 @@
 //! The commands for Active Directory, one file each, and what they share: whom they ask and as whom ([`DomainArgs`]), the
 //! controller that answers ([`Session`]), and how its refusals are told.
 
+mod backup;
 mod computer;
 pub(crate) mod find_ad_extended_rights;
 pub(crate) mod get_ad_password;
+mod ldif;
 pub(crate) mod list_ad_permissions;
+mod opener;
 mod permissions;
 pub(crate) mod report_ad;
 pub(crate) mod revoke_ad_permission;
