@@ -71,3 +71,8 @@ fn devices_that_wait_are_measured_against_an_echo_and_all_are_woken() {
 fn a_report_on_a_domain_is_measured_against_searches_and_a_smaller_one() {
     runs("report-ad", 2);
 }
+
+#[test]
+fn protecting_is_measured_against_a_peer_and_the_primitives() {
+    runs("dpapi", 4);
+}

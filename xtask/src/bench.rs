@@ -6,6 +6,7 @@
 mod computers;
 mod directory;
 mod domain;
+mod dpapi;
 mod host;
 mod programs;
 mod report;
@@ -64,9 +65,14 @@ enum Name {
     ReportAd,
     /// An administrator's click against a local reset and an empty session
     Clicks,
+    /// Passwords protected and opened against the same in Python and against the primitives alone
+    Dpapi,
     /// Devices that wait to be woken against a bare echo; then the server is killed, and then all are woken
     WakeUps,
 }
+
+/// How often each side of `dpapi` has its turn.
+const PROTECTION_ROUNDS: u32 = 9;
 
 /// How much of each is done.
 struct Size {
@@ -80,6 +86,7 @@ struct Size {
     clicks: u32,
     computers: u32,
     reports: u32,
+    protections: u32,
     waiting: directory::Waiting,
 }
 
@@ -97,6 +104,7 @@ impl Size {
                 clicks: 2,
                 computers: 200,
                 reports: 1,
+                protections: 1,
                 waiting: directory::Waiting { devices: 200, heartbeat_ms: 1000, rounds: 2 },
             };
         }
@@ -112,6 +120,7 @@ impl Size {
             clicks: 500,
             computers: 20_000,
             reports: 5,
+            protections: 50,
             waiting: directory::Waiting { devices: bench.waiting, heartbeat_ms: 50_000, rounds: 4 },
         }
     }
@@ -142,6 +151,7 @@ pub(crate) fn run(bench: &Bench) -> Result<()> {
             Name::Domain => domain::rows(&programs, size.rotations)?,
             Name::ReportAd => computers::rows(&programs, size.computers, size.reports)?,
             Name::Clicks => host::clicks(&programs, size.clicks)?,
+            Name::Dpapi => dpapi::rows(&programs, PROTECTION_ROUNDS, size.protections)?,
             Name::WakeUps => directory::wake_ups(&programs, &size.waiting)?,
         };
         report.add(title, rows);

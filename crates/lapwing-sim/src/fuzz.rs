@@ -7,6 +7,13 @@ use lapwing_core::types::{
     Guid, SecurityDescriptor, Sid,
     security::{DESCRIPTOR_LEN_MAX, Dacl, Reach},
 };
+use lapwing_dpapi::{
+    Blob, GroupKeyEnvelope, RootKey,
+    gkdi::{GroupKey, KdfParameters, KeyIdentifier, SecretAgreement},
+    key_file,
+    laps::EncryptedPassword,
+    unprotect_offline,
+};
 use lapwing_proto::{
     ad::{
         attribute::{COMPUTER_CLASS, LapsAttribute},
@@ -131,6 +138,47 @@ pub fn netlogon(bytes: &[u8]) {
     }
 }
 
+/// Protected data: what is read of it is written as the same bytes, and does not open with some other key.
+pub fn protected_blob(bytes: &[u8]) {
+    let Ok(blob) = Blob::parse(bytes) else { return };
+    assert_eq!(blob.to_bytes(), bytes);
+    let id = blob.key_identifier.root_key_id;
+    let other = RootKey::new(id, KdfParameters::ABSENT, SecretAgreement::P256, &[7; 64]);
+    assert!(other.is_some_and(|other| unprotect_offline(&blob, &other).is_err()));
+}
+
+/// The identifier of a group key: what is read of it is written as the same bytes.
+pub fn key_identifier(bytes: &[u8]) {
+    if let Ok(identifier) = KeyIdentifier::parse(bytes) {
+        assert_eq!(identifier.to_bytes(), bytes);
+    }
+}
+
+/// A controller's answer: what is read of it is written as the same bytes, and seed keys have the one of their interval.
+pub fn group_key_envelope(bytes: &[u8]) {
+    if let Ok(envelope) = GroupKeyEnvelope::parse(bytes) {
+        assert_eq!(envelope.to_bytes().expose_secret(), bytes);
+        let has_seed = !matches!(envelope.key(), GroupKey::Public(_));
+        assert_eq!(envelope.seed(envelope.interval()).is_some(), has_seed);
+    }
+}
+
+/// A root key in a file: what is read of it is written, and then read as the same.
+pub fn key_file(bytes: &[u8]) {
+    if let Ok(root_key) = key_file::read(bytes) {
+        let written = key_file::write(&root_key);
+        let again = key_file::read(written.expose_secret()).map(|again| key_file::write(&again));
+        assert!(again.is_ok_and(|again| again.expose_secret() == written.expose_secret()));
+    }
+}
+
+/// An encrypted password as Windows LAPS stores it: what is read of it is written, and then read as the same.
+pub fn encrypted_password(bytes: &[u8]) {
+    if let Ok(password) = EncryptedPassword::parse(bytes) {
+        assert_eq!(EncryptedPassword::parse(&password.to_bytes()), Ok(password));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::{
@@ -143,7 +191,7 @@ mod tests {
 
     type Body = fn(&[u8]);
 
-    const BODIES: [(&str, Body); 8] = [
+    const BODIES: [(&str, Body); 13] = [
         ("syncml", syncml),
         ("enrolment", enrolment),
         ("settings_catalog", settings_catalog),
@@ -152,6 +200,11 @@ mod tests {
         ("security_descriptor", security_descriptor),
         ("keytab", keytab),
         ("netlogon", netlogon),
+        ("protected_blob", protected_blob),
+        ("key_identifier", key_identifier),
+        ("group_key_envelope", group_key_envelope),
+        ("key_file", key_file),
+        ("encrypted_password", encrypted_password),
     ];
 
     /// What `cargo xtask fuzz` reads: each body's name and the folder of its examples.

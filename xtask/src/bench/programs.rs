@@ -23,6 +23,8 @@ pub(super) struct Programs {
     pub(super) directory: PathBuf,
     /// Devices by the thousand.
     pub(super) fleet: PathBuf,
+    /// Protects and opens passwords.
+    pub(super) dpapi: PathBuf,
     /// For databases, on the disk that this machine builds on.
     pub(super) folder: PathBuf,
 }
@@ -48,18 +50,29 @@ impl Programs {
     pub(super) fn build(smoke: bool) -> Result<Self> {
         let folder = sys::workspace().join("target/bench");
         let mut build = sys::rust("cargo");
-        build.args(["build", "--bench", "device", "--bench", "directory", "--bench", "fleet"]);
+        build.args([
+            "build",
+            "--bench",
+            "device",
+            "--bench",
+            "directory",
+            "--bench",
+            "fleet",
+            "--bench",
+            "dpapi",
+        ]);
         if smoke {
             // With the features of the test runner's own build: it runs programs from the same place meanwhile.
             build.args(["--workspace", "--all-features"]);
         } else {
             build.args(OPTIMISED).args(["--package", "lapwing-agent", "--package", "lapwing-server"]);
+            build.args(["--package", "lapwing-dpapi"]);
             build.args(["--features", "lapwing-server/bench"]);
         }
         eprintln!("▸ {}", sys::shown(&build));
         let messages = sys::text(build.args(["--quiet", "--message-format=json-render-diagnostics"]))?;
-        let [device, directory, fleet] =
-            ["device", "directory", "fleet"].map(|name| executable(&messages, name));
+        let [device, directory, fleet, dpapi] =
+            ["device", "directory", "fleet", "dpapi"].map(|name| executable(&messages, name));
         // Last, because the others leave their packages' programs in the same place, with the benchmarks' features.
         let shipped = if smoke { programs::build(Build::WithFailPoints)? } else { shipped()? };
         Ok(Self {
@@ -67,6 +80,7 @@ impl Programs {
             device: device?,
             directory: directory?,
             fleet: fleet?,
+            dpapi: dpapi?,
             folder: folder.join("data"),
         })
     }

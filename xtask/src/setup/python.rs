@@ -1,4 +1,4 @@
-//! Python programs that judge the server from outside, each in an environment of its own.
+//! Python programs that judge from outside, each in an environment of its own.
 
 use std::{fs, path::PathBuf};
 
@@ -9,7 +9,7 @@ use xtask::{lab, sys};
 const PYTHON: &str = "/usr/bin/python3";
 
 /// Pinned, so that a run is red for a change of ours alone.
-const ENVIRONMENTS: [&[&str]; 4] = [
+const ENVIRONMENTS: [&[&str]; 5] = [
     // Microsoft's own clients of Graph.
     &["azure-identity==1.27.0", "msgraph-beta-sdk==1.66.0", "msgraph-sdk==1.65.0"],
     // Drives Debian's browser, and judges pages by axe-core, which it brings.
@@ -18,13 +18,25 @@ const ENVIRONMENTS: [&[&str]; 4] = [
     &["schemathesis==4.32.5"],
     // Reads Active Directory without any code of ours or of Samba's.
     &["msldap==0.5.15"],
+    // Protects and unprotects as DPAPI-NG does.
+    &["dpapi-ng==0.2.0"],
 ];
 
 /// The interpreter of the environment that drives Debian's browser.
 pub(crate) fn browser() -> Result<PathBuf> {
+    interpreter("playwright")
+}
+
+/// The interpreter of the environment that protects and unprotects.
+pub(crate) fn protector() -> Result<PathBuf> {
+    interpreter("dpapi-ng")
+}
+
+/// Of the environment with a package whose name begins so.
+fn interpreter(package: &str) -> Result<PathBuf> {
     let packages =
-        ENVIRONMENTS.into_iter().find(|packages| packages.iter().any(|name| name.starts_with("playwright")));
-    let packages = packages.context("no environment drives a browser")?;
+        ENVIRONMENTS.into_iter().find(|packages| packages.iter().any(|name| name.starts_with(package)));
+    let packages = packages.with_context(|| format!("no environment has {package}"))?;
     Ok(folder(packages)?.join("bin/python"))
 }
 

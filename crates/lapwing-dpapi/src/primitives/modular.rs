@@ -1,7 +1,7 @@
 //! Powers in the multiplicative group of a prime of 2048 bits, in constant time as to exponents.
 
 use crypto_bigint::{
-    Odd, U256, U2048,
+    NonZero, Odd, U256, U512, U2048, Uint,
     modular::{FixedMontyForm, FixedMontyParams},
 };
 use zeroize::Zeroizing;
@@ -30,7 +30,9 @@ const GENERATOR: U2048 = U2048::from_be_hex(
      df016199ecd06e1557cd0915b3353bbb64e0ec377fd028370df92b52c7891428cdc67eb6184b523d1db246c32f\
      63078490f00ef8d647d148d47954515e2327cfef98c582664b4c0f6cc41659",
 );
-const ORDER: U256 = U256::from_be_hex("8cf83642a709a097b447997640129da299b1a47d1eb3750ba308b0fe64f5fbd3");
+const ORDER: NonZero<U256> = NonZero::<U256>::new_unwrap(U256::from_be_hex(
+    "8cf83642a709a097b447997640129da299b1a47d1eb3750ba308b0fe64f5fbd3",
+));
 
 /// A group and its generator.
 #[derive(Clone, PartialEq, Eq)]
@@ -69,9 +71,13 @@ impl Group {
     /// SP 800-56A revision 3 section 5.6.2.3.1.
     pub(crate) fn contains(&self, element: &[u8; LEN]) -> bool {
         let element = U2048::from_be_slice(element);
-        let is_known = *self.params.modulus() == MODULUS && self.generator == GENERATOR;
-        let form = FixedMontyForm::new(&element, &self.params);
-        self.is_between(&element) && (!is_known || form.pow_vartime(&ORDER).retrieve() == U2048::ONE)
+        let is_of_order = |order: NonZero<U256>| self.power(&element, order.as_ref()) == U2048::ONE;
+        self.is_between(&element) && self.order().is_none_or(is_of_order)
+    }
+
+    /// The order of the generator's subgroup, if this is the group of which it is known.
+    fn order(&self) -> Option<NonZero<U256>> {
+        (*self.params.modulus() == MODULUS && self.generator == GENERATOR).then_some(ORDER)
     }
 
     fn is_between(&self, element: &U2048) -> bool {
@@ -84,17 +90,25 @@ impl Group {
         **self.raise(&self.generator(), exponent)
     }
 
-    /// An element to the power of a number, as above, with all its leading zeros.
+    /// An element that the group [contains](Self::contains) to the power of a number, as above, with all its leading zeros.
     pub(crate) fn raise(&self, element: &[u8; LEN], exponent: &[u8]) -> Secret<LEN> {
         let exponent = exponent.get(..EXPONENT_LEN_MAX).unwrap_or(exponent);
-        let bits = u32::try_from(exponent.len() * 8).unwrap_or(U2048::BITS);
-        let mut wide = Zeroizing::new([0; LEN]);
+        let mut wide = Zeroizing::new([0; EXPONENT_LEN_MAX]);
         wide.iter_mut().rev().zip(exponent.iter().rev()).for_each(|(to, from)| *to = *from);
-        let exponent = Zeroizing::new(U2048::from_be_slice(&*wide));
-        let form = FixedMontyForm::new(&U2048::from_be_slice(element), &self.params);
-        let power = Zeroizing::new(form.pow_amm_bounded_exp(&exponent, bits));
-        let power = Zeroizing::new(power.retrieve());
+        let exponent = Zeroizing::new(U512::from_be_slice(&*wide));
+        let element = U2048::from_be_slice(element);
+        // Within a subgroup exponents count modulo its order, and a power of half the length takes half the time.
+        let power = Zeroizing::new(match self.order() {
+            Some(order) => self.power(&element, &Zeroizing::new(exponent.rem(&order))),
+            None => self.power(&element, &exponent),
+        });
         secret(|out| out.copy_from_slice(Zeroizing::new(power.to_be_bytes()).as_ref()))
+    }
+
+    fn power<const LIMBS: usize>(&self, element: &U2048, exponent: &Uint<LIMBS>) -> U2048 {
+        let form = FixedMontyForm::new(element, &self.params);
+        let exponent_in_full = Zeroizing::new(exponent.resize());
+        Zeroizing::new(form.pow_amm_bounded_exp(&exponent_in_full, Uint::<LIMBS>::BITS)).retrieve()
     }
 }
 
@@ -102,4 +116,39 @@ fn bytes(number: &U2048) -> [u8; LEN] {
     let mut out = [0; LEN];
     out.copy_from_slice(number.to_be_bytes().as_ref());
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The same modulus with a generator whose order nobody says.
+    fn unknown() -> Group {
+        let mut generator = [0; LEN];
+        generator[LEN - 1] = 3;
+        Group::new(&Group::rfc5114().modulus(), &generator).unwrap()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+        #[test]
+        fn powers_are_the_same_whether_the_order_is_known_or_not(
+            exponent in proptest::collection::vec(any::<u8>(), 0..=EXPONENT_LEN_MAX),
+        ) {
+            let (known, unknown) = (Group::rfc5114(), unknown());
+            let power = unknown.raise(&known.generator(), &exponent);
+            prop_assert_eq!(&known.raise(&known.generator(), &exponent), &power);
+            prop_assert!(known.contains(&power) || exponent.iter().all(|byte| *byte == 0));
+        }
+    }
+
+    #[test]
+    fn where_the_order_is_not_known_both_sides_agree_too() {
+        let group = unknown();
+        let ([a, b], element) = ([[0xa7; 64], [0x5b; 64]], |exponent| group.raise_generator(exponent));
+        assert_eq!(group.raise(&element(&a), &b), group.raise(&element(&b), &a));
+        assert!(group.contains(&element(&a)) && !Group::rfc5114().contains(&element(&a)));
+    }
 }
