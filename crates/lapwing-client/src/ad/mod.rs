@@ -49,5 +49,5 @@ pub use self::{
     principals::{PrincipalError, Principals},
     realm::{default_realm, realm_of_tickets},
     settings::{AdSettings, AdSettingsError},
-    survey::{Mode, Survey, Surveyed},
+    survey::{Decryptor, Mode, Survey, Surveyed},
 };

@@ -149,7 +149,10 @@ impl Backup {
         // What the database has is not what a controller would make of a category's name.
         let filter = format!("(&(objectClass=computer)(!(isDeleted=TRUE)){})", parsed.term());
         let found = self.domain.search(&filter, attributes)?;
-        computer::the_one(identity, found, "the backup")
+        computer::the_one(identity, found)?.ok_or_else(|| {
+            let what = format!("the backup has no computer that is called {}", output::shown(identity));
+            Failure::new(Code::NotFound, what, "check the name")
+        })
     }
 
     /// The root keys of the forest.
@@ -264,7 +267,7 @@ impl Partition {
 
     fn search(&self, filter: &str, attributes: &[&str]) -> Result<Vec<Entry>, Failure> {
         let mut command = command(LDBSEARCH);
-        command.args(["--configfile=/dev/null", "--url", &self.url, filter]).args(attributes);
+        command.args(["--url", &self.url, filter]).args(attributes);
         let found = text(run(command, "check that the backup is whole")?)?;
         ldif::read(&found).ok_or_else(|| {
             Failure::new(

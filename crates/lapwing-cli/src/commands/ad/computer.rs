@@ -27,7 +27,17 @@ impl Session {
             | ComputerIdentity::DnsHostName(_)
             | ComputerIdentity::Name(_) => self.computers_like(&parsed, attributes).await?,
         };
-        the_one(identity, found, self.root.domain.as_str())
+        the_one(identity, found)?.ok_or_else(|| {
+            Failure::new(
+                Code::NotFound,
+                format!(
+                    "no computer of {} is called {}, or you may not see it",
+                    self.root.domain,
+                    output::shown(identity)
+                ),
+                "check the name; of another domain, name that with --domain",
+            )
+        })
     }
 
     async fn computer_at(
@@ -72,18 +82,13 @@ pub(super) fn identity(text: &str) -> Result<ComputerIdentity, Failure> {
     })
 }
 
-/// The only one of those that were found in the domain, or in what stands for it.
-pub(super) fn the_one(identity: &str, mut found: Vec<Entry>, domain: &str) -> Result<Entry, Failure> {
+/// The only one of those that were found; none if none was.
+pub(super) fn the_one(identity: &str, mut found: Vec<Entry>) -> Result<Option<Entry>, Failure> {
     let called = output::shown(identity);
     match (found.pop(), found.as_slice()) {
-        (Some(one), []) => Ok(one),
-        (None, _) => Err(Failure::new(
-            Code::NotFound,
-            format!("no computer of {domain} is called {called}, or you may not see it"),
-            "check the name; of another domain, name that with --domain",
-        )),
-        (Some(last), others) => {
-            let names = others.iter().chain([&last]).take(TOLD_MAX);
+        (one, []) => Ok(one),
+        (last, others) => {
+            let names = others.iter().chain(&last).take(TOLD_MAX);
             let names: Vec<_> = names.map(|entry| output::shown(&entry.name)).collect();
             Err(Failure::new(
                 Code::Failed,
