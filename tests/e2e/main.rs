@@ -13,6 +13,7 @@ mod domain;
 mod entra;
 mod fault;
 mod front;
+mod group_key;
 mod group_policy;
 mod late;
 mod life;

@@ -5,8 +5,9 @@ use clap::{Parser, Subcommand};
 use crate::{
     commands::{
         ad::{
-            find_ad_extended_rights, get_ad_password, list_ad_permissions, report_ad, revoke_ad_permission,
-            set_ad_auditing, set_ad_computer_self_permission, set_ad_password_expiration_time,
+            add_kds_root_key, export_kds_root_key, find_ad_extended_rights, get_ad_password,
+            get_kds_root_key, list_ad_permissions, report_ad, revoke_ad_permission, set_ad_auditing,
+            set_ad_computer_self_permission, set_ad_password_expiration_time,
             set_ad_read_password_permission, set_ad_reset_password_permission, update_ad_schema,
         },
         enrol, generate_docs, generate_password, get_aad_password, get_policy, invoke_policy_processing,
@@ -60,6 +61,9 @@ pub(crate) enum Command {
     GetAdPassword(get_ad_password::Args),
     SetAdPasswordExpirationTime(set_ad_password_expiration_time::Args),
     Unprotect(unprotect::Args),
+    AddKdsRootKey(add_kds_root_key::Args),
+    GetKdsRootKey(get_kds_root_key::Args),
+    ExportKdsRootKey(export_kds_root_key::Args),
     Server(server::Args),
     #[command(hide = true)]
     GenerateDocs(generate_docs::Args),
@@ -89,6 +93,9 @@ impl Command {
             Self::GetAdPassword(args) => get_ad_password::run(&args),
             Self::SetAdPasswordExpirationTime(args) => set_ad_password_expiration_time::run(&args),
             Self::Unprotect(args) => unprotect::run(&args),
+            Self::AddKdsRootKey(args) => add_kds_root_key::run(&args),
+            Self::GetKdsRootKey(args) => get_kds_root_key::run(&args),
+            Self::ExportKdsRootKey(args) => export_kds_root_key::run(&args),
             Self::Server(args) => server::run(args),
             Self::GenerateDocs(args) => generate_docs::run(&args),
         }

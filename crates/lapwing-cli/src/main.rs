@@ -20,6 +20,11 @@ mod terminal;
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use zeroizing_alloc::ZeroAlloc;
+
+/// Wipes every block that is freed, so that no library's buffer keeps a password or a root key.
+#[global_allocator]
+static ALLOCATOR: ZeroAlloc<std::alloc::System> = ZeroAlloc(std::alloc::System);
 
 fn main() -> ExitCode {
     match args::Cli::parse().command.run() {

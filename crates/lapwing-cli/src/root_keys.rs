@@ -13,6 +13,7 @@ use std::{
 use lapwing_core::{secret::SecretBytes, types::Guid};
 use lapwing_dpapi::{
     Blob, RootKey, UnprotectError,
+    gkdi::StoredRootKey,
     key_file::{self, FILE_LEN_MAX},
     unprotect_offline,
 };
@@ -75,7 +76,17 @@ impl RootKeys {
         Ok(keys)
     }
 
-    pub(crate) fn insert(&mut self, key: RootKey) {
+    /// Takes those of the directory that can be used, and tells of the others.
+    pub(crate) fn take(&mut self, all: Vec<StoredRootKey>) {
+        for StoredRootKey { id, key, .. } in all {
+            match key {
+                Ok(key) => self.insert(key),
+                Err(error) => output::complain(&format!("The root key {id} cannot be used: {error}")),
+            }
+        }
+    }
+
+    fn insert(&mut self, key: RootKey) {
         self.0.insert(key.id(), key);
     }
 

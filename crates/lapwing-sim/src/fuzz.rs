@@ -12,6 +12,13 @@ use lapwing_dpapi::{
     gkdi::{GroupKey, KdfParameters, KeyIdentifier, SecretAgreement},
     key_file,
     laps::EncryptedPassword,
+    rpc::{
+        Answer, Lookup, Mapper, Transfer,
+        epm::{Places, Question},
+        isdkey::Request,
+        pdu::{Bind, BindAck, Fragment},
+        trailer::{self, About},
+    },
     unprotect_offline,
 };
 use lapwing_proto::{
@@ -20,6 +27,7 @@ use lapwing_proto::{
         dns::DnsName,
         keytab::Machine,
         netlogon,
+        pac::LogonInfo,
         rights::{self, Circle, SchemaGuids},
     },
     gpo::{RegistryPolicy, registry_pol},
@@ -179,6 +187,65 @@ pub fn encrypted_password(bytes: &[u8]) {
     }
 }
 
+/// A packet of DCE/RPC: what is read of a bind and of its answer is written, and then read as the same; neither side of the
+/// endpoint mapper's talk falls over it.
+pub fn rpc_packet(bytes: &[u8]) {
+    if let Ok(body) = Fragment::parse(bytes).and_then(|fragment| fragment.clear_body()) {
+        if let Ok(bind) = Bind::parse(body) {
+            assert_eq!(Bind::parse(&bind.to_body()).as_ref(), Ok(&bind));
+        }
+        if let Ok(ack) = BindAck::parse(body) {
+            assert_eq!(BindAck::parse(&ack.to_body()).map(|again| again.outcomes), Ok(ack.outcomes));
+        }
+    }
+    drop(Lookup::begin().0.receive::<core::convert::Infallible>(bytes));
+    drop(Mapper::begin(core::net::Ipv4Addr::LOCALHOST, 1).receive(bytes));
+}
+
+/// The endpoint mapper's question and answer: what is read of them is written, and then read as the same.
+pub fn rpc_endpoints(bytes: &[u8]) {
+    for transfer in Transfer::ALL {
+        if let Ok(question) = Question::parse(transfer, bytes) {
+            assert_eq!(Question::parse(transfer, &question.to_stub(transfer)), Ok(question));
+        }
+        if let Ok(places) = Places::parse(transfer, bytes) {
+            assert_eq!(Places::parse(transfer, &places.to_stub(transfer, 4)), Ok(places));
+        }
+    }
+}
+
+/// A call of GetKey with what follows it: what is read of it is written, and then read as the same.
+pub fn get_key_request(bytes: &[u8]) {
+    for transfer in Transfer::ALL {
+        let Ok((request, rest)) = Request::parse(transfer, bytes) else { continue };
+        assert_eq!(Request::parse(transfer, &request.to_stub(transfer)), Ok((request, &[][..])));
+        let (interface, transfer) = (lapwing_dpapi::rpc::isdkey::INTERFACE, transfer.syntax());
+        let about = About { interface, transfer, call: 1, context: 0, method: 0, signs_headers: true };
+        assert!(trailer::check(rest, &about).is_ok() || !rest.is_empty(), "there need not be a trailer");
+    }
+}
+
+/// An answer of GetKey: what is read of it is written, and then read as the same.
+pub fn get_key_answer(bytes: &[u8]) {
+    for transfer in Transfer::ALL {
+        let Ok(answer) = Answer::parse(transfer, bytes) else { continue };
+        match (&answer, Answer::parse(transfer, &answer.to_stub(transfer))) {
+            (Answer::Envelope(read), Ok(Answer::Envelope(again))) => {
+                assert_eq!(read.expose_secret(), again.expose_secret());
+            }
+            (Answer::Refused(read), Ok(Answer::Refused(again))) => assert_eq!(*read, again),
+            (_, other) => panic!("what was written is read as {other:?}"),
+        }
+    }
+}
+
+/// What a ticket says of its owner: names no more groups than there is room for in it.
+pub fn logon_info(bytes: &[u8]) {
+    if let Ok(info) = LogonInfo::parse(bytes) {
+        assert!(info.groups.len() * 8 <= bytes.len());
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::{
@@ -191,7 +258,7 @@ mod tests {
 
     type Body = fn(&[u8]);
 
-    const BODIES: [(&str, Body); 13] = [
+    const BODIES: [(&str, Body); 18] = [
         ("syncml", syncml),
         ("enrolment", enrolment),
         ("settings_catalog", settings_catalog),
@@ -205,6 +272,11 @@ mod tests {
         ("group_key_envelope", group_key_envelope),
         ("key_file", key_file),
         ("encrypted_password", encrypted_password),
+        ("rpc_packet", rpc_packet),
+        ("rpc_endpoints", rpc_endpoints),
+        ("get_key_request", get_key_request),
+        ("get_key_answer", get_key_answer),
+        ("logon_info", logon_info),
     ];
 
     /// What `cargo xtask fuzz` reads: each body's name and the folder of its examples.

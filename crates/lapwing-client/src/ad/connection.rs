@@ -1,7 +1,7 @@
 //! What is asked of a controller, and what it answers.
 
 use core::time::Duration;
-use std::{collections::BTreeMap, io};
+use std::{collections::BTreeMap, io, path::Path};
 
 use lapwing_core::secret::SecretBytes;
 use ldap3::{
@@ -9,7 +9,7 @@ use ldap3::{
     asn1::StructureTag,
     controls::{Control, ControlType, MakeCritical as _, PagedResults, RawControl},
 };
-use tokio::task::AbortHandle;
+use tokio::{net::UnixStream, task::AbortHandle, time::timeout};
 
 use super::{
     channel::{self, Limits, Protection, Running},
@@ -29,7 +29,7 @@ pub struct Connection {
     ldap: Ldap,
     peer: String,
     answer: Duration,
-    tasks: [Running; 2],
+    tasks: Vec<Running>,
 }
 
 /// What to search for.
@@ -204,7 +204,33 @@ impl Connection {
         limits: &Limits,
     ) -> Result<Self, AdError> {
         let (stream, sealing) = channel::open(controller, credentials, protection, limits).await?;
-        let peer = controller.name.clone();
+        Self::over(stream, controller.name.clone(), vec![sealing], limits).await
+    }
+
+    /// Connects to the controller on this host by the socket of its own that it has for root, with every right there is: such
+    /// as Samba's `ldap_priv/ldapi`. What passes never leaves the host.
+    ///
+    /// # Errors
+    /// [`AdError::Unreachable`] if nobody listens there, or the caller may not connect.
+    pub async fn open_local(socket: &Path, limits: &Limits) -> Result<Self, AdError> {
+        let peer = socket.display().to_string();
+        let connected = timeout(limits.connect, UnixStream::connect(socket)).await;
+        let stream = connected
+            .map_err(|_| AdError::TimedOut {
+                peer: peer.clone(),
+                stage: Stage::Connecting,
+                limit: limits.connect,
+            })?
+            .map_err(|source| AdError::Unreachable { peer: peer.clone(), source })?;
+        Self::over(stream, peer, Vec::new(), limits).await
+    }
+
+    async fn over(
+        stream: UnixStream,
+        peer: String,
+        mut tasks: Vec<Running>,
+        limits: &Limits,
+    ) -> Result<Self, AdError> {
         let settings = LdapConnSettings::new().set_std_stream(StdStream::Unix(
             stream.into_std().map_err(|source| AdError::Unreachable { peer: peer.clone(), source })?,
         ));
@@ -213,7 +239,8 @@ impl Connection {
         let (connection, ldap) = opened.map_err(|error| lost(&peer, error))?;
         // How it ends is told by the calls that are under way then.
         let driving: AbortHandle = tokio::spawn(async { drop(connection.drive().await) }).abort_handle();
-        Ok(Self { ldap, peer, answer: limits.answer, tasks: [sealing, Running::new(driving)] })
+        tasks.push(Running::new(driving));
+        Ok(Self { ldap, peer, answer: limits.answer, tasks })
     }
 
     /// The controller's name.

@@ -1,6 +1,6 @@
 //! What a controller says of itself and its domain, and what its schema has for LAPS.
 
-use lapwing_core::types::Guid;
+use lapwing_core::types::{FileTime, Guid};
 use lapwing_proto::ad::{
     attribute::{ENCRYPTED_PASSWORD_ATTRIBUTES, LEGACY_EXPIRATION_TIME, LEGACY_PASSWORD, LapsAttribute},
     name::{ComputerIdentity, DistinguishedName},
@@ -169,6 +169,34 @@ impl Connection {
     }
 }
 
+impl RootDse {
+    /// What the controller's clock showed; none if that makes no sense.
+    #[must_use]
+    pub fn clock(&self) -> Option<FileTime> {
+        clock(&self.time)
+    }
+
+    /// The names of the domain and of its forest in DNS.
+    #[must_use]
+    pub fn dns_names(&self) -> Option<(String, String)> {
+        // The configuration is right below the forest's first domain. [MS-ADTS] 6.1.1.2.1.
+        let forest = self.contexts.configuration.parent()?;
+        Some((self.domain.dns_domain()?, forest.dns_domain()?))
+    }
+}
+
+/// Such as `20261122180612.0Z`. [MS-ADTS] 3.1.1.3.2.6; RFC 4517 section 3.3.13.
+fn clock(text: &str) -> Option<FileTime> {
+    let digits = text.split_at_checked(14)?.0;
+    if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let part = |from: usize, to: usize| digits.get(from..to);
+    let (year, month, day) = (part(0, 4)?, part(4, 6)?, part(6, 8)?);
+    let (hour, minute, second) = (part(8, 10)?, part(10, 12)?, part(12, 14)?);
+    format!("{year}-{month}-{day}T{hour}:{minute}:{second}Z").parse().ok()
+}
+
 fn root(entry: &Entry) -> Option<RootDse> {
     let name = |attribute| entry.text(attribute)?.parse::<DistinguishedName>().ok();
     Some(RootDse {
@@ -214,5 +242,19 @@ impl LapsSchema {
             self.guids.insert(attribute, identity);
         }
         Some(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_controllers_clock_is_read_and_nonsense_is_none() {
+        let noon: FileTime = "2026-11-22T12:06:07Z".parse().unwrap();
+        assert_eq!(clock("20261122120607.0Z"), Some(noon));
+        for text in ["", "2026", "20261322120607.0Z", "+0261122120607.0Z", "2026112212060\u{e9}.0Z"] {
+            assert_eq!(clock(text), None, "{text}");
+        }
     }
 }

@@ -294,3 +294,6 @@ async fn answer<T>(
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

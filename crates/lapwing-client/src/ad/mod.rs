@@ -26,6 +26,7 @@ mod permissions;
 pub mod policy;
 mod principals;
 mod realm;
+mod root_keys;
 mod settings;
 mod survey;
 mod sys;
@@ -48,6 +49,7 @@ pub use self::{
     permissions::{Container, Part, PermissionsError, PlannedChange},
     principals::{PrincipalError, Principals},
     realm::{default_realm, realm_of_tickets},
+    root_keys::{ROOT_KEYS_MAX, RootKeys, Surrounding, root_key_container},
     settings::{AdSettings, AdSettingsError},
     survey::{Decryptor, Mode, Survey, Surveyed},
 };

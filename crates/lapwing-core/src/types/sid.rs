@@ -39,6 +39,12 @@ impl Sid {
         Self { authority: 1, sub_authorities: vec![0] }
     }
 
+    /// `S-1-5-2`, whoever has come over the network. [MS-DTYP] 2.4.2.4.
+    #[must_use]
+    pub fn network() -> Self {
+        Self { authority: 5, sub_authorities: vec![2] }
+    }
+
     /// `S-1-3-0`, the creator of the object that inherits an entry. [MS-DTYP] 2.4.2.4.
     #[must_use]
     pub fn creator_owner() -> Self {
@@ -175,6 +181,7 @@ mod tests {
         assert_eq!(Sid::local_system().to_string(), "S-1-5-18");
         assert_eq!(Sid::everyone().to_string(), "S-1-1-0");
         assert_eq!(Sid::unix_user(Uid(1001)).to_string(), "S-1-22-1-1001");
+        assert_eq!(Sid::network().to_string(), "S-1-5-2");
         assert_eq!(Sid::creator_owner().to_string(), "S-1-3-0");
         assert_eq!(Sid::principal_self().to_string(), "S-1-5-10");
         assert_eq!(Sid::authenticated_users().to_string(), "S-1-5-11");

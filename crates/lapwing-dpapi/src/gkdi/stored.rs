@@ -10,7 +10,8 @@ use super::{
 };
 
 const VERSION: &str = "msKds-Version";
-const DATA: &str = "msKds-RootKeyData";
+/// The key itself.
+pub const DATA: &str = "msKds-RootKeyData";
 const KDF: &str = "msKds-KDFAlgorithmID";
 const KDF_PARAMETERS: &str = "msKds-KDFParam";
 const AGREEMENT: &str = "msKds-SecretAgreementAlgorithmID";

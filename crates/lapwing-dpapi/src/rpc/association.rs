@@ -7,8 +7,8 @@ use zeroize::Zeroizing;
 use super::{
     ndr::{DecodeError, len32},
     pdu::{
-        AUTH_HEADER_LEN, AuthHeader, CALL_HEADER_LEN, CallHeader, FIRST, FRAGMENT_LEN_MAX, Fragment, Header,
-        Kind, LAST, STUB_LEN_MAX, sealed_headers,
+        AUTH_HEADER_LEN, AuthHeader, CALL_HEADER_LEN, CallHeader, FIRST, FRAGMENT_LEN_MAX, Fragment,
+        HEADER_SIGNING, Header, Kind, LAST, STUB_LEN_MAX, sealed_headers,
     },
     seal::{Message, Seal},
 };
@@ -99,6 +99,13 @@ pub(super) enum OpenError<E> {
 impl<E> From<DecodeError> for OpenError<E> {
     fn from(error: DecodeError) -> Self {
         Self::Decode(error)
+    }
+}
+
+impl<S> Association<S> {
+    /// What packets of a bind say of the signing of headers.
+    pub(super) const fn signing_flag(&self) -> u8 {
+        if self.signs_headers { HEADER_SIGNING } else { 0 }
     }
 }
 

@@ -284,7 +284,8 @@ impl<S: Seal> GetKey<S> {
         self.state = State::Proving;
         let (context, transfer) = self.context;
         let body = bind(self.group, vec![offer(context, isdkey::INTERFACE, transfer.syntax())]);
-        Ok(Next::Send(write(Kind::AlterContext, 0, BIND, &body, Some((auth, &token)))))
+        let flags = self.association.signing_flag();
+        Ok(Next::Send(write(Kind::AlterContext, flags, BIND, &body, Some((auth, &token)))))
     }
 
     fn call(&mut self) -> Result<Next<Answer>, ClientError<S::Error>> {

@@ -2,33 +2,24 @@
 //!
 //! Whatever is not a good call ends the connection: with last words, where the protocol has some for it.
 
-use core::{convert::Infallible, mem, net::Ipv4Addr};
-use std::collections::BTreeMap;
+mod contexts;
+mod mapper;
 
+use core::mem;
+
+use self::contexts::Contexts;
+pub use self::mapper::Mapper;
 use super::{
     association::{Assembly, Association, Inbox, OpenError},
-    epm::{self, Places, Question},
     isdkey::{self, Answer, Request},
     ndr::{DecodeError, Transfer},
-    pdu::{
-        AuthHeader, Bind, BindAck, BindNak, CONTEXTS_MAX, CallHeader, FRAGMENT_LEN_MAX, FRAGMENT_LEN_MIN,
-        Fragment, HEADER_SIGNING, Kind, NO_INTERFACE, NO_TRANSFER, Offer, Outcome, SyntaxId, write,
-        write_call, write_fault,
-    },
+    pdu::{AuthHeader, Bind, BindNak, CallHeader, Fragment, HEADER_SIGNING, Kind, write, write_fault},
     seal::Seal,
     trailer::{self, About, TrailerError},
 };
 
 /// The most tokens that are taken of one client: Kerberos alone takes two, SPNEGO three.
 const TOKENS_MAX: u8 = 8;
-/// The group of every connection that names none: nothing is shared within it.
-const GROUP: u32 = 1;
-
-/// `bind_time_features`, all but its last eight bytes, which are the client's mask. [MS-RPCE] 2.2.2.14.
-const FEATURES: [u8; 8] = [0x2c, 0x1c, 0xb7, 0x6c, 0x12, 0x98, 0x40, 0x45];
-/// We have none of them: neither several security contexts in one connection, nor calls that outlive it.
-const FEATURES_GRANTED: u16 = 0;
-
 /// Faults. C706 appendix E; [MS-ERREF] 2.2; [MS-RPCE] 2.2.2.8.
 const ACCESS_DENIED: u32 = 5;
 const BAD_STUB_DATA: u32 = 0x6f7;
@@ -109,63 +100,6 @@ impl<E> ServerError<E> {
 
     fn with_fault(self, call: u32, context: u16, status: u32) -> Ended<E> {
         Ended { last_words: Some(write_fault(call, context, status)), why: self }
-    }
-}
-
-/// What client and server may speak about.
-#[derive(Debug)]
-struct Contexts {
-    interface: SyntaxId,
-    accepted: BTreeMap<u16, Transfer>,
-}
-
-impl Contexts {
-    const fn of(interface: SyntaxId) -> Self {
-        Self { interface, accepted: BTreeMap::new() }
-    }
-
-    fn settle(&mut self, offers: &[Offer]) -> Vec<Outcome> {
-        offers.iter().map(|offer| self.settle_one(offer)).collect()
-    }
-
-    fn settle_one(&mut self, offer: &Offer) -> Outcome {
-        let is_question = |syntax: &SyntaxId| {
-            let [a, b, c, d, e, f, g, h, ..] = syntax.uuid.to_bytes_le();
-            [a, b, c, d, e, f, g, h] == FEATURES
-        };
-        if offer.transfers.iter().any(is_question) {
-            return Outcome::Features(FEATURES_GRANTED);
-        }
-        let SyntaxId { uuid, major, minor } = offer.interface;
-        if (uuid, major) != (self.interface.uuid, self.interface.major) || minor > self.interface.minor {
-            return Outcome::Refused(NO_INTERFACE);
-        }
-        let known = offer.transfers.iter().find_map(|transfer| Transfer::of(*transfer));
-        let Some(transfer) = known else { return Outcome::Refused(NO_TRANSFER) };
-        let is_full = self.accepted.len() >= CONTEXTS_MAX;
-        match self.accepted.get(&offer.context) {
-            Some(before) if *before == transfer => {}
-            // A number once given keeps its meaning.
-            Some(_) => return Outcome::Refused(NO_TRANSFER),
-            None if is_full => return Outcome::Refused(NO_INTERFACE),
-            None => {
-                self.accepted.insert(offer.context, transfer);
-            }
-        }
-        Outcome::Accepted(transfer.syntax())
-    }
-
-    fn ack(&mut self, bind: &Bind, address: String) -> Result<BindAck, DecodeError> {
-        if bind.receive_max < FRAGMENT_LEN_MIN {
-            return Err(DecodeError::Malformed("longest fragment"));
-        }
-        Ok(BindAck {
-            send_max: bind.receive_max.min(FRAGMENT_LEN_MAX),
-            receive_max: FRAGMENT_LEN_MAX,
-            group: if bind.group == 0 { GROUP } else { bind.group },
-            address,
-            outcomes: self.settle(&bind.offers),
-        })
     }
 }
 
@@ -285,18 +219,18 @@ impl<S: Seal> Server<S> {
             return Err(ServerError::Unprotected.with_nak(call, BindNak::UNSPECIFIED));
         }
         let ack = self.contexts.ack(&bind, self.port.to_string())?;
-        let signing = fragment.header.flags & HEADER_SIGNING;
         let mut association = Association {
             seal,
             auth: AuthHeader { pad: 0, ..auth },
-            signs_headers: signing != 0,
+            signs_headers: fragment.header.flags & HEADER_SIGNING != 0,
             fragment_len_max: ack.send_max,
         };
         let token = self.step(&mut association, token);
         let token = token.map_err(|why| why.with_nak(call, BindNak::UNSPECIFIED))?;
         let auth = Some((association.auth, &token[..]));
+        let flags = association.signing_flag();
         self.state = State::Bound(association);
-        Ok(Event::Send(write(Kind::BindAck, signing, call, &ack.to_body(), auth)))
+        Ok(Event::Send(write(Kind::BindAck, flags, call, &ack.to_body(), auth)))
     }
 
     fn alter(&mut self, mut association: Association<S>, fragment: &Fragment<'_>) -> Outcomes<S> {
@@ -310,8 +244,10 @@ impl<S: Seal> Server<S> {
         };
         let token = token.map_err(|why| why.with_fault(call, 0, ACCESS_DENIED))?;
         let auth = Some((association.auth, &token[..]));
+        // Clients take the last answer for what was agreed.
+        let flags = association.signing_flag();
         self.state = State::Bound(association);
-        Ok(Event::Send(write(Kind::AlterContextResponse, 0, call, &ack.to_body(), auth)))
+        Ok(Event::Send(write(Kind::AlterContextResponse, flags, call, &ack.to_body(), auth)))
     }
 
     /// The packet that has no answer, so it must be the last to prove anything. [MS-RPCE] 2.2.2.5.
@@ -377,87 +313,5 @@ impl<S: Seal> Server<S> {
         trailer::check(rest, &about).map_err(|error| fault(error.into(), ACCESS_DENIED))?;
         self.state = State::Asked(association, call, header.context, transfer);
         Ok(Event::GetKey(request))
-    }
-}
-
-/// One connection to an endpoint mapper that knows this one service, to which nobody has to prove anything.
-#[derive(Debug)]
-pub struct Mapper {
-    inbox: Inbox,
-    contexts: Contexts,
-    is_bound: bool,
-    address: Ipv4Addr,
-    port: u16,
-}
-
-impl Mapper {
-    /// A new connection, which is told that the service is at this address and port.
-    #[must_use]
-    pub fn begin(address: Ipv4Addr, port: u16) -> Self {
-        Self {
-            inbox: Inbox::default(),
-            contexts: Contexts::of(epm::INTERFACE),
-            is_bound: false,
-            address,
-            port,
-        }
-    }
-
-    /// Takes what has come: what to send, if anything.
-    ///
-    /// # Errors
-    /// [`Ended`] if the connection has to be closed.
-    pub fn receive(&mut self, bytes: &[u8]) -> Result<Option<Vec<u8>>, Ended<Infallible>> {
-        self.inbox.put(bytes);
-        let Some(fragment) = self.inbox.next()? else { return Ok(None) };
-        if !self.inbox.is_empty() {
-            return Err(ServerError::Impatient.silently());
-        }
-        let fragment = Fragment::parse(&fragment)?;
-        let call = fragment.header.call;
-        match (self.is_bound, fragment.header.kind) {
-            (false, Kind::Bind) => {
-                let bind = Bind::parse(fragment.clear_body()?)?;
-                let ack = self.contexts.ack(&bind, epm::PORT.to_string())?;
-                self.is_bound = true;
-                Ok(Some(write(Kind::BindAck, 0, call, &ack.to_body(), None)))
-            }
-            (true, Kind::AlterContext) => {
-                let bind = Bind::parse(fragment.clear_body()?)?;
-                let ack = self.contexts.ack(&bind, String::new())?;
-                Ok(Some(write(Kind::AlterContextResponse, 0, call, &ack.to_body(), None)))
-            }
-            // A question is far shorter than a fragment.
-            (true, Kind::Request) if fragment.is_whole() && fragment.auth.is_none() => {
-                self.map(&fragment).map(Some)
-            }
-            (_, kind) => Err(ServerError::Unexpected(kind).silently()),
-        }
-    }
-
-    fn map(&self, fragment: &Fragment<'_>) -> Result<Vec<u8>, Ended<Infallible>> {
-        let call = fragment.header.call;
-        let (header, stub) = CallHeader::parse(fragment)?;
-        let fault = |why: ServerError<_>, status| why.with_fault(call, header.context, status);
-        let Some(&transfer) = self.contexts.accepted.get(&header.context) else {
-            return Err(fault(ServerError::Context(header.context), UNKNOWN_INTERFACE));
-        };
-        if header.method != epm::MAP {
-            return Err(fault(ServerError::Method(header.method), NO_SUCH_METHOD));
-        }
-        let question = Question::parse(transfer, stub);
-        let question = question.map_err(|error| fault(error.into(), BAD_STUB_DATA))?;
-        let is_served = |tower: &epm::Tower| {
-            tower.interface == isdkey::INTERFACE && Transfer::of(tower.transfer).is_some()
-        };
-        let places = match question.tower.filter(is_served) {
-            Some(tower) if question.towers_max > 0 => {
-                let tower = epm::Tower { port: self.port, address: self.address, ..tower };
-                Places { towers: vec![tower], status: 0 }
-            }
-            _ => Places { towers: Vec::new(), status: epm::NOT_REGISTERED },
-        };
-        let header = CallHeader { hint: 0, context: header.context, method: 0 };
-        Ok(write_call(Kind::Response, call, header, &places.to_stub(transfer, question.towers_max)))
     }
 }

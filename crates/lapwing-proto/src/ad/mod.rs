@@ -9,6 +9,7 @@ pub mod keytab;
 pub mod metadata;
 pub mod name;
 pub mod netlogon;
+pub mod pac;
 pub mod principal;
 pub mod refusal;
 pub mod rights;

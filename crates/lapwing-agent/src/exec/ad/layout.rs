@@ -163,18 +163,6 @@ pub(super) fn by_expiry(expiry: Option<FileTime>, known: &[Known]) -> Told {
     }
 }
 
-/// The controller's clock, such as `20261122180612.0Z`. [MS-ADTS] 3.1.1.3.2.6; RFC 4517 section 3.3.13.
-pub(super) fn time(text: &str) -> Option<FileTime> {
-    let digits = text.split_at_checked(14)?.0;
-    if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        return None;
-    }
-    let part = |from: usize, to: usize| digits.get(from..to);
-    let (year, month, day) = (part(0, 4)?, part(4, 6)?, part(6, 8)?);
-    let (hour, minute, second) = (part(8, 10)?, part(10, 12)?, part(12, 14)?);
-    format!("{year}-{month}-{day}T{hour}:{minute}:{second}Z").parse().ok()
-}
-
 #[cfg(test)]
 mod tests {
     use lapwing_core::types::{Guid, Uid, WallTime};
@@ -276,14 +264,5 @@ mod tests {
         }
         assert_eq!(by_expiry(Some(expiry()), &all), Told::Nothing);
         assert_eq!(by_expiry(None, &all), Told::Version(None));
-    }
-
-    #[test]
-    fn the_controllers_clock_is_read_and_nonsense_is_none() {
-        let noon: FileTime = "2026-11-22T12:06:07Z".parse().unwrap();
-        assert_eq!(time("20261122120607.0Z"), Some(noon));
-        for text in ["", "2026", "20261322120607.0Z", "+0261122120607.0Z", "2026112212060\u{e9}.0Z"] {
-            assert_eq!(time(text), None, "{text}");
-        }
     }
 }

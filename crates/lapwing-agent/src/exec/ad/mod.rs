@@ -119,7 +119,7 @@ impl ActiveDirectory {
             entry: format!("<GUID={}>", computer.guid),
             container: computer.name.parent().map(|name| name.to_string()),
             layout,
-            time: layout::time(&root.time).map(WallTime),
+            time: root.clock().map(WallTime),
             found: Found::default(),
             is_hidden: false,
         });

@@ -26,7 +26,7 @@ use super::{computer, ldif};
 use crate::{
     failure::{Code, Failure},
     output,
-    root_keys::{RootKeys, Unreadable},
+    root_keys::Unreadable,
 };
 
 const LDBSEARCH: &str = "/usr/bin/ldbsearch";
@@ -155,11 +155,15 @@ impl Backup {
         })
     }
 
-    /// The root keys of the forest.
-    pub(super) fn root_keys(&self, keys: &mut RootKeys) -> Result<(), Failure> {
+    /// The root keys of the forest, as far as their objects make sense.
+    pub(super) fn root_keys(&self) -> Result<Vec<StoredRootKey>, Failure> {
         let attributes: Vec<&str> = stored::ATTRIBUTES.into_iter().chain(["cn"]).collect();
-        take_root_keys(self.configuration.search("(objectClass=msKds-ProvRootKey)", &attributes)?, keys);
-        Ok(())
+        let found = self.configuration.search("(objectClass=msKds-ProvRootKey)", &attributes)?;
+        let key = |entry: &Entry| {
+            let id = entry.text("cn")?.parse::<Guid>().ok()?;
+            StoredRootKey::read(id, |attribute| entry.value(attribute)).ok()
+        };
+        Ok(found.iter().filter_map(key).collect())
     }
 
     /// What a controller would show for a SID: `DOMAIN\name`; none if nobody has it any more.
@@ -179,27 +183,6 @@ impl Backup {
             Some(format!("{}\\{}", own.text("nETBIOSName")?, account.text("sAMAccountName")?))
         })
     }
-}
-
-/// Takes the root keys that can be used out of their objects, and tells of the others.
-pub(super) fn take_root_keys(entries: Vec<Entry>, keys: &mut RootKeys) {
-    for entry in entries {
-        let Some(id) = entry.text("cn").and_then(|id| id.parse::<Guid>().ok()) else { continue };
-        match StoredRootKey::read(id, |attribute| entry.value(attribute)).and_then(|stored| stored.key) {
-            Ok(key) => keys.insert(key),
-            Err(error) => {
-                let what = Unusable { id, source: error };
-                output::complain(&Failure::new(Code::Failed, what, "another root key may do").report());
-            }
-        }
-    }
-}
-
-#[derive(Debug, thiserror::Error)]
-#[error("the root key {id} cannot be used")]
-struct Unusable {
-    id: Guid,
-    source: stored::StoredRootKeyError,
 }
 
 /// The partitions that are read.

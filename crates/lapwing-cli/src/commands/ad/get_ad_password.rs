@@ -18,6 +18,7 @@ use super::{
     DomainArgs, Session,
     backup::Backup,
     computer::for_each,
+    get_kds_root_key,
     opener::{GroupKeys, Locked, Names, open_with},
 };
 use crate::{
@@ -131,7 +132,12 @@ async fn from_directory(session: &mut Session, args: &Args) -> Result<Found, Fai
     let mut keys = if args.recovery {
         let mut keys = RootKeys::read(&args.root_key)?;
         if args.root_key.is_empty() {
-            session.root_keys(&mut keys).await?;
+            let all = get_kds_root_key::read(session).await?;
+            if all.is_empty() {
+                let next_step = "ask as a Domain Admin, or name an exported key with --root-key";
+                return Err(Failure::new(Code::Refused, get_kds_root_key::NONE, next_step));
+            }
+            keys.take(all);
         }
         Keys::Root(keys)
     } else {
@@ -177,7 +183,7 @@ impl Keys {
 fn from_backup(backup: &Backup, args: &Args) -> Result<Found, Failure> {
     let mut keys = RootKeys::read(&args.root_key)?;
     if args.root_key.is_empty() {
-        backup.root_keys(&mut keys)?;
+        keys.take(backup.root_keys()?);
     }
     let attributes = attributes(args.include_history);
     let mut found = Vec::new();

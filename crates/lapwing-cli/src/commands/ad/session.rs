@@ -5,19 +5,16 @@ use std::{io::IsTerminal as _, net::IpAddr, sync::Arc};
 
 use lapwing_client::ad::{
     AdError, Connected, Connection, Connector, Controller, Credentials, GroupKeyError, KdcPin, KeyService,
-    Limits, Place, Protection, RootDse, Scope, Search, SecurityParts, Source, Wish, default_realm,
-    realm_of_tickets,
+    Limits, Place, Protection, RootDse, Source, Wish, default_realm, realm_of_tickets,
 };
 use lapwing_core::secret::{Password, SecretBytes};
-use lapwing_dpapi::{gkdi::stored, rpc::isdkey::Request};
-use lapwing_proto::ad::{dns::DnsName, refusal::AdRefusal};
+use lapwing_dpapi::rpc::isdkey::Request;
+use lapwing_proto::ad::dns::DnsName;
 
-use super::backup;
 use crate::{
     failure::{Code, Failure},
     os, output,
     profile::run_async,
-    root_keys::RootKeys,
     terminal,
 };
 
@@ -215,34 +212,6 @@ impl Session {
             if is_own { (own, self.server.as_deref(), services) } else { (domain, None, &[][..]) };
         let mut connector = self.asker.connector(domain, server)?;
         Ok(connector.group_key(&self.asker.credentials, services, request, os::chance()).await)
-    }
-
-    /// Reads the root keys of the forest, which is for its administrators.
-    pub(crate) async fn root_keys(&mut self, keys: &mut RootKeys) -> Result<(), Failure> {
-        let above = ["Services", "Group Key Distribution Service", "Master Root Keys"];
-        let configuration = self.root.contexts.configuration.clone();
-        let base = above.iter().fold(configuration, |base, name| base.child("CN", name));
-        let attributes: Vec<&str> = stored::ATTRIBUTES.into_iter().chain(["cn"]).collect();
-        let search = Search {
-            base: base.as_str(),
-            scope: Scope::OneLevel,
-            filter: "(objectClass=msKds-ProvRootKey)",
-            attributes: &attributes,
-            security: SecurityParts::None,
-        };
-        let found = match self.connection.search(&search).await {
-            Err(error) if error.refusal() == Some(AdRefusal::NoSuchObject) => Vec::new(),
-            found => found?,
-        };
-        if found.is_empty() {
-            return Err(Failure::new(
-                Code::Refused,
-                "the forest has no root key that you may see",
-                "ask as a Domain Admin, or name an exported key with --root-key",
-            ));
-        }
-        backup::take_root_keys(found, keys);
-        Ok(())
     }
 
     /// Connects again if the connection has ended, for a command that has more to ask. Nothing is repeated.

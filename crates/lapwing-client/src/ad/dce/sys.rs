@@ -25,6 +25,8 @@ static SPNEGO: [u8; 6] = *b"\x2b\x06\x01\x05\x05\x02";
 
 /// `GSS_S_CONTINUE_NEEDED`. RFC 2744 section 3.9.1.
 const CONTINUE: u32 = 1;
+/// `GSS_S_GAP_TOKEN`: all is well but that a message before it has not come. RFC 2744 section 3.9.1.
+const GAP: u32 = 1 << 4;
 
 /// What a context must have, on either side.
 const WANTED: u32 = GSS_C_MUTUAL_FLAG
@@ -200,6 +202,8 @@ impl Drop for Output {
 pub(super) struct Context {
     id: gss_ctx_id_t,
     is_complete: bool,
+    /// Whether a message of the peer has been opened.
+    has_opened: bool,
 }
 
 // SAFETY: a context belongs to no thread, and every call that takes it here takes it mutably.
@@ -232,7 +236,7 @@ pub(super) struct Parts<'a> {
 
 impl Context {
     pub(super) const fn none() -> Self {
-        Self { id: ptr::null_mut(), is_complete: false }
+        Self { id: ptr::null_mut(), is_complete: false, has_opened: false }
     }
 
     pub(super) const fn is_complete(&self) -> bool {
@@ -351,8 +355,10 @@ impl Context {
                 PARTS,
             )
         };
-        // A message that came before, or out of sequence, has a status of its own beside completeness.
-        done(major, minor).map(|()| is_private != 0)
+        // A message that came before, or out of sequence, has a status of its own beside completeness. SPNEGO may have had a
+        // token signed that the library does not check where nothing was to be chosen: it is missing before the first.
+        let is_first = !core::mem::replace(&mut self.has_opened, true);
+        done(if is_first && major == GAP { 0 } else { major }, minor).map(|()| is_private != 0)
     }
 }
 

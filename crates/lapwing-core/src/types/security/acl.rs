@@ -42,6 +42,10 @@ impl Acl {
         Ok(Self { revision, sbz1, sbz2: u16::from_le_bytes([z0, z1]), aces, unused: rest.to_vec() })
     }
 
+    pub(super) const fn is_packed(&self) -> bool {
+        self.unused.is_empty()
+    }
+
     pub(super) fn len(&self) -> usize {
         let aces: usize = self.aces.iter().map(|ace| ace.as_bytes().len()).sum();
         HEADER_LEN + aces + self.unused.len()

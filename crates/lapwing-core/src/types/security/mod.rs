@@ -166,6 +166,16 @@ impl SecurityDescriptor {
         bytes
     }
 
+    /// Whether it is nothing but its parts: no bytes lie between them, behind them, or behind a list's last entry.
+    #[must_use]
+    pub fn is_packed(&self) -> bool {
+        self.segments.iter().all(|segment| match segment {
+            Segment::Gap(_) => false,
+            Segment::Sid { .. } => true,
+            Segment::Sacl(acl) | Segment::Dacl(acl) => acl.is_packed(),
+        })
+    }
+
     /// The owner, if the descriptor was read with it.
     #[must_use]
     pub fn owner(&self) -> Option<&Sid> {

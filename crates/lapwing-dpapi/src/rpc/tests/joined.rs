@@ -347,7 +347,9 @@ fn what_is_spoken_about_is_settled_offer_by_offer() {
     ];
     let event = hand.server.receive(&write(Kind::AlterContext, 0, 3, &bind(more), None));
     let Ok(Event::Send(bytes)) = event else { panic!("{event:?}") };
-    let ack = BindAck::parse(Fragment::parse(&bytes).unwrap().clear_body().unwrap()).unwrap();
+    let fragment = Fragment::parse(&bytes).unwrap();
+    assert_eq!(fragment.header.flags & HEADER_SIGNING, HEADER_SIGNING, "still agreed");
+    let ack = BindAck::parse(fragment.clear_body().unwrap()).unwrap();
     assert_eq!(
         ack.outcomes,
         [

@@ -4,15 +4,15 @@ use core::net::Ipv4Addr;
 
 use lapwing_core::secret::SecretBytes;
 
-use super::joined::request;
+use super::{fake::FakeError, joined::request};
 use crate::rpc::{
-    Answer, DecodeError, HResult,
+    Answer, ClientError, DecodeError, HResult, Lookup, Mapper, Next,
     epm::{self, Places, Question, Tower},
     isdkey::{self, Request},
     ndr::Transfer,
     pdu::{
         AuthHeader, AuthKind, Bind, BindAck, BindNak, CONTEXTS_MAX, Fragment, Header, Kind, Offer, Outcome,
-        write,
+        SyntaxId, write,
     },
     trailer::{self, About, TrailerError},
 };
@@ -118,11 +118,94 @@ fn questions_and_places_are_as_long_as_they_are_elsewhere_and_read_as_they_were_
 }
 
 #[test]
-fn a_service_that_is_not_registered_has_no_tower_and_a_status() {
-    let stub = hex(&format!("{} 00000000 04000000 00000000 00000000 d6a0c916", "00".repeat(20)));
-    let expected = Places { towers: vec![], status: epm::NOT_REGISTERED };
-    assert_eq!(Places::parse(Transfer::Ndr, &stub), Ok(expected.clone()));
-    assert_eq!(expected.to_stub(Transfer::Ndr, 4), stub);
+fn what_sambas_endpoint_mapper_answers_is_read_and_would_be_written_alike() {
+    let places = |fixture: &[u8], expected: &Places| {
+        assert_eq!(Places::parse(Transfer::Ndr, fixture).as_ref(), Ok(expected));
+        // Samba's referents are other numbers.
+        let mut written = expected.to_stub(Transfer::Ndr, 4);
+        if !expected.towers.is_empty() {
+            written[36] = fixture[36];
+        }
+        assert_eq!(written, fixture);
+    };
+    let none = Places { towers: vec![], status: epm::NOT_REGISTERED };
+    places(include_bytes!("../fixtures/endpoints/samba_not_registered"), &none);
+    let replication = "e3514235-4b06-11d1-ab04-00c04fc2dcd2".parse().unwrap();
+    let tower = Tower {
+        interface: SyntaxId { uuid: replication, major: 4, minor: 0 },
+        transfer: Transfer::Ndr.syntax(),
+        port: 49_153,
+        address: Ipv4Addr::UNSPECIFIED,
+    };
+    let one = Places { towers: vec![tower], status: 0 };
+    places(include_bytes!("../fixtures/endpoints/samba_places"), &one);
+
+    for (packet, outcome) in [
+        (&include_bytes!("../fixtures/packet/samba_bind_ack")[..], Outcome::Accepted(Transfer::Ndr.syntax())),
+        (include_bytes!("../fixtures/packet/samba_bind_ack_without_ndr"), Outcome::Refused(2)),
+    ] {
+        let fragment = Fragment::parse(packet).unwrap();
+        let ack = BindAck::parse(fragment.clear_body().unwrap()).unwrap();
+        assert_eq!((ack.outcomes.as_slice(), ack.address.as_str()), (&[outcome][..], "135"));
+        assert_eq!(write(Kind::BindAck, 0, 1, &ack.to_body(), None), packet);
+    }
+}
+
+/// Has a client ask, and take these packets of an endpoint mapper's.
+fn looked_up(packets: [&[u8]; 2]) -> Result<Next<Option<u16>>, ClientError<FakeError>> {
+    let (mut client, _) = Lookup::begin();
+    let [ack, answer] = packets;
+    assert!(matches!(client.receive::<FakeError>(ack), Ok(Next::Send(_))));
+    client.receive(answer)
+}
+
+#[test]
+fn a_client_understands_sambas_endpoint_mapper() {
+    let ack = include_bytes!("../fixtures/packet/samba_bind_ack");
+    let none = include_bytes!("../fixtures/packet/samba_not_registered");
+    // As calls are numbered by whoever makes them.
+    let numbered = |packet: &[u8]| [&packet[..12], &2_u32.to_le_bytes(), &packet[16..]].concat();
+    assert!(matches!(looked_up([ack, &numbered(none)]), Ok(Next::Done(None))));
+    assert!(matches!(looked_up([ack, none]), Err(ClientError::Unexpected(Kind::Response))));
+    let fault = include_bytes!("../fixtures/packet/samba_fault");
+    assert!(matches!(looked_up([ack, fault]), Err(ClientError::Fault(0x1c01_0002))));
+    let (mut client, _) = Lookup::begin();
+    let refused =
+        client.receive::<FakeError>(include_bytes!("../fixtures/packet/samba_bind_ack_without_ndr"));
+    assert!(matches!(refused, Err(ClientError::NoInterface)));
+}
+
+#[test]
+fn a_mapper_understands_a_client_that_speaks_ndr64_alone() {
+    let mut mapper = Mapper::begin(Ipv4Addr::new(10, 0, 0, 7), 49_700);
+    let ack = mapper.receive(include_bytes!("../fixtures/packet/dpapi_ng_bind")).unwrap().unwrap();
+    let ack = BindAck::parse(Fragment::parse(&ack).unwrap().clear_body().unwrap()).unwrap();
+    assert_eq!(ack.outcomes, [Outcome::Accepted(Transfer::Ndr64.syntax())]);
+    let answer = mapper.receive(include_bytes!("../fixtures/packet/dpapi_ng_ept_map")).unwrap().unwrap();
+    let places = Places::parse(Transfer::Ndr64, &answer[24..]).unwrap();
+    let [tower] = places.towers[..] else { panic!("{places:?}") };
+    assert_eq!((tower.interface, tower.port), (isdkey::INTERFACE, 49_700));
+}
+
+#[test]
+fn the_same_is_asked_in_the_same_bytes_as_by_other_clients() {
+    let past = Request {
+        descriptor: (0..108).collect(),
+        root_key: Some("00112233-4455-6677-8899-aabbccddeeff".parse().unwrap()),
+        interval: [364, 18, 15],
+    };
+    let current = Request { root_key: None, interval: [-1; 3], ..past.clone() };
+    assert_eq!(current.to_stub(Transfer::Ndr64), include_bytes!("../fixtures/request/dpapi_ng_current"));
+    assert_eq!(past.to_stub(Transfer::Ndr64), include_bytes!("../fixtures/request/dpapi_ng_past"));
+    assert_eq!(current.to_stub(Transfer::Ndr), include_bytes!("../fixtures/request/impacket_current"));
+    // The referent, which says only that a root key follows, is drawn by impacket.
+    let drawn = include_bytes!("../fixtures/request/impacket_past");
+    let mut ours = past.to_stub(Transfer::Ndr);
+    ours[116..120].copy_from_slice(&drawn[116..120]);
+    assert_eq!(ours, drawn);
+    let tower = Tower::parse(&hex(TOWER)).unwrap();
+    let question = Question { tower: Some(tower), towers_max: 4 };
+    assert_eq!(question.to_stub(Transfer::Ndr64), include_bytes!("../fixtures/endpoints/dpapi_ng_question"));
 }
 
 #[test]
