@@ -14,6 +14,7 @@ mod managed;
 mod os;
 mod output;
 mod profile;
+mod root_keys;
 mod terminal;
 
 use std::process::ExitCode;

@@ -38,19 +38,20 @@ pub enum EncryptedPasswordError {
 pub struct TextError;
 
 impl EncryptedPassword {
+    /// Reads when the password was set, of which nothing else need be in order.
+    ///
+    /// # Errors
+    /// [`EncryptedPasswordError`] if the value ends before its blob should begin, or the time is none.
+    pub fn updated(value: &[u8]) -> Result<FileTime, EncryptedPasswordError> {
+        prefix(value).map(|(updated, _, _)| updated)
+    }
+
     /// Reads a value. Its reserved field and what stands behind the blob are passed over.
     ///
     /// # Errors
     /// [`EncryptedPasswordError`] if it is cut off or its blob malformed.
     pub fn parse(value: &[u8]) -> Result<Self, EncryptedPasswordError> {
-        let (prefix, rest) = value.split_first_chunk::<PREFIX_LEN>().ok_or(EncryptedPasswordError::Short)?;
-        let (&[high, low, len, _reserved], []) = prefix.as_chunks::<4>() else {
-            return Err(EncryptedPasswordError::Short);
-        };
-        let [high, low, len] = [high, low, len].map(u32::from_le_bytes);
-        // The high half stands first, unlike in a FILETIME.
-        let updated = FileTime::from_ticks(u64::from(high) << 32 | u64::from(low))
-            .map_err(|_| EncryptedPasswordError::Time)?;
+        let (updated, len, rest) = prefix(value)?;
         let blob = usize::try_from(len).ok().and_then(|len| rest.get(..len));
         Ok(Self { updated, blob: Blob::parse(blob.ok_or(EncryptedPasswordError::Short)?)? })
     }
@@ -63,6 +64,19 @@ impl EncryptedPassword {
         let len = u32::try_from(blob.len()).unwrap_or(u32::MAX).to_le_bytes();
         [[h3, h2, h1, h0, l3, l2, l1, l0].as_slice(), &len, &[0; 4], &blob].concat()
     }
+}
+
+/// The time, the length of the blob, and what follows.
+fn prefix(value: &[u8]) -> Result<(FileTime, u32, &[u8]), EncryptedPasswordError> {
+    let (prefix, rest) = value.split_first_chunk::<PREFIX_LEN>().ok_or(EncryptedPasswordError::Short)?;
+    let (&[high, low, len, _reserved], []) = prefix.as_chunks::<4>() else {
+        return Err(EncryptedPasswordError::Short);
+    };
+    let [high, low, len] = [high, low, len].map(u32::from_le_bytes);
+    // The high half stands first, unlike in a FILETIME.
+    let updated = FileTime::from_ticks(u64::from(high) << 32 | u64::from(low))
+        .map_err(|_| EncryptedPasswordError::Time)?;
+    Ok((updated, len, rest))
 }
 
 /// A text as it is encrypted: UTF-16 with its NUL.

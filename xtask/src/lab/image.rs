@@ -29,12 +29,22 @@ const HOST: [&str; 13] = [
     "systemd-sysv",
 ];
 
-/// What a member of an Active Directory domain has besides: what joins it, what gets tickets, what reads SYSVOL.
-const MEMBER: [&str; 6] =
-    ["adcli", "krb5-user", "ldap-utils", "libgssapi-krb5-2", "libsasl2-modules-gssapi-mit", "smbclient"];
+/// What a member of an Active Directory domain has besides: what joins it, what gets tickets, what reads SYSVOL, what reads a
+/// backup of a controller.
+const MEMBER: [&str; 8] = [
+    "adcli",
+    "bzip2",
+    "krb5-user",
+    "ldap-utils",
+    "ldb-tools",
+    "libgssapi-krb5-2",
+    "libsasl2-modules-gssapi-mit",
+    "smbclient",
+];
 
 /// What a domain controller has in place of that.
-const CONTROLLER: [&str; 10] = [
+const CONTROLLER: [&str; 12] = [
+    "bzip2",
     "krb5-user",
     "ldap-utils",
     "ldb-tools",
@@ -44,6 +54,7 @@ const CONTROLLER: [&str; 10] = [
     "samba-ad-dc",
     "samba-ad-provision",
     "smbclient",
+    "tdb-tools",
     "winbind",
 ];
 

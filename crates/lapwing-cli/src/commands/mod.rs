@@ -12,6 +12,7 @@ pub(crate) mod reset_password;
 pub(crate) mod server;
 pub(crate) mod status;
 pub(crate) mod trace;
+pub(crate) mod unprotect;
 
 use std::path::PathBuf;
 

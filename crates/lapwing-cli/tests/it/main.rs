@@ -13,3 +13,4 @@ mod rotation;
 mod run;
 #[path = "../../../lapwing-client/tests/it/server.rs"]
 mod server;
+mod unprotect;

@@ -135,6 +135,16 @@ impl Entry {
         self.values(attribute).iter().filter_map(|value| str::from_utf8(value.expose_secret()).ok())
     }
 
+    /// An entry that came in another way than over a connection; an attribute may come several times.
+    #[must_use]
+    pub fn new(name: String, values: impl IntoIterator<Item = (String, SecretBytes)>) -> Self {
+        let mut attributes: BTreeMap<String, Vec<SecretBytes>> = BTreeMap::new();
+        for (attribute, value) in values {
+            attributes.entry(attribute.to_ascii_lowercase()).or_default().push(value);
+        }
+        Self { name, attributes }
+    }
+
     /// An entry for tests.
     #[cfg(test)]
     pub(super) fn of(name: &str, attributes: Vec<(&str, Vec<Vec<u8>>)>) -> Self {

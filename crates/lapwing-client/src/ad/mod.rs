@@ -51,5 +51,5 @@ pub use self::{
     realm::{default_realm, realm_of_tickets},
     root_keys::{ROOT_KEYS_MAX, RootKeys, Surrounding, root_key_container},
     settings::{AdSettings, AdSettingsError},
-    survey::{Mode, Survey, Surveyed},
+    survey::{Decryptor, Mode, Survey, Surveyed},
 };

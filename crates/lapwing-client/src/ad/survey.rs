@@ -1,7 +1,8 @@
 //! How it stands with the passwords of many computers: which have one and in which form, until when, who can read it.
 //!
 //! INVARIANT: no password is read. Which attributes a computer has is asked for without what is in them, and a directory
-//! tells that only to who may read them. Memory holds one page of computers and, of all, 17 bytes for each one that has a
+//! tells that only to who may read them; where it is asked for whom passwords are encrypted, encrypted ones are read, and never
+//! decrypted. Memory holds one page of computers and, of all, 17 bytes for each one that has a
 //! password to be seen.
 
 use std::{
@@ -14,6 +15,7 @@ use lapwing_core::types::{
     FileTime, SecurityDescriptor, Sid,
     security::{Dacl, Reach, Subject},
 };
+use lapwing_dpapi::laps::EncryptedPassword;
 use lapwing_proto::ad::{
     attribute::{LEGACY_EXPIRATION_TIME, LEGACY_PASSWORD, LapsAttribute},
     metadata,
@@ -72,6 +74,19 @@ pub struct Surveyed {
     pub updated: Option<FileTime>,
     /// Who can read a password of it, by the entries of its permissions; none if those are not to be seen.
     pub readers: Option<Rc<BTreeSet<Sid>>>,
+    /// For whom its password is encrypted; none if it is not, or if that was not asked for.
+    pub decryptor: Option<Decryptor>,
+    /// The same of the password for a domain controller's repair mode.
+    pub dsrm_decryptor: Option<Decryptor>,
+}
+
+/// For whom a password is encrypted, as its blob says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decryptor {
+    /// For whoever this means.
+    Sid(Sid),
+    /// What is stored is no encrypted password.
+    Malformed,
 }
 
 impl Surveyed {
@@ -131,13 +146,16 @@ pub struct Survey {
     passwords: Vec<Subject>,
     /// By the digest of its name, which password attributes a computer has; those that have none are left out.
     present: BTreeMap<[u8; 16], u8>,
+    /// Whether encrypted passwords are read for whom they are for.
+    with_decryptors: bool,
     /// By their bytes, who can read a password.
     lists: BTreeMap<Vec<u8>, Rc<BTreeSet<Sid>>>,
     next: Option<Page>,
 }
 
 impl Survey {
-    /// Begins a survey of the computers below an object, and finds out which of them have a password to be seen.
+    /// Begins a survey of the computers below an object, and finds out which of them have a password to be seen. For whom
+    /// encrypted ones are takes reading them: one to two kilobytes for each computer.
     ///
     /// # Errors
     /// [`AdError`] about an answer.
@@ -146,6 +164,7 @@ impl Survey {
         root: &RootDse,
         schema: &LapsSchema,
         base: DistinguishedName,
+        with_decryptors: bool,
     ) -> Result<Self, AdError> {
         let mut stored = Vec::new();
         for attribute in Stored::ALL.into_iter().filter(|attribute| attribute.is_in(schema)) {
@@ -156,6 +175,7 @@ impl Survey {
             stored,
             passwords: rights::passwords(&schema.guids, schema.legacy_password),
             present: BTreeMap::new(),
+            with_decryptors,
             lists: BTreeMap::new(),
             next: Some(Page::FIRST),
         };
@@ -205,11 +225,16 @@ impl Survey {
         ];
         let Some(page) = self.next.take() else { return Ok(None) };
         let base = self.base.clone();
+        let is_read = |attribute: &Stored| matches!(attribute, Stored::Encrypted | Stored::EncryptedDsrm);
+        let encrypted =
+            self.stored.iter().map(|(attribute, _)| attribute).filter(|attribute| is_read(attribute));
+        let encrypted = encrypted.filter(|_| self.with_decryptors).map(|attribute| attribute.ldap_name());
+        let attributes: Vec<&str> = ATTRIBUTES.into_iter().chain(encrypted).collect();
         let search = Search {
             base: base.as_str(),
             scope: Scope::Subtree,
             filter: COMPUTERS,
-            attributes: &ATTRIBUTES,
+            attributes: &attributes,
             security: SecurityParts::Access,
         };
         let mut computers = Vec::new();
@@ -251,6 +276,8 @@ impl Survey {
             expiry: if mode == Mode::Legacy { older } else { newer.or(older) },
             updated: self.updated(entry, mode),
             readers: entry.value(DESCRIPTOR).and_then(|bytes| self.readers(bytes)),
+            decryptor: decryptor(entry, Stored::Encrypted),
+            dsrm_decryptor: decryptor(entry, Stored::EncryptedDsrm),
         }
     }
 
@@ -286,6 +313,12 @@ impl Survey {
         self.lists.insert(bytes.to_vec(), Rc::clone(&readers));
         Some(readers)
     }
+}
+
+fn decryptor(entry: &Entry, attribute: Stored) -> Option<Decryptor> {
+    let value = entry.value(attribute.ldap_name())?;
+    let read = EncryptedPassword::parse(value);
+    Some(read.map_or(Decryptor::Malformed, |read| Decryptor::Sid(read.blob.sid)))
 }
 
 /// The number by which a forest's metadata knows an attribute. [MS-ADTS] 3.1.1.2.6, `msDS-IntId`.

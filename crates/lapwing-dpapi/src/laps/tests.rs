@@ -20,6 +20,17 @@ fn a_value_of_windows_is_read_opened_and_written() {
 }
 
 #[test]
+fn the_prefix_has_the_high_half_first_and_tells_its_time_whatever_follows() {
+    let prefix = [0x7a, 0x1e, 0xdd, 0x01, 1, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0];
+    let updated = EncryptedPassword::updated(&prefix).unwrap();
+    assert_eq!(updated.ticks(), 0x1dd_1e7a_0000_0001);
+    assert_eq!(EncryptedPassword::updated(&[&prefix[..], b"abcd"].concat()), Ok(updated));
+    assert_eq!(EncryptedPassword::updated(&prefix[..15]), Err(EncryptedPasswordError::Short));
+    assert_eq!(EncryptedPassword::updated(&[0xff; 16]), Err(EncryptedPasswordError::Time));
+    assert_eq!(EncryptedPassword::parse(&prefix), Err(EncryptedPasswordError::Short));
+}
+
+#[test]
 fn what_is_reserved_and_what_follows_is_passed_over() {
     let mut value = LAPS.to_vec();
     value[12] = 1;

@@ -186,7 +186,13 @@ impl ComputerIdentity {
     /// The filter that finds the computer below the domain.
     #[must_use]
     pub fn filter(&self) -> String {
-        let is = match self {
+        format!("(&(objectCategory=computer){})", self.term())
+    }
+
+    /// The part of the filter that tells the computer from others.
+    #[must_use]
+    pub fn term(&self) -> String {
+        match self {
             Self::DistinguishedName(name) => format!("(distinguishedName={})", filter_value(name.as_str())),
             Self::SamAccountName(name) => format!("(sAMAccountName={})", filter_value(name)),
             Self::ObjectGuid(guid) => format!("(objectGUID={})", filter_bytes(&guid.to_bytes_le())),
@@ -195,8 +201,7 @@ impl ComputerIdentity {
                 let name = filter_value(name);
                 format!("(|(name={name})(sAMAccountName={name}$))")
             }
-        };
-        format!("(&(objectCategory=computer){is})")
+        }
     }
 }
 

@@ -154,42 +154,5 @@ pub const fn version_value(version: PasswordVersion) -> [u8; 16] {
     version.0.to_bytes_le()
 }
 
-/// What stands before an encrypted password, readable without decrypting it. [MS-ADA2], msLAPS-EncryptedPassword.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct EncryptedPrefix {
-    /// When the password was set.
-    pub updated: FileTime,
-    /// The length of what follows.
-    pub len: u32,
-    /// Zero so far.
-    pub flags: u32,
-}
-
-impl EncryptedPrefix {
-    /// Reads the prefix, and returns it with the encrypted bytes. What stands behind those is passed over.
-    ///
-    /// # Errors
-    /// [`ValueError::Malformed`] if the value ends before they do, or its time is none.
-    pub fn read(value: &[u8]) -> Result<(Self, &[u8]), ValueError> {
-        const MALFORMED: ValueError = ValueError::Malformed("prefix");
-        let (fields, rest) = value.split_first_chunk::<16>().ok_or(MALFORMED)?;
-        let (&[high, low, len, flags], []) = fields.as_chunks::<4>() else { return Err(MALFORMED) };
-        let [high, low, len, flags] = [high, low, len, flags].map(u32::from_le_bytes);
-        // The high half stands first, unlike in a FILETIME.
-        let updated = FileTime::from_ticks(u64::from(high) << 32 | u64::from(low)).map_err(|_| MALFORMED)?;
-        let encrypted = usize::try_from(len).ok().and_then(|len| rest.get(..len)).ok_or(MALFORMED)?;
-        Ok((Self { updated, len, flags }, encrypted))
-    }
-
-    /// The 16 bytes.
-    #[must_use]
-    pub fn to_bytes(self) -> [u8; 16] {
-        let [h0, h1, h2, h3, l0, l1, l2, l3] = self.updated.ticks().to_be_bytes();
-        let [n0, n1, n2, n3] = self.len.to_le_bytes();
-        let [f0, f1, f2, f3] = self.flags.to_le_bytes();
-        [h3, h2, h1, h0, l3, l2, l1, l0, n0, n1, n2, n3, f0, f1, f2, f3]
-    }
-}
-
 #[cfg(test)]
 mod tests;

@@ -1,35 +1,46 @@
 //! `lapwing get-ad-password`: Get-LapsADPassword of the PowerShell module LAPS.
 
-use core::cmp::Reverse;
+mod row;
+mod source;
 
-use lapwing_client::ad::Entry;
-use lapwing_core::{
-    secret::{Password, SecretBytes},
-    types::FileTime,
-};
-use lapwing_proto::ad::{
-    attribute::{LEGACY_EXPIRATION_TIME, LEGACY_PASSWORD, LapsAttribute},
-    value::{ClearPassword, EncryptedPrefix, ValueError, parse_expiry, parse_legacy_password},
-};
-use serde::{Serialize, Serializer};
+use std::{collections::BTreeSet, path::PathBuf};
 
-use super::{DomainArgs, Session, computer::for_each};
+use lapwing_client::ad::{Entry, KeyService};
+use lapwing_core::secret::{Password, SecretBytes};
+use lapwing_dpapi::Blob;
+use lapwing_proto::ad::attribute::{LEGACY_EXPIRATION_TIME, LEGACY_PASSWORD, LapsAttribute};
+
+use self::{
+    row::{Opened, Row, Stored},
+    source::Source,
+};
+use super::{
+    DomainArgs, Session,
+    backup::Backup,
+    computer::for_each,
+    get_kds_root_key,
+    opener::{GroupKeys, Locked, Names, open_with},
+};
 use crate::{
     failure::{Code, Failure},
     output,
+    root_keys::RootKeys,
 };
 
 /// Shows the passwords that Active Directory has stored for computers
 ///
 /// Passwords are shown on a terminal; anywhere else only with --as-plain-text, and otherwise not read at all. Encrypted
-/// passwords are listed with their times; this version cannot decrypt them.
+/// passwords are decrypted for those whom they are encrypted for, with keys that a domain controller gives; others see for
+/// whom, and when they were set. With --recovery they are decrypted with the root keys of the forest, whoever they are for.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   lapwing get-ad-password web-01
   lapwing get-ad-password web-01 db-01.example.com 'CN=a\\,b,OU=Servers,DC=example,DC=com'
   lapwing get-ad-password WEB-01$ --include-history
-  lapwing get-ad-password web-01 --as-plain-text --json --user alice@EXAMPLE.COM")]
+  lapwing get-ad-password web-01 --as-plain-text --json --user alice@EXAMPLE.COM
+  lapwing get-ad-password dc1 --recovery --backup samba-backup-example.com.tar.bz2
+  lapwing get-ad-password web-01 --recovery --ldb /mnt/dc1/var/lib/samba/private --root-key root.json")]
 pub(crate) struct Args {
     /// Computers: by name, DNS name, account (WEB-01$), GUID or distinguished name
     #[arg(required = true, value_name = "COMPUTER")]
@@ -47,50 +58,28 @@ pub(crate) struct Args {
     #[arg(long)]
     json: bool,
 
+    /// Decrypt with root keys of the forest: of the backup or database, else of the directory, as a Domain Admin
+    #[arg(long)]
+    recovery: bool,
+
+    /// Read a backup of a Samba domain (samba-tool domain backup) and ask nobody
+    #[arg(long, value_name = "FILE", requires = "recovery", conflicts_with_all = ["ldb", "DomainArgs"])]
+    backup: Option<PathBuf>,
+
+    /// Read the database of a Samba domain controller that does not run, sam.ldb or its folder, and ask nobody
+    #[arg(long, value_name = "PATH", requires = "recovery", conflicts_with = "DomainArgs")]
+    ldb: Option<PathBuf>,
+
+    /// The file of a root key (docs/key-file.md), once for each; then the directory is not asked for any
+    #[arg(long, value_name = "FILE", requires = "recovery")]
+    root_key: Vec<PathBuf>,
+
+    /// Who gives group keys [default: those that DNS names, else the domain's controllers]
+    #[arg(long, value_name = "NAME:PORT", conflicts_with = "recovery")]
+    kds: Vec<KeyService>,
+
     #[command(flatten)]
     domain: DomainArgs,
-}
-
-/// One stored password, with the member names of the cmdlet; what it leaves blank is null.
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct Row {
-    computer_name: String,
-    distinguished_name: String,
-    account: Option<String>,
-    #[serde(serialize_with = "in_clear")]
-    password: Option<Password>,
-    password_update_time: Option<String>,
-    /// Of passwords in force only.
-    expiration_timestamp: Option<String>,
-    source: Source,
-    decryption_status: Status,
-    /// Who may decrypt it: not known before it can be.
-    authorized_decryptor: Option<&'static str>,
-}
-
-/// Where the password was found, in the cmdlet's words.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Source {
-    EncryptedPassword,
-    CleartextPassword,
-    EncryptedDsrmPassword,
-    LegacyLapsCleartextPassword,
-    EncryptedPasswordHistory,
-    EncryptedDsrmPasswordHistory,
-}
-
-/// What decrypting came to. DEVIATION(9): the last two are ours.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Status {
-    NotApplicable,
-    NotSupported,
-    Malformed,
-}
-
-/// Only for output that was asked for in clear.
-fn in_clear<S: Serializer>(password: &Option<Password>, serializer: S) -> Result<S::Ok, S::Error> {
-    password.as_ref().map(Password::expose_secret).serialize(serializer)
 }
 
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
@@ -101,119 +90,146 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
             "add --as-plain-text to write passwords there",
         ));
     }
-    let (found, failed) = args.domain.ask(async |session| {
-        Ok(for_each(session, &args.computers, async |session, computer| {
-            stored(session, computer, args.include_history).await
-        })
-        .await)
-    })?;
-    let rows: Vec<Row> = found.into_iter().flatten().collect();
+    let (found, failed) = match args.copy()? {
+        Some(backup) => from_backup(&backup, args)?,
+        None => args.domain.ask(async |session| from_directory(session, args).await)?,
+    };
+    let mut rows: Vec<Row> = found.into_iter().flatten().collect();
     if args.json {
         output::print_json(&rows)?;
     } else {
         print_list(&rows)?;
     }
-    let malformed = rows.iter().find(|row| row.decryption_status == Status::Malformed).map(|row| {
-        Failure::new(
-            Code::Failed,
-            format!(
-                "{} of {} is not in the form of LAPS",
-                row.source.attribute(),
-                output::shown(&row.computer_name)
-            ),
-            "find out who wrote it; once the password has expired, the computer writes another",
-        )
-    });
-    match (failed, malformed) {
-        (Some(failed), Some(malformed)) => {
-            output::complain(&malformed.report());
-            Err(failed)
+    let troubles = rows.iter_mut().filter_map(|row| Some((row.source, row.trouble.take()?)));
+    told(failed, troubles.collect())
+}
+
+/// Tells what went wrong, each once. The exit code is that of what is told last; older passwords do not count for it.
+fn told(failed: Option<Failure>, troubles: Vec<(Source, Failure)>) -> Result<(), Failure> {
+    let (older, current): (Vec<_>, Vec<_>) =
+        troubles.into_iter().partition(|(source, _)| source.is_history());
+    let mut is_told = BTreeSet::new();
+    let mut last: Option<Failure> = None;
+    for (_, failure) in older {
+        let report = failure.report();
+        if is_told.insert(report.clone()) {
+            output::complain(&report);
         }
-        (failed, malformed) => failed.or(malformed).map_or(Ok(()), Err),
     }
-}
-
-async fn stored(session: &mut Session, computer: &str, history: bool) -> Result<Vec<Row>, Failure> {
-    let mut attributes = vec![
-        "name",
-        LapsAttribute::PasswordExpirationTime.ldap_name(),
-        LEGACY_PASSWORD,
-        LEGACY_EXPIRATION_TIME,
-    ];
-    let sources = Source::ALL.into_iter().filter(|source| history || !source.is_history());
-    attributes.extend(sources.map(Source::attribute));
-    let entry = session.computer(computer, &attributes).await?;
-    let rows = rows(&entry);
-    if rows.is_empty() { Err(nothing(session, &entry).await?) } else { Ok(rows) }
-}
-
-/// Those in force first, then the older ones, the newest of them first.
-fn rows(entry: &Entry) -> Vec<Row> {
-    let mut rows = Vec::new();
-    for source in Source::ALL {
-        let mut found: Vec<_> =
-            entry.values(source.attribute()).iter().map(|value| read(source, value)).collect();
-        // The directory keeps no order.
-        found.sort_by_key(|read| Reverse(read.updated));
-        rows.extend(found.into_iter().map(|read| row(entry, source, read)));
+    let current = current.into_iter().map(|(_, failure)| failure).chain(failed);
+    for failure in current.filter(|failure| is_told.insert(failure.report())) {
+        if let Some(earlier) = last.replace(failure) {
+            output::complain(&earlier.report());
+        }
     }
-    rows
+    last.map_or(Ok(()), Err)
 }
 
-/// What a stored value says.
-#[derive(Debug)]
-struct Read {
-    account: Option<String>,
-    password: Option<Password>,
-    updated: Option<FileTime>,
-    status: Status,
-}
+/// What each computer has, and what became of the last one that failed.
+type Found = (Vec<Vec<Row>>, Option<Failure>);
 
-fn read(source: Source, value: &SecretBytes) -> Read {
-    let read = match source {
-        Source::CleartextPassword => clear(value),
-        Source::LegacyLapsCleartextPassword => legacy(value),
-        Source::EncryptedPassword
-        | Source::EncryptedDsrmPassword
-        | Source::EncryptedPasswordHistory
-        | Source::EncryptedDsrmPasswordHistory => encrypted(value),
+async fn from_directory(session: &mut Session, args: &Args) -> Result<Found, Failure> {
+    let mut keys = if args.recovery {
+        let mut keys = RootKeys::read(&args.root_key)?;
+        if args.root_key.is_empty() {
+            let all = get_kds_root_key::read(session).await?;
+            if all.is_empty() {
+                let next_step = "ask as a Domain Admin, or name an exported key with --root-key";
+                return Err(Failure::new(Code::Refused, get_kds_root_key::NONE, next_step));
+            }
+            keys.take(all);
+        }
+        Keys::Root(keys)
+    } else {
+        Keys::Group(GroupKeys::of(args.kds.clone()))
     };
-    read.unwrap_or(Read { account: None, password: None, updated: None, status: Status::Malformed })
+    let mut names = Names::default();
+    let attributes = attributes(args.include_history);
+    let work = async |session: &mut Session, computer: &str| {
+        let entry = session.computer(computer, &attributes).await?;
+        let all = Stored::all(&entry);
+        if all.is_empty() {
+            return Err(nothing(session, &entry).await?);
+        }
+        let mut rows = Vec::new();
+        for stored in all {
+            let mut opened = None;
+            if let Some(blob) = stored.encrypted() {
+                let plain = keys.open(session, blob).await;
+                opened = Some(Opened { plain, decryptor: names.name(session, &blob.sid).await });
+            }
+            rows.push(stored.into_row(&entry, opened));
+        }
+        Ok(rows)
+    };
+    Ok(for_each(session, &args.computers, work).await)
 }
 
-fn clear(value: &SecretBytes) -> Result<Read, ValueError> {
-    let ClearPassword { account, updated, password } = ClearPassword::parse(value.expose_secret())?;
-    Ok(Read {
-        account: Some(account.as_str().to_owned()),
-        password: Some(password),
-        updated: Some(updated),
-        status: Status::NotApplicable,
-    })
+/// With what encrypted passwords are opened.
+enum Keys {
+    Group(GroupKeys),
+    Root(RootKeys),
 }
 
-fn legacy(value: &SecretBytes) -> Result<Read, ValueError> {
-    let password = parse_legacy_password(value.expose_secret())?;
-    Ok(Read { account: None, password: Some(password), updated: None, status: Status::NotApplicable })
-}
-
-fn encrypted(value: &SecretBytes) -> Result<Read, ValueError> {
-    let (prefix, _) = EncryptedPrefix::read(value.expose_secret())?;
-    Ok(Read { account: None, password: None, updated: Some(prefix.updated), status: Status::NotSupported })
-}
-
-fn row(entry: &Entry, source: Source, read: Read) -> Row {
-    let expiry = source.expiry().and_then(|attribute| parse_expiry(entry.text(attribute)?).ok());
-    Row {
-        computer_name: entry.text("name").unwrap_or_default().to_owned(),
-        distinguished_name: entry.name.clone(),
-        account: read.account,
-        password: read.password,
-        password_update_time: read.updated.map(|time| time.to_string()),
-        expiration_timestamp: expiry.map(|time| time.to_string()),
-        source,
-        decryption_status: read.status,
-        authorized_decryptor: (read.status == Status::NotApplicable).then_some("NotApplicable"),
+impl Keys {
+    async fn open(&mut self, session: &Session, blob: &Blob) -> Result<SecretBytes, Locked> {
+        match self {
+            Self::Group(keys) => keys.open(session, blob).await,
+            Self::Root(keys) => open_with(keys, blob),
+        }
     }
+}
+
+fn from_backup(backup: &Backup, args: &Args) -> Result<Found, Failure> {
+    let mut keys = RootKeys::read(&args.root_key)?;
+    if args.root_key.is_empty() {
+        keys.take(backup.root_keys()?);
+    }
+    let attributes = attributes(args.include_history);
+    let mut found = Vec::new();
+    let mut failed: Option<Failure> = None;
+    for computer in &args.computers {
+        match backup.computer(computer, &attributes).and_then(|entry| rows_of(backup, &keys, &entry)) {
+            Ok(rows) => found.push(rows),
+            Err(failure) => {
+                if let Some(earlier) = failed.replace(failure) {
+                    output::complain(&earlier.report());
+                }
+            }
+        }
+    }
+    Ok((found, failed))
+}
+
+fn rows_of(backup: &Backup, keys: &RootKeys, entry: &Entry) -> Result<Vec<Row>, Failure> {
+    let all = Stored::all(entry);
+    if all.is_empty() {
+        let what = format!("the backup has no password of {}", output::shown(&entry.name));
+        return Err(Failure::new(Code::NotFound, what, "read a backup of another day"));
+    }
+    let row = |stored: Stored| {
+        let opened = stored.encrypted().map(|blob| Opened {
+            plain: open_with(keys, blob),
+            decryptor: backup.name(&blob.sid).unwrap_or_else(|| blob.sid.to_string()),
+        });
+        stored.into_row(entry, opened)
+    };
+    Ok(all.into_iter().map(row).collect())
+}
+
+impl Args {
+    /// What is read in place of a directory.
+    fn copy(&self) -> Result<Option<Backup>, Failure> {
+        let archive = self.backup.as_deref().map(Backup::of_archive);
+        archive.or_else(|| self.ldb.as_deref().map(Backup::of_database)).transpose()
+    }
+}
+
+fn attributes(history: bool) -> Vec<&'static str> {
+    let others =
+        ["name", LapsAttribute::PasswordExpirationTime.ldap_name(), LEGACY_PASSWORD, LEGACY_EXPIRATION_TIME];
+    let sources = Source::ALL.into_iter().filter(|source| history || !source.is_history());
+    others.into_iter().chain(sources.map(Source::attribute)).collect()
 }
 
 /// Why there is nothing to show. A directory leaves out what the reader may not see, so only the expiry, which anybody may
@@ -245,77 +261,6 @@ async fn nothing(session: &mut Session, entry: &Entry) -> Result<Failure, Failur
     ))
 }
 
-impl Source {
-    /// In the order of the output.
-    const ALL: [Self; 6] = [
-        Self::EncryptedPassword,
-        Self::CleartextPassword,
-        Self::EncryptedDsrmPassword,
-        Self::LegacyLapsCleartextPassword,
-        Self::EncryptedPasswordHistory,
-        Self::EncryptedDsrmPasswordHistory,
-    ];
-
-    const fn attribute(self) -> &'static str {
-        match self {
-            Self::EncryptedPassword => LapsAttribute::EncryptedPassword.ldap_name(),
-            Self::CleartextPassword => LapsAttribute::Password.ldap_name(),
-            Self::EncryptedDsrmPassword => LapsAttribute::EncryptedDsrmPassword.ldap_name(),
-            Self::LegacyLapsCleartextPassword => LEGACY_PASSWORD,
-            Self::EncryptedPasswordHistory => LapsAttribute::EncryptedPasswordHistory.ldap_name(),
-            Self::EncryptedDsrmPasswordHistory => LapsAttribute::EncryptedDsrmPasswordHistory.ldap_name(),
-        }
-    }
-
-    const fn is_history(self) -> bool {
-        matches!(self, Self::EncryptedPasswordHistory | Self::EncryptedDsrmPasswordHistory)
-    }
-
-    /// Where the expiry of this one is; none of an older password.
-    const fn expiry(self) -> Option<&'static str> {
-        match self {
-            Self::EncryptedPassword | Self::CleartextPassword | Self::EncryptedDsrmPassword => {
-                Some(LapsAttribute::PasswordExpirationTime.ldap_name())
-            }
-            Self::LegacyLapsCleartextPassword => Some(LEGACY_EXPIRATION_TIME),
-            Self::EncryptedPasswordHistory | Self::EncryptedDsrmPasswordHistory => None,
-        }
-    }
-
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::EncryptedPassword => "EncryptedPassword",
-            Self::CleartextPassword => "CleartextPassword",
-            Self::EncryptedDsrmPassword => "EncryptedDSRMPassword",
-            Self::LegacyLapsCleartextPassword => "LegacyLapsCleartextPassword",
-            Self::EncryptedPasswordHistory => "EncryptedPasswordHistory",
-            Self::EncryptedDsrmPasswordHistory => "EncryptedDSRMPasswordHistory",
-        }
-    }
-}
-
-impl Status {
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::NotApplicable => "NotApplicable",
-            Self::NotSupported => "NotSupported",
-            Self::Malformed => "Malformed",
-        }
-    }
-}
-
-impl Serialize for Source {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.as_str())
-    }
-}
-
-impl Serialize for Status {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.as_str())
-    }
-}
-
 fn print_list(rows: &[Row]) -> Result<(), Failure> {
     if rows.is_empty() {
         return Ok(());
@@ -334,7 +279,7 @@ fn print_list(rows: &[Row]) -> Result<(), Failure> {
             ("ExpirationTimestamp", row.expiration_timestamp.as_deref().unwrap_or_default()),
             ("Source", row.source.as_str()),
             ("DecryptionStatus", row.decryption_status.as_str()),
-            ("AuthorizedDecryptor", row.authorized_decryptor.unwrap_or_default()),
+            ("AuthorizedDecryptor", row.authorized_decryptor.as_deref().unwrap_or_default()),
         ];
         for (name, value) in lines {
             table.row([name, value]);

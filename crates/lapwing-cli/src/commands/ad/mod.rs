@@ -2,12 +2,15 @@
 //! controller that answers ([`Session`]), and how its refusals are told.
 
 pub(crate) mod add_kds_root_key;
+mod backup;
 mod computer;
 pub(crate) mod export_kds_root_key;
 pub(crate) mod find_ad_extended_rights;
 pub(crate) mod get_ad_password;
 pub(crate) mod get_kds_root_key;
+mod ldif;
 pub(crate) mod list_ad_permissions;
+mod opener;
 mod permissions;
 pub(crate) mod report_ad;
 pub(crate) mod revoke_ad_permission;

@@ -4,10 +4,11 @@ use core::time::Duration;
 use std::{io::IsTerminal as _, net::IpAddr, sync::Arc};
 
 use lapwing_client::ad::{
-    AdError, Connected, Connection, Connector, Controller, Credentials, KdcPin, Limits, Place, Protection,
-    RootDse, Source, Wish, default_realm, realm_of_tickets,
+    AdError, Connected, Connection, Connector, Controller, Credentials, GroupKeyError, KdcPin, KeyService,
+    Limits, Place, Protection, RootDse, Source, Wish, default_realm, realm_of_tickets,
 };
-use lapwing_core::secret::Password;
+use lapwing_core::secret::{Password, SecretBytes};
+use lapwing_dpapi::rpc::isdkey::Request;
 use lapwing_proto::ad::dns::DnsName;
 
 use crate::{
@@ -50,6 +51,8 @@ pub(crate) struct Session {
     pub(crate) connection: Connection,
     pub(crate) root: RootDse,
     controller: Controller,
+    /// The controller that was named, if one was.
+    server: Option<String>,
     asker: Asker,
 }
 
@@ -147,10 +150,16 @@ impl Asker {
     async fn open(self, domain: &str, server: Option<&str>) -> Result<Session, Failure> {
         let Connected { mut connection, controller, .. } = self.find(domain, server).await?;
         let root = connection.root().await?;
-        Ok(Session { connection, root, controller, asker: self })
+        Ok(Session { connection, root, controller, server: server.map(str::to_owned), asker: self })
     }
 
     async fn find(&self, domain: &str, server: Option<&str>) -> Result<Connected, Failure> {
+        let mut connector = self.connector(domain, server)?;
+        Ok(connector.connect(&self.credentials, Wish::default(), os::chance()).await?)
+    }
+
+    /// Whoever finds controllers of a domain.
+    fn connector(&self, domain: &str, server: Option<&str>) -> Result<Connector, Failure> {
         let named = |text: &str, next_step| {
             let what = format!("{} cannot be a name in DNS", output::shown(text));
             move |_| Failure::new(Code::Usage, what, next_step)
@@ -167,8 +176,7 @@ impl Asker {
             host: os::host_name(),
         };
         let (protection, limits) = (self.protection, self.limits);
-        let mut connector = Connector { source, protection, limits, pin: self.pin.clone() };
-        Ok(connector.connect(&self.credentials, Wish::default(), os::chance()).await?)
+        Ok(Connector { source, protection, limits, pin: self.pin.clone() })
     }
 
     async fn connect(&self, controller: &Controller) -> Result<Connection, AdError> {
@@ -188,6 +196,22 @@ impl Session {
         self.root = self.connection.root().await?;
         self.controller = controller;
         Ok(())
+    }
+
+    /// Asks for a group key in the domain that is named, or in this one if none is: of those services, else of whoever DNS names.
+    pub(crate) async fn group_key(
+        &self,
+        domain: &str,
+        services: &[KeyService],
+        request: &Request,
+    ) -> Result<Result<SecretBytes, GroupKeyError>, Failure> {
+        let own = self.controller.domain.as_str();
+        let is_own = domain.is_empty() || domain.eq_ignore_ascii_case(own);
+        // Services are named for the domain that is asked, as its controller is.
+        let (domain, server, services) =
+            if is_own { (own, self.server.as_deref(), services) } else { (domain, None, &[][..]) };
+        let mut connector = self.asker.connector(domain, server)?;
+        Ok(connector.group_key(&self.asker.credentials, services, request, os::chance()).await)
     }
 
     /// Connects again if the connection has ended, for a command that has more to ask. Nothing is repeated.

@@ -6,6 +6,7 @@ fn survey() -> Survey {
         stored: Stored::ALL.into_iter().zip((0x8000_0001..).map(Some)).collect(),
         passwords: Vec::new(),
         present: BTreeMap::new(),
+        with_decryptors: true,
         lists: BTreeMap::new(),
         next: None,
     }
@@ -115,4 +116,18 @@ fn readers_are_worked_out_once_for_each_list_and_not_guessed_without_one() {
     assert!(Rc::ptr_eq(&first, &again));
     assert_eq!(readers(&mut survey, &[]), None);
     assert_eq!(readers(&mut survey, &[(DESCRIPTOR, &bytes[..30])]), None);
+}
+
+#[test]
+fn for_whom_a_password_is_encrypted_is_told_without_its_key() {
+    // A value of Windows: lapwing-dpapi/src/fixtures/ORIGIN.md.
+    let windows = include_bytes!("../../../../lapwing-dpapi/src/fixtures/laps/windows");
+    let encrypted = LapsAttribute::EncryptedPassword.ldap_name();
+    let dsrm = LapsAttribute::EncryptedDsrmPassword.ldap_name();
+    let found = survey().judge(&computer(&[(encrypted, windows), (dsrm, b"none")]));
+    let sid = "S-1-5-21-4192267859-2654866186-2610550098-512";
+    let Some(Decryptor::Sid(decryptor)) = found.decryptor else { panic!("{found:?}") };
+    assert_eq!((decryptor.to_string().as_str(), found.dsrm_decryptor), (sid, Some(Decryptor::Malformed)));
+    let found = survey().judge(&computer(&[]));
+    assert_eq!((found.decryptor, found.dsrm_decryptor), (None, None));
 }

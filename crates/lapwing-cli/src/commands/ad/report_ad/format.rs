@@ -21,7 +21,7 @@ pub(super) enum Format {
     Json,
 }
 
-const HEAD: [&str; 9] = [
+const HEAD: [&str; 10] = [
     "ComputerName",
     "DNSHostName",
     "DistinguishedName",
@@ -31,20 +31,24 @@ const HEAD: [&str; 9] = [
     "PasswordUpdateTime",
     "Findings",
     "Readers",
+    "Decryptors",
 ];
-/// Those of a table: names that are told twice are left out.
-const TABLE: [usize; 7] = [0, 3, 4, 5, 6, 7, 8];
+/// Those of a table: names that are told twice are left out. The last one is there if it was asked for.
+const TABLE: [usize; 8] = [0, 3, 4, 5, 6, 7, 8, 9];
 
 pub(super) struct Writer {
     format: Format,
     /// As wide as the cells of the first rows; a wider one later shifts its own line alone.
-    widths: Option<[usize; TABLE.len()]>,
+    widths: Option<Vec<usize>>,
+    /// The columns of a table.
+    columns: usize,
     is_begun: bool,
 }
 
 impl Writer {
-    pub(super) const fn new(format: Format) -> Self {
-        Self { format, widths: None, is_begun: false }
+    pub(super) const fn new(format: Format, with_decryptors: bool) -> Self {
+        let columns = if with_decryptors { TABLE.len() } else { TABLE.len() - 1 };
+        Self { format, widths: None, columns, is_begun: false }
     }
 
     /// Writes rows, and the head before the first; false if nobody reads any more.
@@ -71,17 +75,19 @@ impl Writer {
 
     fn table(&mut self, head: Option<[String; HEAD.len()]>, rows: &[Row]) -> String {
         let lines = head.into_iter().chain(rows.iter().map(cells));
-        let lines: Vec<[String; TABLE.len()]> = lines
-            .map(|cells| TABLE.map(|at| cells.get(at).map(|cell| output::shown(cell)).unwrap_or_default()))
+        let shown = |at: &usize, cells: &[String; HEAD.len()]| {
+            cells.get(*at).map(|cell| output::shown(cell)).unwrap_or_default()
+        };
+        let lines: Vec<Vec<String>> = lines
+            .map(|cells| TABLE.iter().take(self.columns).map(|at| shown(at, &cells)).collect())
             .collect();
-        let widths = *self.widths.get_or_insert_with(|| {
-            core::array::from_fn(|column| {
-                let cells = lines.iter().filter_map(|line| line.get(column));
-                cells.map(|cell| cell.chars().count()).max().unwrap_or_default()
-            })
+        let widths = self.widths.get_or_insert_with(|| {
+            let cells = |column: usize| lines.iter().filter_map(move |line: &Vec<String>| line.get(column));
+            let width = |column| cells(column).map(|cell| cell.chars().count()).max().unwrap_or_default();
+            (0..self.columns).map(width).collect()
         });
-        let pad = |line: &[String; TABLE.len()]| {
-            let cells = line.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}"));
+        let pad = |line: &Vec<String>| {
+            let cells = line.iter().zip(widths.iter()).map(|(cell, width)| format!("{cell:width$}"));
             format!("{}\n", cells.collect::<Vec<_>>().join("  ").trim_end())
         };
         lines.iter().map(pad).collect()
@@ -104,6 +110,7 @@ fn cells(row: &Row) -> [String; HEAD.len()] {
         row.password_update_time.as_deref().map(to_the_second).unwrap_or_default(),
         findings.join("; "),
         row.readers.as_ref().map_or_else(|| "not to be seen".to_owned(), |readers| readers.join("; ")),
+        row.decryptors.as_ref().map(|decryptors| decryptors.join("; ")).unwrap_or_default(),
     ]
 }
 

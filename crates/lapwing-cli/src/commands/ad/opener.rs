@@ -1,0 +1,135 @@
+//! Opens encrypted passwords: with keys that the domains' controllers give to whoever may have them, or with root keys.
+
+use std::collections::BTreeMap;
+
+use lapwing_client::ad::{KeyService, Principals};
+use lapwing_core::{
+    secret::SecretBytes,
+    types::{Guid, Sid},
+};
+use lapwing_dpapi::{
+    Blob, GroupKeyEnvelope, UnprotectError,
+    cache::KeyCache,
+    descriptor::security_descriptor,
+    gkdi::Name,
+    rpc::{HResult, isdkey::Request},
+    unprotect,
+};
+
+use super::Session;
+use crate::{
+    failure::{Code, Failure},
+    os,
+    root_keys::RootKeys,
+};
+
+/// Why a password stays closed.
+#[derive(Debug)]
+pub(super) enum Locked {
+    /// It is for somebody else.
+    Unauthorized,
+    /// It cannot be opened. Of several passwords that have one cause the first one tells it.
+    Failed(Option<Failure>),
+}
+
+/// Asks controllers for keys, each once.
+#[derive(Debug, Default)]
+pub(super) struct GroupKeys {
+    /// Whom to ask; if nobody, whoever DNS names.
+    services: Vec<KeyService>,
+    cache: KeyCache,
+    /// What nobody gave, by domain, SID and root key; true if that was because this person may not have it.
+    refused: BTreeMap<(Name, Sid, Guid), bool>,
+}
+
+impl GroupKeys {
+    /// Asks these, or if there are none whoever DNS names.
+    pub(super) fn of(services: Vec<KeyService>) -> Self {
+        Self { services, ..Self::default() }
+    }
+
+    pub(super) async fn open(&mut self, session: &Session, blob: &Blob) -> Result<SecretBytes, Locked> {
+        let identifier = &blob.key_identifier;
+        let domain = &identifier.names.domain;
+        let now = os::now();
+        if let Some(envelope) = self.cache.to_unprotect(domain, &blob.sid, identifier, now) {
+            return unprotect(blob, envelope).map_err(locked);
+        }
+        let group = (domain.clone(), blob.sid.clone(), identifier.root_key_id);
+        match self.refused.get(&group) {
+            Some(true) => return Err(Locked::Unauthorized),
+            Some(false) => return Err(Locked::Failed(None)),
+            None => {}
+        }
+        let asked = ask(session, &self.services, blob).await;
+        let envelope = asked.inspect_err(|why| {
+            self.refused.insert(group.clone(), matches!(why, Locked::Unauthorized));
+        })?;
+        let opened = unprotect(blob, &envelope).map_err(locked);
+        if let Err(Locked::Unauthorized) = opened {
+            self.refused.insert(group, true);
+        }
+        self.cache.insert(domain.clone(), blob.sid.clone(), envelope, now);
+        opened
+    }
+}
+
+async fn ask(session: &Session, services: &[KeyService], blob: &Blob) -> Result<GroupKeyEnvelope, Locked> {
+    let identifier = &blob.key_identifier;
+    let request = Request {
+        descriptor: security_descriptor(&blob.sid),
+        root_key: Some(identifier.root_key_id),
+        interval: identifier.interval.indexes(),
+    };
+    let failed = |failure| Locked::Failed(Some(failure));
+    let domain = identifier.names.domain.as_str();
+    let answer = session.group_key(domain, services, &request).await.map_err(failed)?;
+    let envelope = answer.map_err(|error| {
+        let code = match error.result() {
+            Some(HResult::ACCESS_DENIED) => return Locked::Unauthorized,
+            Some(_) => Code::Failed,
+            None => Code::Unreachable,
+        };
+        let next_step = error.next_step();
+        failed(Failure::new(code, error, next_step))
+    })?;
+    GroupKeyEnvelope::parse(envelope.expose_secret()).map_err(|error| {
+        failed(Failure::new(Code::Failed, error, "check who gives group keys in that domain"))
+    })
+}
+
+/// What became of an attempt with a key that a controller gave.
+fn locked(error: UnprotectError) -> Locked {
+    if error == UnprotectError::NotAMember {
+        return Locked::Unauthorized;
+    }
+    let next_step = error.next_step();
+    Locked::Failed(Some(Failure::new(Code::Failed, error, next_step)))
+}
+
+/// Who a SID is, as the directory calls them; a name that is not to be had keeps nobody from a password.
+#[derive(Debug, Default)]
+pub(super) struct Names(Option<Principals>);
+
+impl Names {
+    /// `DOMAIN\name`, or the SID if nobody has a name for it.
+    pub(super) async fn name(&mut self, session: &mut Session, sid: &Sid) -> String {
+        let Session { connection, root, .. } = session;
+        if self.0.is_none() {
+            self.0 = Principals::open(connection, root).await.ok();
+        }
+        let Some(principals) = &mut self.0 else { return sid.to_string() };
+        match principals.learn(connection, [sid]).await {
+            Ok(()) => principals.name(sid),
+            Err(_) => sid.to_string(),
+        }
+    }
+}
+
+/// Opens with root keys, for which nobody is asked.
+pub(super) fn open_with(keys: &RootKeys, blob: &Blob) -> Result<SecretBytes, Locked> {
+    keys.open(blob).map_err(|error| {
+        let next_step = error.next_step();
+        Locked::Failed(Some(Failure::new(Code::Failed, error, next_step)))
+    })
+}
