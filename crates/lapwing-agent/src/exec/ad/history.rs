@@ -5,7 +5,8 @@
 
 use lapwing_client::ad::{Change, Entry};
 use lapwing_core::types::FileTime;
-use lapwing_proto::ad::{attribute::LapsAttribute, value::EncryptedPrefix};
+use lapwing_dpapi::laps::EncryptedPassword;
+use lapwing_proto::ad::attribute::LapsAttribute;
 
 use super::plain;
 
@@ -87,7 +88,7 @@ impl Slot {
 
 /// The time that stands before a ciphertext.
 fn updated(value: &[u8]) -> Option<FileTime> {
-    EncryptedPrefix::read(value).ok().map(|(prefix, _)| prefix.updated)
+    EncryptedPassword::updated(value).ok()
 }
 
 #[cfg(test)]
@@ -96,8 +97,9 @@ mod tests {
 
     /// A value of this time.
     fn value(time: u64) -> Vec<u8> {
-        let updated = FileTime::from_ticks(time).unwrap();
-        [EncryptedPrefix { updated, len: 4, flags: 0 }.to_bytes().as_slice(), &[0xaa; 4]].concat()
+        let [high, low] =
+            [time >> 32, time & 0xffff_ffff].map(|half| u32::try_from(half).unwrap().to_le_bytes());
+        [&high, &low, &[4, 0, 0, 0], &[0; 4], &[0xaa; 4]].map(|part: &[u8; 4]| *part).concat()
     }
 
     fn words(changes: &[Change]) -> Vec<String> {
