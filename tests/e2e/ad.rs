@@ -262,7 +262,7 @@ fn where_the_schema_has_no_version_the_expiry_stands_for_one() {
 
 #[test]
 fn under_the_legacy_policy_alone_a_host_is_managed_as_legacy_laps_managed_it() {
-    const SETTINGS: [(&str, Setting); 4] = [
+    const SETTINGS: [(&str, Setting<'_>); 4] = [
         ("AdmPwdEnabled", Setting::Number(1)),
         ("AdminAccountName", Setting::Text(ACCOUNT)),
         ("PasswordLength", Setting::Number(18)),

@@ -3,6 +3,7 @@
 
 mod ad;
 mod ad_admin;
+mod ad_encrypted;
 mod ad_rights;
 mod button;
 mod certificate;

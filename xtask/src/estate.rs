@@ -22,6 +22,9 @@ id = "ad:lapwing.test"
 clear_text = true
 "#;
 
+/// Where `lapwing-kds` listens unless it is told otherwise.
+const KDS_PORT: u16 = 14_135;
+
 /// Runs a command with the tickets of one person, got with the password on standard input.
 const AS_PERSON: &str = r#"umask 077
     export KRB5CCNAME="FILE:/root/tickets.$1"
@@ -53,6 +56,13 @@ pub struct Estate {
     pub host: Host,
 }
 
+/// What `lapwing add-kds-root-key --json` prints, as far as it is looked at.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct RootKey {
+    key_id: String,
+}
+
 /// Somebody of the domain, with a password that is no secret here.
 #[derive(Debug, Clone)]
 pub struct Person {
@@ -71,14 +81,14 @@ impl Person {
 
 /// The value of a setting of Group Policy.
 #[derive(Debug, Clone, Copy)]
-pub enum Setting {
+pub enum Setting<'a> {
     /// `REG_DWORD`.
     Number(u32),
     /// `REG_SZ`.
-    Text(&'static str),
+    Text(&'a str),
 }
 
-impl Setting {
+impl Setting<'_> {
     /// As `samba-tool gpo load` reads it.
     fn load(self, key: &str, name: &str) -> serde_json::Value {
         let (kind, data) = match self {
@@ -155,12 +165,31 @@ impl Estate {
         Ok(())
     }
 
+    /// Adds a root key to the forest, by Lapwing's own command, and has the controller give group keys; the key's id.
+    ///
+    /// # Errors
+    /// When the domain or the controller refuses.
+    pub fn serve_group_keys(&self, programs: &Path) -> Result<String> {
+        let administrator = self.administrator()?;
+        let add = ["lapwing", "add-kds-root-key", "--effective-immediately", "--yes", "--json"];
+        let added: RootKey = serde_json::from_str(&self.run_as(&administrator, &add)?)
+            .context("what the command printed is not the JSON expected")?;
+        let controller = &self.domain.controller;
+        programs::install_kds(controller, programs, "")?;
+        controller.run(&["systemctl", "enable", "--now", "lapwing-kds.service"])?;
+        let record = format!("dc1.{DOMAIN} {KDS_PORT} 0 100");
+        let add =
+            ["samba-tool", "dns", "add", "dc1", DOMAIN, "_gkdi._tcp", "SRV", &record, "-U", "administrator"];
+        controller.feed(&add, format!("{}\n", administrator.password).as_bytes())?;
+        Ok(added.key_id)
+    }
+
     /// Makes a Group Policy object with settings of Windows LAPS, as a console for Group Policy writes them, and links it to
     /// [`UNIT`]; the object's GUID in braces.
     ///
     /// # Errors
     /// When the controller refuses.
-    pub fn add_policy(&self, name: &str, settings: &[(&str, Setting)]) -> Result<String> {
+    pub fn add_policy(&self, name: &str, settings: &[(&str, Setting<'_>)]) -> Result<String> {
         self.add_policy_under(r"Software\Microsoft\Windows\CurrentVersion\Policies\LAPS", name, settings)
     }
 
@@ -168,11 +197,11 @@ impl Estate {
     ///
     /// # Errors
     /// When the controller refuses.
-    pub fn add_legacy_policy(&self, name: &str, settings: &[(&str, Setting)]) -> Result<String> {
+    pub fn add_legacy_policy(&self, name: &str, settings: &[(&str, Setting<'_>)]) -> Result<String> {
         self.add_policy_under(r"Software\Policies\Microsoft Services\AdmPwd", name, settings)
     }
 
-    fn add_policy_under(&self, key: &str, name: &str, settings: &[(&str, Setting)]) -> Result<String> {
+    fn add_policy_under(&self, key: &str, name: &str, settings: &[(&str, Setting<'_>)]) -> Result<String> {
         let settings: Vec<_> = settings.iter().map(|(name, value)| value.load(key, name)).collect();
         let json = serde_json::to_vec(&settings)?;
         let make = ["sh", "-euc", ADD_POLICY, "policy", name, UNIT, ADMIN_PASSWORD];

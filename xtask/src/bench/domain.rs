@@ -24,7 +24,7 @@ const IDLE_STEPS: [&str; 3] = ["policy", "connect", "state"];
 /// The one that a rotation adds.
 const STORE: &str = "store";
 
-const POLICY: [(&str, Setting); 3] = [
+const POLICY: [(&str, Setting<'_>); 3] = [
     ("BackupDirectory", Setting::Number(2)),
     ("AdministratorAccountName", Setting::Text(ACCOUNT)),
     ("ADPasswordEncryptionEnabled", Setting::Number(0)),

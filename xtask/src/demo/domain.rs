@@ -12,7 +12,7 @@ use xtask::steps::Steps;
 use super::{LAB, indented};
 
 /// What the Group Policy sets. Encryption is switched off, for this version stores clear text in Active Directory.
-const POLICY: [(&str, Setting); 4] = [
+const POLICY: [(&str, Setting<'_>); 4] = [
     ("BackupDirectory", Setting::Number(2)),
     ("AdministratorAccountName", Setting::Text(ACCOUNT)),
     ("PasswordLength", Setting::Number(22)),
