@@ -44,15 +44,16 @@ pub enum Build {
     WithFailPoints,
 }
 
-/// The packages of the four programs, each with the name of its program.
-pub const PACKAGES: [(&str, &str); 4] = [
+/// The packages of the programs, each with the name of its program.
+pub const PACKAGES: [(&str, &str); 5] = [
     ("lapwing-agent", "lapwingd"),
     ("lapwing-priv", "lapwingd-priv"),
+    ("lapwing-kds", "lapwing-kds"),
     ("lapwing-server", "lapwing-server"),
     ("lapwing-cli", "lapwing"),
 ];
 
-/// Builds the four programs and returns a folder that holds them and nothing else.
+/// Builds the programs and returns a folder that holds them and nothing else.
 ///
 /// # Errors
 /// When they do not build.
