@@ -44,15 +44,16 @@ pub enum Build {
     WithFailPoints,
 }
 
-/// The packages of the four programs, each with the name of its program.
-pub const PACKAGES: [(&str, &str); 4] = [
+/// The packages of the programs, each with the name of its program.
+pub const PACKAGES: [(&str, &str); 5] = [
     ("lapwing-agent", "lapwingd"),
     ("lapwing-priv", "lapwingd-priv"),
+    ("lapwing-kds", "lapwing-kds"),
     ("lapwing-server", "lapwing-server"),
     ("lapwing-cli", "lapwing"),
 ];
 
-/// Builds the four programs and returns a folder that holds them and nothing else.
+/// Builds the programs and returns a folder that holds them and nothing else.
 ///
 /// # Errors
 /// When they do not build.
@@ -119,6 +120,23 @@ pub fn install(host: &Host, programs: &Path) -> Result<()> {
     host.run(&["systemctl", "daemon-reload"])?;
     host.run(&["useradd", "--create-home", "--shell", "/bin/bash", ACCOUNT])?;
     Ok(())
+}
+
+/// Puts the key distribution service on a domain controller, with the administrator's command, its configuration and its unit, and
+/// does not start it.
+///
+/// # Errors
+/// When the host cannot take them.
+pub fn install_kds(controller: &Host, programs: &Path, configuration: &str) -> Result<()> {
+    const UNIT: &str = "lapwing-kds.service";
+    for (program, path) in [("lapwing-kds", "/usr/sbin/lapwing-kds"), ("lapwing", "/usr/bin/lapwing")] {
+        controller.copy_in(&programs.join(program), path, 0o755)?;
+    }
+    let unit = sys::workspace().join("dist/systemd").join(UNIT);
+    controller.copy_in(&unit, &format!("/usr/lib/systemd/system/{UNIT}"), 0o644)?;
+    controller.run(&["mkdir", "--parents", "/etc/lapwing"])?;
+    controller.write("/etc/lapwing/kds.toml", 0o644, configuration.as_bytes())?;
+    controller.run(&["systemctl", "daemon-reload"]).map(drop)
 }
 
 /// Switches a host's agent on; its first cycle starts at once.
