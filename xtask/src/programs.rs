@@ -122,6 +122,23 @@ pub fn install(host: &Host, programs: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Puts the key distribution service on a domain controller, with the administrator's command, its configuration and its unit, and
+/// does not start it.
+///
+/// # Errors
+/// When the host cannot take them.
+pub fn install_kds(controller: &Host, programs: &Path, configuration: &str) -> Result<()> {
+    const UNIT: &str = "lapwing-kds.service";
+    for (program, path) in [("lapwing-kds", "/usr/sbin/lapwing-kds"), ("lapwing", "/usr/bin/lapwing")] {
+        controller.copy_in(&programs.join(program), path, 0o755)?;
+    }
+    let unit = sys::workspace().join("dist/systemd").join(UNIT);
+    controller.copy_in(&unit, &format!("/usr/lib/systemd/system/{UNIT}"), 0o644)?;
+    controller.run(&["mkdir", "--parents", "/etc/lapwing"])?;
+    controller.write("/etc/lapwing/kds.toml", 0o644, configuration.as_bytes())?;
+    controller.run(&["systemctl", "daemon-reload"]).map(drop)
+}
+
 /// Switches a host's agent on; its first cycle starts at once.
 ///
 /// # Errors
