@@ -1,5 +1,6 @@
 //! The administrator's commands for Active Directory on a real domain: by ticket, by password, and by those who may not.
 
+mod decrypt;
 mod passwords;
 mod schema;
 

@@ -16,6 +16,7 @@ mod fault;
 mod front;
 mod group_key;
 mod group_policy;
+mod kds;
 mod late;
 mod life;
 mod locate;

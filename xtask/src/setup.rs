@@ -23,7 +23,7 @@ enum Sign {
     Library(&'static str),
 }
 
-const NEEDS: [Need; 21] = [
+const NEEDS: [Need; 22] = [
     Need {
         package: "chromium",
         why: "is the browser that walks the console",
@@ -99,6 +99,11 @@ const NEEDS: [Need; 21] = [
         package: "python3-cryptography",
         why: "judges seals by another implementation",
         sign: Sign::File("/usr/lib/python3/dist-packages/cryptography"),
+    },
+    Need {
+        package: "python3-dev",
+        why: "lets a Python program that judges use Kerberos",
+        sign: Sign::File("/usr/share/doc/python3-dev"),
     },
     Need {
         package: "python3-venv",

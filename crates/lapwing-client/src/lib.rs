@@ -8,7 +8,7 @@
 //! * [`mdm`]: device management: OMA DM as a device speaks it.
 //!
 //! INVARIANT: nothing here decides. A call is made once, and its outcome is reported as it was.
-// All that is allowed stands in `ad/sys.rs` and `ad/dce/sys.rs`.
+// All that is allowed stands in `ad/sys.rs`, `ad/dce/sys.rs` and `ad/pac/sys.rs`.
 #![deny(unsafe_code)]
 
 pub mod ad;

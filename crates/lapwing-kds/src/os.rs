@@ -28,8 +28,10 @@ pub(crate) fn forbid_dumps() -> io::Result<()> {
 /// Keeps root keys out of swap.
 ///
 /// # Errors
-/// If the system refuses, as it does in containers with a limit of their own.
+/// If the system refuses, as it does in containers with a limit of their own: then nothing is locked. Once the privileges are
+/// given up the limit holds, and whoever reaches it gets no memory at all.
 pub(crate) fn lock_memory() -> io::Result<()> {
+    setrlimit(Resource::Memlock, Rlimit { current: None, maximum: None })?;
     // What is only reserved, such as a thread's stack, is locked when it is first touched.
     Ok(mlockall(MlockAllFlags::CURRENT | MlockAllFlags::FUTURE | MlockAllFlags::ONFAULT)?)
 }

@@ -55,7 +55,12 @@ async fn serve_until_stopped(config: &Config, listeners: Listeners) -> Result<()
     let mapper = listeners.mapper.map(TcpListener::from_std).transpose().map_err(system)?;
     let address = own.local_addr().map_err(system)?;
     let keyring = Arc::new(Keyring::new(config.ldapi.clone(), keys));
-    let service = Arc::new(Service { acceptor, keyring: Arc::clone(&keyring), port: address.port() });
+    let service = Arc::new(Service {
+        acceptor,
+        keytab: config.keytab.clone(),
+        keyring: Arc::clone(&keyring),
+        port: address.port(),
+    });
     let mut terminate = signal(SignalKind::terminate()).map_err(system)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(system)?;
     let mut tasks = JoinSet::new();

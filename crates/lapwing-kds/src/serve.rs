@@ -7,10 +7,11 @@ use std::{
     collections::BTreeMap,
     io,
     net::IpAddr,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
 
-use lapwing_client::ad::{Acceptor, ContextError, SecurityContext};
+use lapwing_client::ad::{self, Acceptor, ContextError, SecurityContext};
 use lapwing_core::types::Sid;
 use lapwing_dpapi::{
     gkdi::Share,
@@ -46,6 +47,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub(crate) struct Service {
     pub(crate) acceptor: Acceptor,
+    pub(crate) keytab: PathBuf,
     pub(crate) keyring: Arc<Keyring>,
     pub(crate) port: u16,
 }
@@ -200,7 +202,8 @@ async fn answer(
     service: &Service,
 ) -> Result<(Dialogue, Result<Vec<u8>, Ended<ContextError>>), End> {
     let caller = server.seal().and_then(|context| context.caller().ok().flatten()).ok_or(End::Unknown)?;
-    let caller = Caller { principal: caller.principal, logon_info: caller.logon_info };
+    let keytab = service.keytab.clone();
+    let caller = apart(move || vouched(caller, &keytab)).await?;
     let asked = Arc::new((caller, request));
     let mut decision = work(&asked, service).await?;
     let is_unknown = matches!(decision.answer, Answer::Refused(HResult::NO_KEY));
@@ -214,6 +217,13 @@ async fn answer(
         (server, answered)
     })
     .await
+}
+
+/// Who asks, with what the domain says of them only if that is signed with one of our keys: GSSAPI may say so where it is not.
+fn vouched(caller: ad::Caller, keytab: &Path) -> Caller {
+    let is_signed = |certificate: &[u8]| ad::is_signed(keytab, certificate).is_ok_and(|is_signed| is_signed);
+    let logon_info = caller.logon_info.filter(|_| caller.certificate.as_deref().is_some_and(is_signed));
+    Caller { principal: caller.principal, logon_info }
 }
 
 /// The line of the log for an answer: in words, and by fields for whoever counts.

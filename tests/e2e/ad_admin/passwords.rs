@@ -44,7 +44,7 @@ fn row(computer: &str, rest: Value) -> Value {
 fn sealed(source: &str, updated: &str, expiry: Option<&str>) -> Value {
     let rest = serde_json::json!({
         "PasswordUpdateTime": updated, "ExpirationTimestamp": expiry, "Source": source,
-        "DecryptionStatus": "NotSupported", "AuthorizedDecryptor": null,
+        "DecryptionStatus": "Malformed", "AuthorizedDecryptor": null,
     });
     row("sealed", rest)
 }
@@ -96,8 +96,14 @@ fn passwords_of_every_form_are_read_by_any_name_of_their_computer() {
         sealed("EncryptedPassword", "2026-03-01T00:00:00.0000000Z", Some("2100-01-01T00:00:00.0000000Z"));
     let older = ["2026-02-01T00:00:00.0000000Z", "2026-01-01T00:00:00.0000000Z"];
     let [second, first] = older.map(|updated| sealed("EncryptedPasswordHistory", updated, None));
-    assert_eq!(read(&["sealed"]).json(), Value::Array(vec![current.clone()]));
-    assert_eq!(read(&["sealed", "--include-history"]).json(), Value::Array(vec![current, second, first]));
+    for (arguments, rows) in [
+        (&["sealed"][..], vec![current.clone()]),
+        (&["sealed", "--include-history"], vec![current, second, first]),
+    ] {
+        let run = read(arguments);
+        run.must_fail(1, &["msLAPS-EncryptedPassword of sealed is not in the form of LAPS"]);
+        assert_eq!(serde_json::from_str::<Value>(&run.out).unwrap(), Value::Array(rows));
+    }
 
     // What cannot be read is told, and keeps nothing else from being shown; nor is it repeated.
     let broken = read(&["broken", "HASH"]);

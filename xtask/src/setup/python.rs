@@ -9,7 +9,7 @@ use xtask::{lab, sys};
 const PYTHON: &str = "/usr/bin/python3";
 
 /// Pinned, so that a run is red for a change of ours alone.
-const ENVIRONMENTS: [&[&str]; 5] = [
+const ENVIRONMENTS: [&[&str]; 6] = [
     // Microsoft's own clients of Graph.
     &["azure-identity==1.27.0", "msgraph-beta-sdk==1.66.0", "msgraph-sdk==1.65.0"],
     // Drives Debian's browser, and judges pages by axe-core, which it brings.
@@ -20,6 +20,8 @@ const ENVIRONMENTS: [&[&str]; 5] = [
     &["msldap==0.5.15"],
     // Protects and unprotects as DPAPI-NG does.
     &["dpapi-ng==0.2.0"],
+    // Asks for group keys over the network, and makes tickets that no domain would.
+    &["dpapi-ng[kerberos]==0.2.0", "impacket==0.13.1"],
 ];
 
 /// The interpreter of the environment that drives Debian's browser.

@@ -26,6 +26,15 @@ fn what_cannot_mean_anything_is_refused_before_anybody_is_asked() {
             world.run(&["set-ad-password-expiration-time", "web-01", "--at", "tomorrow"]),
             "invalid value 'tomorrow'",
         ),
+        (plain(&["--backup", "/backup.tar.bz2"]), "--recovery"),
+        (plain(&["--root-key", "/root.json"]), "--recovery"),
+        (plain(&["--recovery", "--ldb", "/sam.ldb"]), "cannot be used with"),
+        (plain(&["--kds", "dc1.corp.invalid"]), "no name with a port"),
+        (
+            world.run(&["report-ad", "--domain", "corp.invalid", "--only", "other-decryptor"]),
+            "nothing tells for whom passwords are to be encrypted",
+        ),
+        (world.run(&["report-ad", "--decryptor", "readers"]), "does not say in which domain it is"),
         (world.run(&["update-ad-schema", "--dry-run", "--yes"]), "cannot be used with"),
         (world.run(&["get-ad-password"]), "<COMPUTER>..."),
     ] {

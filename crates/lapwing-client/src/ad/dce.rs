@@ -17,6 +17,8 @@ use super::{
 
 /// `KERB_VALIDATION_INFO` of the caller's ticket, as MIT Kerberos names it. [MS-PAC] 2.5.
 const LOGON_INFO: &str = "urn:mspac:logon-info";
+/// The whole certificate.
+const CERTIFICATE: &str = "urn:mspac:";
 
 /// Why a security context does not go on.
 #[derive(Debug, thiserror::Error)]
@@ -61,6 +63,8 @@ pub struct Acceptor(Arc<Cred>);
 pub struct Caller {
     /// The name, such as `alice@EXAMPLE.COM`.
     pub principal: String,
+    /// The whole certificate that this stands in, by which its signature can be checked once more. [MS-PAC] 2.3.
+    pub certificate: Option<Vec<u8>>,
     /// What the domain says of the caller's groups: `KERB_VALIDATION_INFO` of the ticket, whose signature was checked with the
     /// service's key. [MS-PAC] 2.5. None if the ticket has none.
     pub logon_info: Option<Vec<u8>>,
@@ -133,6 +137,7 @@ impl SecurityContext {
         let principal = caller.principal().map_err(GssFault::new)?;
         Ok(Some(Caller {
             principal: String::from_utf8_lossy(&principal).into_owned(),
+            certificate: caller.attribute(CERTIFICATE).ok().flatten(),
             // A name that lacks the attribute has an error for it.
             logon_info: caller.attribute(LOGON_INFO).ok().flatten(),
         }))

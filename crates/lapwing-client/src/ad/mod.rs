@@ -22,6 +22,7 @@ mod kdc;
 mod kerberos;
 mod locate;
 mod machine;
+mod pac;
 mod permissions;
 pub mod policy;
 mod principals;
@@ -46,6 +47,7 @@ pub use self::{
         Candidates, Found, KeyService, KeyServiceError, LocateError, NotTaken, Place, Source, Tried, Wish,
     },
     machine::MachineError,
+    pac::{PacError, is_signed},
     permissions::{Container, Part, PermissionsError, PlannedChange},
     principals::{PrincipalError, Principals},
     realm::{default_realm, realm_of_tickets},

@@ -85,8 +85,10 @@ fn answer(
     record: &mut Record,
 ) -> Result<Answer, (HResult, String)> {
     let info = caller.logon_info.as_deref();
-    let info = info
-        .ok_or((HResult::ACCESS_DENIED, "the ticket does not say which groups its owner is in".to_owned()))?;
+    let info = info.ok_or((
+        HResult::ACCESS_DENIED,
+        "the ticket does not say which groups its owner is in, by the domain's word".to_owned(),
+    ))?;
     let info = LogonInfo::parse(info).map_err(|error| (HResult::ACCESS_DENIED, error.to_string()))?;
     record.account = Some(info.account.clone());
     let checked = check(&request.descriptor, &Token::new(info))

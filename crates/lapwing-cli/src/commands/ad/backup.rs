@@ -170,7 +170,8 @@ impl Backup {
     pub(super) fn name(&self, sid: &Sid) -> Option<String> {
         let known = principal::well_known_name(sid);
         known.or_else(|| {
-            let found = self.domain.search(&principal::sids_filter([sid]), &["sAMAccountName"]).ok()?;
+            let filter = format!("(&(!(isDeleted=TRUE)){})", principal::sids_filter([sid]));
+            let found = self.domain.search(&filter, &["sAMAccountName"]).ok()?;
             let [account] = found.as_slice() else { return None };
             let domain = account.name.parse::<DistinguishedName>().ok()?.dns_domain()?;
             let domains = self

@@ -23,8 +23,7 @@ use crate::{
 /// its owner alone, and none that is there is overwritten.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Examples:
-  lapwing get-kds-root-key
+Example:
   lapwing export-kds-root-key 00112233-4455-6677-8899-aabbccddeeff /media/safe/root-key.json")]
 pub(crate) struct Args {
     /// The root key, as `lapwing get-kds-root-key` lists it

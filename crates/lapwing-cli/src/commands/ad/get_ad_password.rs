@@ -110,7 +110,8 @@ fn told(failed: Option<Failure>, troubles: Vec<(Source, Failure)>) -> Result<(),
         troubles.into_iter().partition(|(source, _)| source.is_history());
     let mut is_told = BTreeSet::new();
     let mut last: Option<Failure> = None;
-    for (_, failure) in older {
+    // That a person may not have one of them, its status says.
+    for (_, failure) in older.into_iter().filter(|(_, failure)| failure.code != Code::Refused) {
         let report = failure.report();
         if is_told.insert(report.clone()) {
             output::complain(&report);

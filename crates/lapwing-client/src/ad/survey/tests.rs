@@ -125,7 +125,7 @@ fn for_whom_a_password_is_encrypted_is_told_without_its_key() {
     let encrypted = LapsAttribute::EncryptedPassword.ldap_name();
     let dsrm = LapsAttribute::EncryptedDsrmPassword.ldap_name();
     let found = survey().judge(&computer(&[(encrypted, windows), (dsrm, b"none")]));
-    let sid = "S-1-5-21-4192267859-2654866186-2610550098-512";
+    let sid = "S-1-5-21-232386557-3557100646-3566837131-512";
     let Some(Decryptor::Sid(decryptor)) = found.decryptor else { panic!("{found:?}") };
     assert_eq!((decryptor.to_string().as_str(), found.dsrm_decryptor), (sid, Some(Decryptor::Malformed)));
     let found = survey().judge(&computer(&[]));
