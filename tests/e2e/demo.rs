@@ -42,3 +42,19 @@ fn a_domain_becomes_one_whose_hosts_are_managed_and_heal() {
     }
     assert!(shown.contains("\nEvery step held, in "), "{shown}");
 }
+
+#[test]
+fn a_password_that_was_encrypted_is_recovered_once_the_domain_is_gone() {
+    let shown = shown(&["--ad", "--encrypted"]);
+    for step in [
+        "its controller gives group keys",
+        "logs on to the host with it, over ssh",
+        "cannot decrypt it: it is for the help desk",
+        "the last domain controller is lost",
+        "the password is recovered from the backup",
+        "and opens the host",
+    ] {
+        assert!(shown.contains(step), "{step}\n{shown}");
+    }
+    assert!(shown.contains("\nEvery step held, in "), "{shown}");
+}

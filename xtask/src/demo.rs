@@ -20,6 +20,7 @@ const LAB: &str = "demo";
   cargo xtask demo --check    shows it, and leaves nothing
   cargo xtask demo --button   the same by the console: a browser presses Rotate and watches
   cargo xtask demo --ad       the same in an Active Directory domain, under a Group Policy
+  cargo xtask demo --ad --encrypted   the same with encrypted passwords, read at last from a backup of the domain
   cargo xtask demo --stop     ends the place to play in")]
 pub(crate) struct Demo {
     /// Prove each step, leave nothing behind, and end with code 0 only if all held
@@ -31,6 +32,9 @@ pub(crate) struct Demo {
     /// In an Active Directory domain: extend its schema, delegate, link a Group Policy, rotate, read, heal
     #[arg(long, conflicts_with_all = ["stop", "button"])]
     ad: bool,
+    /// With passwords encrypted to the help desk; at the end the domain is gone, and one is recovered from its backup
+    #[arg(long, requires = "ad")]
+    encrypted: bool,
     /// End what an earlier demo left
     #[arg(long)]
     stop: bool,
@@ -49,7 +53,7 @@ pub(crate) fn run(demo: &Demo) -> Result<()> {
     let programs = steps.run("the programs are built", || programs::build(build))?;
     let shown = Steps::begin();
     if demo.ad {
-        return domain::run(&shown, demo.check, &programs);
+        return domain::run(&shown, demo.check, demo.encrypted, &programs);
     }
     let scene = if demo.button {
         press(&shown, demo.check, &programs)?

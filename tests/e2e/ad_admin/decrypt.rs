@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use xtask::lab::{
-    self, Host,
+    self,
     domain::{BASE, DOMAIN},
 };
 use xtask::{programs, sys};
@@ -187,13 +187,6 @@ fn a_password_opens_for_whom_it_is_and_for_others_tells_for_whom_it_is() {
     );
 }
 
-/// Copies a file from one host to the other.
-fn carry(from: &Host, path: &str, to: &Host) {
-    let text = from.run(&["base64", path]).unwrap();
-    let decode = format!("umask 077; base64 --decode >{path}");
-    to.feed(&["sh", "-euc", &decode], text.as_bytes()).unwrap();
-}
-
 #[test]
 fn every_password_opens_from_a_backup_on_a_host_in_no_domain() {
     let encrypted = Encrypted::new();
@@ -209,8 +202,8 @@ fn every_password_opens_from_a_backup_on_a_host_in_no_domain() {
     let far = world.lab.boot_kind("far", lab::Kind::Member).unwrap();
     let programs = programs::build(programs::Build::WithFailPoints).unwrap();
     far.copy_in(&programs.join("lapwing"), "/usr/bin/lapwing", 0o755).unwrap();
-    carry(&world.domain.controller, "/root/backup.tar.bz2", &far);
-    carry(&world.host, "/root/root.json", &far);
+    world.domain.controller.hand_over("/root/backup.tar.bz2", &far).unwrap();
+    world.host.hand_over("/root/root.json", &far).unwrap();
     world.domain.controller.power_off().unwrap();
     // Nothing that others could read, and nothing that stays.
     let before = far.run(&["ls", "-A", "/tmp"]).unwrap();

@@ -4,31 +4,50 @@ use std::path::Path;
 
 use anyhow::{Result, bail, ensure};
 use xtask::estate::{Estate, Person, Setting, UNIT};
-use xtask::lab::{self, Lab, domain::DOMAIN, domain::Samba};
+use xtask::lab::{self, Kind, Lab, domain::DOMAIN, domain::Samba};
 use xtask::programs::{self, ACCOUNT};
 use xtask::scene::{self};
 use xtask::steps::Steps;
 
 use super::{LAB, indented};
 
-/// What the Group Policy sets. Encryption is switched off, for this version stores clear text in Active Directory.
-const POLICY: [(&str, Setting<'_>); 4] = [
+/// What the Group Policy sets where passwords are stored as they are.
+const CLEAR_TEXT: [(&str, Setting<'_>); 4] = [
     ("BackupDirectory", Setting::Number(2)),
     ("AdministratorAccountName", Setting::Text(ACCOUNT)),
     ("PasswordLength", Setting::Number(22)),
     ("ADPasswordEncryptionEnabled", Setting::Number(0)),
 ];
 
+/// What it sets where they are encrypted, as they are on Windows unless a policy says no.
+const ENCRYPTED: [(&str, Setting<'_>); 5] = [
+    ("BackupDirectory", Setting::Number(2)),
+    ("AdministratorAccountName", Setting::Text(ACCOUNT)),
+    ("PasswordLength", Setting::Number(22)),
+    ("ADPasswordEncryptionPrincipal", Setting::Text(r"LAPWING\helpdesk")),
+    ("ADEncryptedPasswordHistorySize", Setting::Number(12)),
+];
+
 const POLICY_NAME: &str = "Linux hosts";
 
-pub(super) fn run(steps: &Steps, check: bool, programs: &Path) -> Result<()> {
-    let (mut estate, people) = prepare(steps, check, programs)?;
+pub(super) fn run(steps: &Steps, check: bool, encrypted: bool, programs: &Path) -> Result<()> {
+    let (mut estate, people) = prepare(steps, check, encrypted, programs)?;
     let password = rotate(steps, &estate, &people)?;
-    heal(steps, &mut estate, &people, &password)?;
+    let healed = heal(steps, &mut estate, &people, &password)?;
+    if encrypted {
+        see_no_password(steps, &estate)?;
+        recover(steps, &mut estate, programs, &healed)?;
+    }
     println!("\nWhat the host says of its policy (lapwing get-policy):\n");
     println!("{}", indented(&estate.host.run(&["lapwing", "get-policy"])?));
     println!("\nEvery step held, in {}.", steps.elapsed());
-    if !check {
+    if !check && encrypted {
+        println!(
+            "\nThe host, and one in no domain, stay until `cargo xtask demo --stop`; the domain is gone:
+  cargo xtask lab enter --lab {LAB} --host far      lapwing {}",
+            RECOVER.join(" ")
+        );
+    } else if !check {
         println!(
             "\nThe domain {DOMAIN} and the host stay, until `cargo xtask demo --stop`:
   cargo xtask lab enter --lab {LAB}                 the host
@@ -46,7 +65,7 @@ struct People {
     ordinary: Person,
 }
 
-fn prepare(steps: &Steps, check: bool, programs: &Path) -> Result<(Estate, People)> {
+fn prepare(steps: &Steps, check: bool, encrypted: bool, programs: &Path) -> Result<(Estate, People)> {
     let estate = steps.run("a domain is up, and a booted Debian host has joined it", || {
         if !check && lab::status()?.iter().any(|report| report.lab == LAB) {
             lab::down(LAB)?;
@@ -68,7 +87,13 @@ fn prepare(steps: &Steps, check: bool, programs: &Path) -> Result<(Estate, Peopl
         }
         Ok(people)
     })?;
-    steps.run("a Group Policy for them is linked", || estate.add_policy(POLICY_NAME, &POLICY))?;
+    if encrypted {
+        steps.run("the forest has a root key, and its controller gives group keys", || {
+            estate.serve_group_keys(programs)
+        })?;
+    }
+    let policy = if encrypted { &ENCRYPTED[..] } else { &CLEAR_TEXT };
+    steps.run("a Group Policy for them is linked", || estate.add_policy(POLICY_NAME, policy))?;
     Ok((estate, people))
 }
 
@@ -109,7 +134,7 @@ fn rotate(steps: &Steps, estate: &Estate, people: &People) -> Result<String> {
     Ok(second)
 }
 
-fn heal(steps: &Steps, estate: &mut Estate, people: &People, before: &str) -> Result<()> {
+fn heal(steps: &Steps, estate: &mut Estate, people: &People, before: &str) -> Result<String> {
     steps.run("a snapshot of the host is taken, and the host rotates again", || {
         estate.host.take_snapshot()?;
         estate.host.run(&["lapwing", "reset-password"])
@@ -125,6 +150,43 @@ fn heal(steps: &Steps, estate: &mut Estate, people: &People, before: &str) -> Re
         let healed = estate.password_as(&people.helpdesk)?;
         ensure!(healed != newest, "the host has not rotated");
         estate.must_open(&healed)?;
-        estate.must_not_open(&newest)
+        estate.must_not_open(&newest)?;
+        Ok(healed)
     })
+}
+
+/// Who may read everything in the directory reads ciphertext there, and nothing else.
+fn see_no_password(steps: &Steps, estate: &Estate) -> Result<()> {
+    steps.run("the domain's administrator reads it and cannot decrypt it: it is for the help desk", || {
+        let administrator = estate.administrator()?;
+        let read = ["lapwing", "get-ad-password", scene::DEVICE, "--as-plain-text", "--json"];
+        let shown = estate.run_as(&administrator, &read)?;
+        let held = estate.ldapsearch_as(&administrator, &["msLAPS-Password"])?;
+        ensure!(shown.contains("\"Unauthorized\""), "the administrator is told something else:\n{shown}");
+        ensure!(!held.contains("msLAPS-Password:"), "a password stands there in clear text");
+        Ok(())
+    })
+}
+
+/// How a password is read when there is no domain any more.
+const RECOVER: [&str; 6] =
+    ["get-ad-password", scene::DEVICE, "--recovery", "--backup", "/root/backup.tar.bz2", "--as-plain-text"];
+
+fn recover(steps: &Steps, estate: &mut Estate, programs: &Path, password: &str) -> Result<()> {
+    const BACK_UP: &str = "samba-tool domain backup offline --targetdir=/root/backup >&2
+        mv /root/backup/*.tar.bz2 /root/backup.tar.bz2";
+    let far = steps.run("a backup of the domain is carried to a host in no domain", || {
+        let controller = &estate.domain.controller;
+        controller.run(&["sh", "-euc", BACK_UP])?;
+        let far = estate.lab.boot_kind("far", Kind::Member)?;
+        far.copy_in(&programs.join("lapwing"), "/usr/bin/lapwing", 0o755)?;
+        controller.hand_over("/root/backup.tar.bz2", &far)?;
+        Ok(far)
+    })?;
+    steps.run("the last domain controller is lost", || estate.domain.controller.power_off())?;
+    let recovered = steps.run("the password is recovered from the backup", || {
+        far.run(&[&["lapwing"][..], &RECOVER].concat())
+    })?;
+    ensure!(recovered.contains(password), "the backup tells another password:\n{recovered}");
+    steps.run("and opens the host", || estate.must_open(password))
 }
