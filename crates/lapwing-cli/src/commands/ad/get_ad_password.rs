@@ -293,3 +293,6 @@ fn print_list(rows: &[Row]) -> Result<(), Failure> {
     }
     table.print()
 }
+
+#[cfg(test)]
+mod tests;
