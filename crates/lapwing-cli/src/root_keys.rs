@@ -76,6 +76,12 @@ impl RootKeys {
         Ok(keys)
     }
 
+    /// One key, for tests.
+    #[cfg(test)]
+    pub(crate) fn of(key: RootKey) -> Self {
+        Self(BTreeMap::from([(key.id(), key)]))
+    }
+
     /// Takes those of the directory that can be used, and tells of the others.
     pub(crate) fn take(&mut self, all: Vec<StoredRootKey>) {
         for StoredRootKey { id, key, .. } in all {

@@ -170,6 +170,16 @@ fn a_password_opens_for_whom_it_is_and_for_others_tells_for_whom_it_is() {
     let passwords: Vec<_> = told(&run.out).into_iter().map(|[.., password]| password).collect();
     assert_eq!(passwords, ["the current one", "for those who are gone", "of repair mode"]);
     world.lapwing_as("ordinary", &read).must_fail(3, &["There is no root key", "--root-key"]);
+    // As where a copy of the directory is mounted.
+    let controller = &world.domain.controller;
+    controller.install_unit("copy.socket", "[Socket]\nListenStream=50000\n").unwrap();
+    let proxy =
+        format!("[Service]\nExecStart=/usr/lib/systemd/systemd-socket-proxyd {}:389\n", controller.address());
+    controller.install_unit("copy.service", &proxy).unwrap();
+    controller.run(&["systemctl", "start", "copy.socket"]).unwrap();
+    let on = |port: &str| world.lapwing(&[&read[..], &["--server", "dc1", "--port", port]].concat());
+    assert_eq!(on("50000").out, run.out);
+    on("50001").must_fail(5, &["dc1.lapwing.test", "Connection refused"]);
 
     let report = world.lapwing(&["report-ad", "--decryptor", READERS, "--json", "--only", "other-decryptor"]);
     let row: Value = serde_json::from_str(report.out.trim()).unwrap();

@@ -29,6 +29,7 @@ fn what_cannot_mean_anything_is_refused_before_anybody_is_asked() {
         (plain(&["--backup", "/backup.tar.bz2"]), "--recovery"),
         (plain(&["--root-key", "/root.json"]), "--recovery"),
         (plain(&["--recovery", "--ldb", "/sam.ldb"]), "cannot be used with"),
+        (plain(&["--port", "50000"]), "--server <NAME>"),
         (plain(&["--kds", "dc1.corp.invalid"]), "no name with a port"),
         (
             world.run(&["report-ad", "--domain", "corp.invalid", "--only", "other-decryptor"]),

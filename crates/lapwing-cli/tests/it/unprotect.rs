@@ -67,6 +67,33 @@ fn a_password_of_windows_opens_in_every_spelling() {
     assert_eq!(world.run_with(&keys, &hex(VALUE)).out, format!("{TEXT}\n"));
 }
 
+/// Blobs of every kind that Windows makes, by root keys of which each has its own.
+#[test]
+fn everything_of_windows_opens_by_the_key_that_it_names() {
+    let world = world();
+    let fixtures = concat!(env!("CARGO_MANIFEST_DIR"), "/../lapwing-dpapi/src/fixtures");
+    let files = |kind: &str| -> Vec<_> {
+        let folder = fs::read_dir(format!("{fixtures}/{kind}")).unwrap();
+        let of_windows = |path: &std::path::PathBuf| !path.to_str().unwrap().contains("/own_");
+        folder.map(|entry| entry.unwrap().path()).filter(of_windows).collect()
+    };
+    let mut arguments = vec!["unprotect".to_owned(), "--as-plain-text".to_owned()];
+    for path in files("root_key") {
+        let copy = world.file(path.file_name().unwrap().to_str().unwrap());
+        fs::copy(&path, &copy).unwrap();
+        fs::set_permissions(&copy, fs::Permissions::from_mode(0o600)).unwrap();
+        arguments.extend(["--root-key".to_owned(), copy]);
+    }
+    let blobs = files("blob");
+    assert_eq!(blobs.len(), 14);
+    for path in blobs {
+        let blob = path.to_str().unwrap();
+        let all: Vec<&str> = arguments.iter().map(String::as_str).chain([blob]).collect();
+        let run = world.run(&all);
+        assert_eq!((run.code, run.out.as_str()), (0, "\0"), "{blob}: {}", run.err);
+    }
+}
+
 #[test]
 fn what_is_no_password_comes_out_as_its_bytes() {
     let world = world();

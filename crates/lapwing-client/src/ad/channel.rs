@@ -47,6 +47,8 @@ pub enum Protection {
     /// By Kerberos, on port 389. Every controller takes it, whatever it is told to require.
     #[default]
     Sealed,
+    /// The same on another port, where somebody has mounted a copy of the directory.
+    SealedOn(u16),
     /// By TLS, on port 636, with the certificate checked against this host's own trust store.
     Tls,
 }
@@ -55,6 +57,7 @@ impl Protection {
     const fn port(self) -> u16 {
         match self {
             Self::Sealed => 389,
+            Self::SealedOn(port) => port,
             Self::Tls => 636,
         }
     }
@@ -114,7 +117,7 @@ pub(super) async fn open(
     let tcp = connect(controller.address, protection.port(), peer, limits.connect).await?;
     let bind = Bind { peer, service: controller.ldap_service(), credentials, limits };
     let task = match protection {
-        Protection::Sealed => {
+        Protection::Sealed | Protection::SealedOn(_) => {
             let mut tcp = tcp;
             let (context, len_max) = bind.run(&mut tcp, Layers::CONFIDENTIALITY, None).await?;
             tokio::spawn(seal(tcp, theirs, context, len_max)).abort_handle()

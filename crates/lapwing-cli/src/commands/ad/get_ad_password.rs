@@ -70,6 +70,11 @@ pub(crate) struct Args {
     #[arg(long, value_name = "PATH", requires = "recovery", conflicts_with = "DomainArgs")]
     ldb: Option<PathBuf>,
 
+    /// Ask on this port of --server, where a copy of the directory is mounted; keys are those of the domain, or with
+    /// --recovery those of the copy
+    #[arg(long, value_name = "N", requires = "server", conflicts_with_all = ["ldaps", "backup", "ldb"])]
+    port: Option<u16>,
+
     /// The file of a root key (docs/key-file.md), once for each; then the directory is not asked for any
     #[arg(long, value_name = "FILE", requires = "recovery")]
     root_key: Vec<PathBuf>,
@@ -92,7 +97,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     }
     let (found, failed) = match args.copy()? {
         Some(backup) => from_backup(&backup, args)?,
-        None => args.domain.ask(async |session| from_directory(session, args).await)?,
+        None => args.domain.ask_on(args.port, async |session| from_directory(session, args).await)?,
     };
     let mut rows: Vec<Row> = found.into_iter().flatten().collect();
     if args.json {
@@ -288,3 +293,6 @@ fn print_list(rows: &[Row]) -> Result<(), Failure> {
     }
     table.print()
 }
+
+#[cfg(test)]
+mod tests;

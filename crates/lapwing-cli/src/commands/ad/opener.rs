@@ -1,6 +1,6 @@
 //! Opens encrypted passwords: with keys that the domains' controllers give to whoever may have them, or with root keys.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use lapwing_client::ad::{KeyService, Principals};
 use lapwing_core::{
@@ -8,7 +8,7 @@ use lapwing_core::{
     types::{Guid, Sid},
 };
 use lapwing_dpapi::{
-    Blob, GroupKeyEnvelope, UnprotectError,
+    Blob, GroupKeyEnvelope, Interval, UnprotectError,
     cache::KeyCache,
     descriptor::security_descriptor,
     gkdi::Name,
@@ -19,7 +19,7 @@ use lapwing_dpapi::{
 use super::Session;
 use crate::{
     failure::{Code, Failure},
-    os,
+    os, output,
     root_keys::RootKeys,
 };
 
@@ -38,8 +38,12 @@ pub(super) struct GroupKeys {
     /// Whom to ask; if nobody, whoever DNS names.
     services: Vec<KeyService>,
     cache: KeyCache,
-    /// What nobody gave, by domain, SID and root key; true if that was because this person may not have it.
-    refused: BTreeMap<(Name, Sid, Guid), bool>,
+    /// What this person may not have, by domain, SID and root key.
+    forbidden: BTreeSet<(Name, Sid, Guid)>,
+    /// What there is not. One odd value must not keep others from being opened.
+    refused: BTreeSet<(Name, Sid, Guid, Interval)>,
+    /// Domains in which nobody gives keys.
+    silent: BTreeSet<Name>,
 }
 
 impl GroupKeys {
@@ -56,21 +60,34 @@ impl GroupKeys {
             return unprotect(blob, envelope).map_err(locked);
         }
         let group = (domain.clone(), blob.sid.clone(), identifier.root_key_id);
-        match self.refused.get(&group) {
-            Some(true) => return Err(Locked::Unauthorized),
-            Some(false) => return Err(Locked::Failed(None)),
-            None => {}
+        let (of_domain, of_sid, id) = group.clone();
+        let key = (of_domain, of_sid, id, identifier.interval);
+        if self.forbidden.contains(&group) {
+            return Err(Locked::Unauthorized);
         }
-        let asked = ask(session, &self.services, blob).await;
-        let envelope = asked.inspect_err(|why| {
-            self.refused.insert(group.clone(), matches!(why, Locked::Unauthorized));
-        })?;
-        let opened = unprotect(blob, &envelope).map_err(locked);
-        if let Err(Locked::Unauthorized) = opened {
-            self.refused.insert(group, true);
+        if self.refused.contains(&key) || self.silent.contains(domain) {
+            return Err(Locked::Failed(None));
         }
-        self.cache.insert(domain.clone(), blob.sid.clone(), envelope, now);
-        opened
+        match ask(session, &self.services, blob).await {
+            Ok(envelope) => {
+                let opened = unprotect(blob, &envelope).map_err(locked);
+                if let Err(Locked::Unauthorized) = opened {
+                    self.forbidden.insert(group);
+                }
+                self.cache.insert(domain.clone(), blob.sid.clone(), envelope, now);
+                opened
+            }
+            Err(why) => {
+                let _new = match &why {
+                    Locked::Unauthorized => self.forbidden.insert(group),
+                    Locked::Failed(Some(failure)) if failure.code == Code::Unreachable => {
+                        self.silent.insert(domain.clone())
+                    }
+                    Locked::Failed(_) => self.refused.insert(key),
+                };
+                Err(why)
+            }
+        }
     }
 }
 
@@ -83,7 +100,10 @@ async fn ask(session: &Session, services: &[KeyService], blob: &Blob) -> Result<
     };
     let failed = |failure| Locked::Failed(Some(failure));
     let domain = identifier.names.domain.as_str();
-    let answer = session.group_key(domain, services, &request).await.map_err(failed)?;
+    let answer = session.group_key(domain, services, &request).await.map_err(|_| {
+        let what = format!("the password names the domain {:?}, which cannot be one", output::shown(domain));
+        failed(Failure::new(Code::Failed, what, "the next rotation replaces it"))
+    })?;
     let envelope = answer.map_err(|error| {
         let code = match error.result() {
             Some(HResult::ACCESS_DENIED) => return Locked::Unauthorized,
@@ -109,20 +129,30 @@ fn locked(error: UnprotectError) -> Locked {
 
 /// Who a SID is, as the directory calls them; a name that is not to be had keeps nobody from a password.
 #[derive(Debug, Default)]
-pub(super) struct Names(Option<Principals>);
+pub(super) struct Names {
+    principals: Option<Principals>,
+    known: BTreeMap<Sid, String>,
+}
 
 impl Names {
     /// `DOMAIN\name`, or the SID if nobody has a name for it.
     pub(super) async fn name(&mut self, session: &mut Session, sid: &Sid) -> String {
+        if let Some(name) = self.known.get(sid) {
+            return name.clone();
+        }
+        let name = self.ask(session, sid).await.unwrap_or_else(|| sid.to_string());
+        self.known.insert(sid.clone(), name.clone());
+        name
+    }
+
+    async fn ask(&mut self, session: &mut Session, sid: &Sid) -> Option<String> {
         let Session { connection, root, .. } = session;
-        if self.0.is_none() {
-            self.0 = Principals::open(connection, root).await.ok();
+        if self.principals.is_none() {
+            self.principals = Principals::open(connection, root).await.ok();
         }
-        let Some(principals) = &mut self.0 else { return sid.to_string() };
-        match principals.learn(connection, [sid]).await {
-            Ok(()) => principals.name(sid),
-            Err(_) => sid.to_string(),
-        }
+        let principals = self.principals.as_mut()?;
+        principals.learn(connection, [sid]).await.ok()?;
+        Some(principals.name(sid))
     }
 }
 

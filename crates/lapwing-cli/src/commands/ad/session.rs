@@ -72,13 +72,26 @@ impl DomainArgs {
         &self,
         work: impl AsyncFnOnce(&mut Session) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
+        self.ask_on(None, work)
+    }
+
+    /// The same on this port, where somebody has mounted a copy of the directory.
+    pub(crate) fn ask_on<T>(
+        &self,
+        port: Option<u16>,
+        work: impl AsyncFnOnce(&mut Session) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
         // Before Kerberos has threads of its own.
         let pin = KdcPin::of_this_process();
         run_async(async {
             let domain = self.domain().await?;
             let asker = Asker {
                 credentials: self.credentials(&domain)?,
-                protection: if self.ldaps { Protection::Tls } else { Protection::Sealed },
+                protection: match port {
+                    Some(port) => Protection::SealedOn(port),
+                    None if self.ldaps => Protection::Tls,
+                    None => Protection::Sealed,
+                },
                 limits: Limits::default(),
                 pin,
             };
