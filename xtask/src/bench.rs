@@ -7,6 +7,7 @@ mod computers;
 mod directory;
 mod domain;
 mod host;
+mod kds;
 mod programs;
 mod report;
 
@@ -62,6 +63,8 @@ enum Name {
     Domain,
     /// In Active Directory: a report on 20,000 computers against raw searches, and its memory against a tenth of them
     ReportAd,
+    /// The key distribution service: processor time of a question against 300 a second, and its memory
+    Kds,
     /// An administrator's click against a local reset and an empty session
     Clicks,
     /// Devices that wait to be woken against a bare echo; then the server is killed, and then all are woken
@@ -80,6 +83,8 @@ struct Size {
     clicks: u32,
     computers: u32,
     reports: u32,
+    key_rounds: u32,
+    key_questions: u32,
     waiting: directory::Waiting,
 }
 
@@ -97,6 +102,8 @@ impl Size {
                 clicks: 2,
                 computers: 200,
                 reports: 1,
+                key_rounds: 1,
+                key_questions: 3,
                 waiting: directory::Waiting { devices: 200, heartbeat_ms: 1000, rounds: 2 },
             };
         }
@@ -112,6 +119,8 @@ impl Size {
             clicks: 500,
             computers: 20_000,
             reports: 5,
+            key_rounds: 5,
+            key_questions: 500,
             waiting: directory::Waiting { devices: bench.waiting, heartbeat_ms: 50_000, rounds: 4 },
         }
     }
@@ -141,6 +150,7 @@ pub(crate) fn run(bench: &Bench) -> Result<()> {
             }
             Name::Domain => domain::rows(&programs, size.rotations)?,
             Name::ReportAd => computers::rows(&programs, size.computers, size.reports)?,
+            Name::Kds => kds::rows(&programs, size.key_rounds, size.key_questions)?,
             Name::Clicks => host::clicks(&programs, size.clicks)?,
             Name::WakeUps => directory::wake_ups(&programs, &size.waiting)?,
         };
