@@ -17,13 +17,15 @@ struct World {
     helpdesk: Person,
     /// May read passwords, and decrypt none.
     reader: Person,
+    /// The Group Policy object.
+    policy: String,
 }
 
 impl World {
     /// A domain with a host under a policy that encrypts; nobody gives group keys yet.
-    fn new(samba: Samba) -> Self {
+    fn new() -> Self {
         let programs = programs::build(Build::WithFailPoints).unwrap();
-        let estate = Estate::set(Lab::new().unwrap(), samba, &programs).unwrap();
+        let estate = Estate::set(Lab::new().unwrap(), Samba::Current, &programs).unwrap();
         estate.prepare_domain().unwrap();
         let administrator = estate.administrator().unwrap();
         let (helpdesk, reader) =
@@ -36,10 +38,11 @@ impl World {
             let let_in = ["lapwing", "set-ad-read-password-permission", UNIT, "--to", &who];
             estate.run_as(&administrator, &let_in).unwrap();
         }
-        let world = Self { estate, administrator, helpdesk, reader };
-        world.set_policy("Encrypted", &format!("LAPWING\\{GROUP}"), HISTORY);
-        programs::switch_on(world.host()).unwrap();
-        world
+        let policy = settings(&format!("LAPWING\\{GROUP}"), HISTORY, |settings| {
+            estate.add_policy("Encrypted", settings).unwrap()
+        });
+        programs::switch_on(&estate.host).unwrap();
+        Self { estate, administrator, helpdesk, reader, policy }
     }
 
     fn serve_group_keys(&self) -> String {
@@ -47,15 +50,8 @@ impl World {
         self.estate.serve_group_keys(&programs).unwrap()
     }
 
-    /// Links a policy that counts before those that were linked earlier.
-    fn set_policy(&self, name: &str, principal: &str, history: u32) {
-        let settings = [
-            ("BackupDirectory", Setting::Number(2)),
-            ("AdministratorAccountName", Setting::Text(ACCOUNT)),
-            ("ADPasswordEncryptionPrincipal", Setting::Text(principal)),
-            ("ADEncryptedPasswordHistorySize", Setting::Number(history)),
-        ];
-        self.estate.add_policy(name, &settings).unwrap();
+    fn set_policy(&self, principal: &str, history: u32) {
+        settings(principal, history, |settings| self.estate.change_policy(&self.policy, settings).unwrap());
     }
 
     fn host(&self) -> &Host {
@@ -77,9 +73,9 @@ impl World {
 
     /// What the command shows somebody of the host's passwords, the newest first.
     fn shown_to(&self, person: &Person) -> Vec<Value> {
-        let command =
-            ["lapwing", "get-ad-password", "device", "--include-history", "--as-plain-text", "--json"];
-        serde_json::from_str(&self.estate.run_as(person, &command).unwrap()).unwrap()
+        // Code 3 where some of them are for others.
+        let read = "lapwing get-ad-password device --include-history --as-plain-text --json || [ $? = 3 ]";
+        serde_json::from_str(&self.estate.run_as(person, &["sh", "-c", read]).unwrap()).unwrap()
     }
 
     fn raised(&self, event: u32) -> usize {
@@ -101,9 +97,19 @@ impl World {
     }
 }
 
+/// What the policy sets.
+fn settings<T>(principal: &str, history: u32, with: impl FnOnce(&[(&str, Setting<'_>)]) -> T) -> T {
+    with(&[
+        ("BackupDirectory", Setting::Number(2)),
+        ("AdministratorAccountName", Setting::Text(ACCOUNT)),
+        ("ADPasswordEncryptionPrincipal", Setting::Text(principal)),
+        ("ADEncryptedPasswordHistorySize", Setting::Number(history)),
+    ])
+}
+
 #[test]
 fn a_password_is_encrypted_to_whom_policy_names_and_so_are_twelve_before_it() {
-    let world = World::new(Samba::Current);
+    let world = World::new();
     // Nobody gives keys: no password is drawn, and none is stored in clear text.
     let shadow = || world.host().run(&["grep", ACCOUNT, "/etc/shadow"]).unwrap();
     let before = shadow();
@@ -149,12 +155,12 @@ fn a_password_is_encrypted_to_whom_policy_names_and_so_are_twelve_before_it() {
     }
 
     // The policy keeps fewer: what is older goes in the next cycle in which nothing is under way.
-    world.set_policy("Fewer", &world.sid(GROUP), 2);
+    world.set_policy(&world.sid(GROUP), 2);
     assert!(world.lapwing("invoke-policy-processing"));
     assert_eq!(world.values("msLAPS-EncryptedPasswordHistory").len(), 2);
     assert_eq!(world.shown_to(&world.helpdesk).len(), 3);
     // Somebody else by policy: the password is replaced, and the one before stays whose it was.
-    world.set_policy("Admins", "", 1);
+    world.set_policy("", 1);
     assert!(world.lapwing("invoke-policy-processing"));
     let shown = world.shown_to(&world.administrator);
     let decryptors: Vec<&Value> = shown.iter().map(|row| &row["AuthorizedDecryptor"]).collect();
@@ -166,50 +172,124 @@ fn a_password_is_encrypted_to_whom_policy_names_and_so_are_twelve_before_it() {
 
 #[test]
 fn a_principal_that_is_nobody_or_not_allowed_by_root_stops_the_change() {
-    let world = World::new(Samba::Current);
+    let world = World::new();
     world.serve_group_keys();
     assert!(world.lapwing("invoke-policy-processing"), "{}", world.status());
     let before = world.values("msLAPS-EncryptedPassword");
-    for (number, principal, event) in [
-        (0, "Decryptors", 10034),
-        (1, "LAPWING\\Nobody", 10035),
-        (2, "S-1-5-21-1-2-3-4", 10035),
-        (3, &format!("{}9", world.sid(GROUP)), 10036),
+    for (principal, event) in [
+        ("Decryptors", 10034),
+        ("LAPWING\\Nobody", 10035),
+        ("nobody@lapwing.test", 10035),
+        ("S-1-5-nonsense", 10036),
+        (&format!("{}9", world.sid(GROUP)), 10036),
     ] {
-        world.set_policy(&format!("Nobody {number}"), principal, 0);
-        let raised = world.raised(event);
-        let is_refused = !world.lapwing("reset-password");
-        // A SID of another domain cannot be looked up here, and is taken at its word.
-        let is_foreign = principal == "S-1-5-21-1-2-3-4";
-        assert_eq!(is_refused, !is_foreign, "{principal}: {}", world.status());
-        if is_refused {
-            assert!(world.raised(event) > raised, "{principal}: {}", world.status());
-        }
+        world.set_policy(principal, 0);
+        assert!(!world.lapwing("reset-password"), "{principal}: {}", world.status());
+        assert_ne!(world.raised(event), 0, "{principal}: {}", world.status());
+        assert_eq!(world.values("msLAPS-EncryptedPassword"), before, "{principal}");
     }
-    assert_ne!(world.values("msLAPS-EncryptedPassword"), before);
+    // One of another domain cannot be looked up here, and is taken at its word.
+    world.set_policy("S-1-5-21-1-2-3-4", 0);
+    assert!(world.lapwing("reset-password"), "{}", world.status());
     // Root's file names those who may decrypt, and no policy goes beyond it.
     let managed = world.host().run(&["cat", "/etc/lapwing/managed.toml"]).unwrap();
     let listed =
         managed.replace("clear_text = true", &format!("decryptors = [\"{}\"]", world.sid("Domain Admins")));
     world.host().write("/etc/lapwing/managed.toml", 0o644, listed.as_bytes()).unwrap();
-    world.set_policy("Not listed", &world.sid(GROUP), 0);
+    world.set_policy(&world.sid(GROUP), 0);
     let before = world.values("msLAPS-EncryptedPassword");
     assert!(!world.lapwing("reset-password"));
     assert!(world.status().contains("decryptors = "), "{}", world.status());
     assert_eq!(world.values("msLAPS-EncryptedPassword"), before);
-    world.set_policy("Listed", "", 0);
+    world.set_policy("", 0);
     assert!(world.lapwing("reset-password"), "{}", world.status());
 }
 
 #[test]
 fn below_the_functional_level_of_2016_nothing_is_stored() {
-    let world = World::new(Samba::Oldest);
-    assert!(!world.lapwing("invoke-policy-processing"));
-    assert_ne!(world.raised(10006), 0, "{}", world.status());
-    assert!(world.status().contains("functional level"), "{}", world.status());
-    assert_eq!(
-        (world.values("msLAPS-EncryptedPassword").len(), world.values("msLAPS-Password").len()),
-        (0, 0)
+    let programs = programs::build(Build::WithFailPoints).unwrap();
+    let estate = Estate::set(Lab::new().unwrap(), Samba::Oldest, &programs).unwrap();
+    estate.prepare_domain().unwrap();
+    // The level that this Samba really has, of which the lab's domain says more. It is read at the start.
+    let controller = &estate.domain.controller;
+    let level =
+        format!("dn: {BASE}\nchangetype: modify\nreplace: msDS-Behavior-Version\nmsDS-Behavior-Version: 6\n");
+    controller.feed(&["ldbmodify", "-H", "/var/lib/samba/private/sam.ldb"], level.as_bytes()).unwrap();
+    controller.run(&["systemctl", "restart", "samba-ad-dc.service"]).unwrap();
+    let policy = format!("BackupDirectory = 2\nAdministratorAccountName = \"{ACCOUNT}\"\n");
+    estate.host.write("/etc/lapwing/policy.toml", 0o644, policy.as_bytes()).unwrap();
+    programs::switch_on(&estate.host).unwrap();
+    let run = |command: &str| estate.host.command("lapwing").arg(command).output().unwrap();
+    assert!(!run("invoke-policy-processing").status.success());
+    let status = String::from_utf8(run("status").stdout).unwrap();
+    assert!(status.contains("functional level"), "{status}");
+    estate.host.run(&["journalctl", "--sync"]).unwrap();
+    assert!(estate.host.run(&["journalctl", "--quiet", "EVENT_ID=10006"]).is_ok(), "{status}");
+    let administrator = estate.administrator().unwrap();
+    let passwords = ["msLAPS-EncryptedPassword", "msLAPS-Password", "msLAPS-CurrentPasswordVersion"];
+    let held = estate.ldapsearch_as(&administrator, &passwords).unwrap();
+    assert!(!held.contains("msLAPS-"), "{held}");
+}
+
+#[test]
+fn a_domain_controllers_emergency_account_is_kept_for_the_domain_admins_alone() {
+    const CONTROLLERS: &str = "OU=Domain Controllers,DC=lapwing,DC=test";
+    let programs = programs::build(Build::WithFailPoints).unwrap();
+    let estate = Estate::set(Lab::new().unwrap(), Samba::Current, &programs).unwrap();
+    estate.prepare_domain().unwrap();
+    estate.serve_group_keys(&programs).unwrap();
+    let administrator = estate.administrator().unwrap();
+    estate.run_as(&administrator, &["lapwing", "set-ad-computer-self-permission", CONTROLLERS]).unwrap();
+    let controller = &estate.domain.controller;
+    programs::install(controller, &programs).unwrap();
+    let managed = "accounts = [\"lapadmin\"]\nchanges_per_day = 100\n\
+        keytab = \"/var/lib/samba/private/secrets.keytab\"\n[[directory]]\nid = \"ad:lapwing.test\"\n";
+    controller.write("/etc/lapwing/managed.toml", 0o644, managed.as_bytes()).unwrap();
+    let set_policy = |rest: &str| {
+        let policy = format!("BackupDirectory = 2\nAdministratorAccountName = \"{ACCOUNT}\"\n{rest}");
+        controller.write("/etc/lapwing/policy.toml", 0o644, policy.as_bytes()).unwrap();
+    };
+    let lapwing = |command: &str| controller.command("lapwing").arg(command).output().unwrap();
+    let raised = |event: u32| {
+        controller.run(&["journalctl", "--sync"]).unwrap();
+        controller.run(&["journalctl", "--quiet", "--grep=.", &format!("EVENT_ID={event}")]).is_ok()
+    };
+    // A policy for all hosts leaves controllers alone, and one that would store clear text is not followed.
+    for (rest, event) in
+        [("", 10008), ("ADBackupDSRMPassword = true\nADPasswordEncryptionEnabled = false\n", 10037)]
+    {
+        set_policy(rest);
+        if event == 10008 {
+            programs::switch_on(controller).unwrap();
+        }
+        assert!(!lapwing("invoke-policy-processing").status.success());
+        assert!(raised(event), "{event}: {}", String::from_utf8_lossy(&lapwing("status").stdout));
+    }
+    set_policy(
+        "ADBackupDSRMPassword = true\nADEncryptedPasswordHistorySize = 1\nADPasswordEncryptionPrincipal = \"S-1-5-32-545\"\n",
     );
-    assert!(world.estate.computer().ends_with(BASE));
+    for turn in 0..3 {
+        let done = lapwing(if turn == 0 { "invoke-policy-processing" } else { "reset-password" });
+        let status = lapwing("status").stdout;
+        assert!(done.status.success(), "{turn}: {}", String::from_utf8_lossy(&status));
+    }
+    let log = controller.run(&["journalctl", "--quiet", "--unit=lapwingd", "--output=cat"]).unwrap();
+    assert!(raised(10039), "{log}");
+    assert!(!raised(10020), "{log}");
+    let read = "lapwing get-ad-password dc1 --include-history --as-plain-text --json";
+    let shown = estate.run_as(&administrator, &["sh", "-c", read]).unwrap();
+    let rows: Vec<Value> = serde_json::from_str(&shown).unwrap();
+    let told: Vec<[&Value; 4]> = rows
+        .iter()
+        .map(|row| ["Source", "AuthorizedDecryptor", "DecryptionStatus", "Account"].map(|name| &row[name]))
+        .collect();
+    let row = |source: &str| {
+        [source, "LAPWING\\Domain Admins", "Success", ACCOUNT].map(|text| Value::from(text.to_owned()))
+    };
+    let expected = [row("EncryptedDSRMPassword"), row("EncryptedDSRMPasswordHistory")];
+    assert_eq!(told, expected.iter().map(|row| row.each_ref()).collect::<Vec<_>>());
+    let password = rows[0]["Password"].as_str().unwrap();
+    // As libcrypt sees it, for nobody logs on to a controller of the lab.
+    let opens = r#"chomp(my $p = <STDIN>); my $h = (getpwnam($ARGV[0]))[1]; exit(crypt($p, $h) ne $h)"#;
+    controller.feed(&["perl", "-e", opens, ACCOUNT], format!("{password}\n").as_bytes()).unwrap();
 }

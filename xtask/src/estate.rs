@@ -45,6 +45,17 @@ const ADD_POLICY: &str = r#"umask 077
     samba-tool gpo setlink "$2" "$object" "$3" >&2
     echo "$object""#;
 
+/// Loads the settings on standard input into a policy object. Arguments: the object, the file with the administrator's
+/// password.
+const CHANGE_POLICY: &str = r#"umask 077
+    cat >/root/settings.json
+    export KRB5CCNAME="FILE:/root/tickets.policy"
+    kinit administrator <"$2" >/dev/null
+    samba-tool gpo load "$1" --content=/root/settings.json --use-kerberos=required >&2"#;
+
+/// Where Windows LAPS has its settings.
+const LAPS_KEY: &str = r"Software\Microsoft\Windows\CurrentVersion\Policies\LAPS";
+
 /// A domain, and a host in it that has the programs.
 #[derive(Debug)]
 pub struct Estate {
@@ -86,6 +97,12 @@ pub enum Setting<'a> {
     Number(u32),
     /// `REG_SZ`.
     Text(&'a str),
+}
+
+/// Settings under a key, as `samba-tool gpo load` reads them.
+fn load(key: &str, settings: &[(&str, Setting<'_>)]) -> Result<Vec<u8>> {
+    let settings: Vec<_> = settings.iter().map(|(name, value)| value.load(key, name)).collect();
+    Ok(serde_json::to_vec(&settings)?)
 }
 
 impl Setting<'_> {
@@ -190,7 +207,16 @@ impl Estate {
     /// # Errors
     /// When the controller refuses.
     pub fn add_policy(&self, name: &str, settings: &[(&str, Setting<'_>)]) -> Result<String> {
-        self.add_policy_under(r"Software\Microsoft\Windows\CurrentVersion\Policies\LAPS", name, settings)
+        self.add_policy_under(LAPS_KEY, name, settings)
+    }
+
+    /// Gives a Group Policy object of [`Self::add_policy`] other values.
+    ///
+    /// # Errors
+    /// When the controller refuses.
+    pub fn change_policy(&self, object: &str, settings: &[(&str, Setting<'_>)]) -> Result<()> {
+        let change = ["sh", "-euc", CHANGE_POLICY, "policy", object, ADMIN_PASSWORD];
+        self.domain.controller.feed(&change, &load(LAPS_KEY, settings)?).map(drop)
     }
 
     /// The same with settings of legacy Microsoft LAPS.
@@ -202,10 +228,8 @@ impl Estate {
     }
 
     fn add_policy_under(&self, key: &str, name: &str, settings: &[(&str, Setting<'_>)]) -> Result<String> {
-        let settings: Vec<_> = settings.iter().map(|(name, value)| value.load(key, name)).collect();
-        let json = serde_json::to_vec(&settings)?;
         let make = ["sh", "-euc", ADD_POLICY, "policy", name, UNIT, ADMIN_PASSWORD];
-        Ok(self.domain.controller.feed(&make, &json)?.trim().to_owned())
+        Ok(self.domain.controller.feed(&make, &load(key, settings)?)?.trim().to_owned())
     }
 
     /// The password that the directory holds for the host, as somebody reads it.
