@@ -57,6 +57,11 @@ fn the_agent_in_a_domain_is_measured_against_the_c_tools() {
 }
 
 #[test]
+fn questions_for_group_keys_are_measured_against_a_rate() {
+    runs("kds", 2);
+}
+
+#[test]
 fn clicks_are_measured_against_resets_and_empty_sessions() {
     runs("clicks", 3);
 }

@@ -8,6 +8,7 @@ mod directory;
 mod domain;
 mod dpapi;
 mod host;
+mod kds;
 mod programs;
 mod report;
 
@@ -63,6 +64,8 @@ enum Name {
     Domain,
     /// In Active Directory: a report on 20,000 computers against raw searches, and its memory against a tenth of them
     ReportAd,
+    /// The key distribution service: processor time of a question against 300 a second, and its memory
+    Kds,
     /// An administrator's click against a local reset and an empty session
     Clicks,
     /// Passwords protected and opened against the same in Python and against the primitives alone
@@ -87,6 +90,8 @@ struct Size {
     computers: u32,
     reports: u32,
     protections: u32,
+    key_rounds: u32,
+    key_questions: u32,
     waiting: directory::Waiting,
 }
 
@@ -105,6 +110,8 @@ impl Size {
                 computers: 200,
                 reports: 1,
                 protections: 1,
+                key_rounds: 1,
+                key_questions: 3,
                 waiting: directory::Waiting { devices: 200, heartbeat_ms: 1000, rounds: 2 },
             };
         }
@@ -121,6 +128,8 @@ impl Size {
             computers: 20_000,
             reports: 5,
             protections: 50,
+            key_rounds: 5,
+            key_questions: 500,
             waiting: directory::Waiting { devices: bench.waiting, heartbeat_ms: 50_000, rounds: 4 },
         }
     }
@@ -150,6 +159,7 @@ pub(crate) fn run(bench: &Bench) -> Result<()> {
             }
             Name::Domain => domain::rows(&programs, size.rotations)?,
             Name::ReportAd => computers::rows(&programs, size.computers, size.reports)?,
+            Name::Kds => kds::rows(&programs, size.key_rounds, size.key_questions)?,
             Name::Clicks => host::clicks(&programs, size.clicks)?,
             Name::Dpapi => dpapi::rows(&programs, PROTECTION_ROUNDS, size.protections)?,
             Name::WakeUps => directory::wake_ups(&programs, &size.waiting)?,

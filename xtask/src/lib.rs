@@ -4,6 +4,7 @@
 //! Developer tooling: nothing here is ever shipped.
 
 pub mod estate;
+pub mod key_service;
 pub mod lab;
 pub mod os;
 pub mod programs;

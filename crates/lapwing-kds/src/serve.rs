@@ -114,7 +114,9 @@ where
             let _seat = seat;
             let ended = timeout(CONNECTION_MAX, connection).await.unwrap_or(Err(End::Slow));
             if let Err(end) = ended {
-                tracing::info!(%peer, reason = %end, why = %chain(&end), "Ended a connection");
+                let why = chain(&end);
+                let cause = if why.is_empty() { String::new() } else { format!(": {why}") };
+                tracing::info!(%peer, reason = %end, why, "Ended a connection of {peer}: {end}{cause}");
             }
         });
     }
@@ -129,6 +131,8 @@ enum End {
     Slow,
     #[error("the client has not kept to the protocol")]
     Client(#[source] Box<dyn core::error::Error + Send + Sync>),
+    #[error("the client has left before it was answered")]
+    Left,
     #[error("Kerberos does not tell who asks")]
     Unknown,
     #[error("it was given up in the middle of the work for it")]
@@ -165,10 +169,11 @@ async fn give(mut stream: TcpStream, peer: SocketAddr, service: Arc<Service>) ->
     stream.set_nodelay(true)?;
     let mut server = Server::begin(service.acceptor.accept(), service.port);
     let mut buffer = vec![0; READ_LEN];
+    let mut is_answered = false;
     loop {
         let bytes = read(&mut stream, &mut buffer).await?.to_vec();
         if bytes.is_empty() {
-            return Ok(());
+            return if is_answered { Ok(()) } else { Err(End::Left) };
         }
         let received;
         (server, received) = apart(move || {
@@ -182,6 +187,7 @@ async fn give(mut stream: TcpStream, peer: SocketAddr, service: Arc<Service>) ->
             Ok(Event::GetKey(request)) => {
                 let answered;
                 (server, answered) = answer(server, peer, request, &service).await?;
+                is_answered = true;
                 match answered {
                     Ok(bytes) => write(&mut stream, &bytes).await?,
                     Err(ended) => return Err(end(&mut stream, ended).await),

@@ -175,7 +175,7 @@ fn c_tools(host: &Host, rounds: u32, modify: &str) -> Result<Cost> {
 }
 
 /// The processor time of all processes of a unit, in milliseconds. systemd.resource-control(5).
-fn processor_ms(host: &Host, unit: &str) -> Result<f64> {
+pub(super) fn processor_ms(host: &Host, unit: &str) -> Result<f64> {
     let told = host.run(&["systemctl", "show", "--property=CPUUsageNSec", "--value", unit])?;
     let nanoseconds: u64 = told.trim().parse().with_context(|| format!("{unit} is not accounted for"))?;
     Ok(milliseconds(nanoseconds / 1000))
