@@ -106,6 +106,15 @@ impl Domain {
         Ok(Self { controller })
     }
 
+    /// Restarts the controller's Samba, which reads some of its directory at its start alone.
+    ///
+    /// # Errors
+    /// When it does not answer again.
+    pub fn restart(&self) -> Result<()> {
+        self.controller.run(&["systemctl", "stop", "samba-ad-dc.service"])?;
+        start(&self.controller)
+    }
+
     /// A host that finds the domain by DNS and believes its authority, and has not joined it.
     ///
     /// # Errors
