@@ -137,6 +137,7 @@ impl State {
             age_days_min: None,
             keeps_versions: true,
             principal: (self.kind.is_ad() && self.kind.is_sealed()).then(Sid::local_system),
+            unfit: None,
             is_controller: false,
         };
         self.input(mutant, Input::Outcome(Outcome::Connected(Ok(session))));

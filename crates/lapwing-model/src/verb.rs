@@ -3,7 +3,7 @@
 use lapwing_core::{
     agent::{Committed, Outcome, Prepared, RootHalfFailure},
     root_half::{Entry, RootHalf},
-    types::{Uid, WallTime},
+    types::{EncryptedTo, Sid, Uid, WallTime},
 };
 
 use crate::{
@@ -92,7 +92,8 @@ impl State {
             expiry: self.now.wall.saturating_add(AGE).0,
             prepared: self.now.wall.0,
             sealed: self.kind.is_sealed().then(Vec::new),
-            encrypted_to: None,
+            encrypted_to: (self.kind.is_ad() && self.kind.is_sealed())
+                .then(|| EncryptedTo { principal: Sid::local_system(), updated: self.now.wall.0 }),
             sends: Vec::new(),
             acknowledged_by: None,
         }

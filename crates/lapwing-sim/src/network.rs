@@ -113,6 +113,7 @@ impl World {
             age_days_min: None,
             keeps_versions: kind.tells() != Tells::Expiry,
             principal: kind.decryptor(),
+            unfit: None,
             is_controller: false,
         };
         if let Some(agent) = self.agent(index) {

@@ -61,7 +61,7 @@ pub(super) fn rows(programs: &Programs, rounds: u32, questions: u32) -> Result<V
 
 /// The resident memory of the service. proc_pid_status(5).
 fn memory_mib(controller: &Host) -> Result<f64> {
-    const READ: &str = r#"sed -n 's/^VmRSS: *\([0-9]*\) kB$/\1/p' "/proc/$(systemctl show --property=MainPID --value "$1")/status""#;
+    const READ: &str = r#"sed -n 's/^VmRSS:[[:space:]]*\([0-9]*\) kB$/\1/p' "/proc/$(systemctl show --property=MainPID --value "$1")/status""#;
     let kib: u32 =
         controller.run(&["sh", "-euc", READ, "read", UNIT])?.trim().parse().context("it does not run")?;
     Ok(f64::from(kib) / 1024.0)

@@ -55,6 +55,7 @@ impl Cloud {
             replica: None,
             keeps_versions: true,
             principal: None,
+            unfit: None,
             is_controller: false,
             age_days_min: announced.and_then(|announced| u16::try_from(announced.password_age_days_min).ok()),
         };

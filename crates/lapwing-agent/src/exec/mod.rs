@@ -37,7 +37,7 @@ pub(crate) struct Executor {
     /// What the root half gave to store: the only place where a password stays between two actions.
     material: Option<Material>,
     /// The key to encrypt the next password with.
-    group_key: Option<SecretBytes>,
+    group_key: Option<(Sid, SecretBytes)>,
 }
 
 impl Executor {
@@ -85,8 +85,12 @@ impl Executor {
             }
             Action::Prepare { plan, directory, record, expiry, encrypt_to } => {
                 failpoint::hit("agent.before_prepare");
-                let encrypt = encrypt_to.as_ref().zip(self.group_key.take());
-                let prepared = self.root_half.prepare(&plan, &directory, &record, expiry, encrypt).await;
+                let key = self.group_key.take().filter(|(of, _)| encrypt_to.as_ref() == Some(of));
+                if encrypt_to.is_some() && key.is_none() {
+                    // Without a key it would be prepared in clear text.
+                    return Some(Outcome::Prepared(Err(root_half::keyless())));
+                }
+                let prepared = self.root_half.prepare(&plan, &directory, &record, expiry, key).await;
                 failpoint::hit("agent.after_prepare");
                 Some(Outcome::Prepared(prepared.map(|(prepared, material)| {
                     self.material = Some(material);
@@ -129,11 +133,13 @@ impl Executor {
             Action::Reinstate(version) => Some(Outcome::Committed(self.root_half.reinstate(version).await)),
             Action::Forget => {
                 self.material = None;
+                self.group_key = None;
                 // A send that was cut off may have left some of it there.
                 self.directory.disconnect();
                 None
             }
             Action::Disconnect => {
+                self.group_key = None;
                 self.directory.disconnect();
                 None
             }
@@ -151,7 +157,8 @@ impl Executor {
     /// Gets the key to encrypt the next password with, to this principal.
     async fn fetch_group_key(&mut self, principal: &Sid) -> Result<(), DirectoryFailure> {
         self.directory.check_principal(principal).await?;
-        self.group_key = Some(self.domain.group_key(&self.root_half, principal).await.map_err(ad::keyless)?);
+        let key = self.domain.group_key(&self.root_half, principal).await.map_err(ad::keyless)?;
+        self.group_key = Some((principal.clone(), key));
         Ok(())
     }
 

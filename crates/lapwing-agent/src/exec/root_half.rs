@@ -139,7 +139,7 @@ impl RootHalf {
         directory: &DirectoryId,
         record: &RecordId,
         expiry: WallTime,
-        encrypt: Option<(&Sid, SecretBytes)>,
+        encrypt: Option<(Sid, SecretBytes)>,
     ) -> Result<(Prepared, Material), RootHalfFailure> {
         let request = Request::Prepare(wire::Prepare {
             run: self.run.to_string(),
@@ -290,6 +290,15 @@ fn receive(stream: &UnixStream, room: &mut [u8], passed: &mut Option<OwnedFd>) -
         }
     }
     Ok(received.bytes)
+}
+
+/// The key that a password was to be encrypted with has been forgotten meanwhile.
+pub(super) fn keyless() -> RootHalfFailure {
+    RootHalfFailure {
+        fault: None,
+        message: "the key to encrypt the password with has been forgotten meanwhile".to_owned(),
+        next_step: "nothing: the cycle starts over".to_owned(),
+    }
 }
 
 fn failure(error: &AnswerError) -> RootHalfFailure {

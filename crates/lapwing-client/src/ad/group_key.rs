@@ -98,6 +98,23 @@ impl GroupKeyError {
         })
     }
 
+    /// Whether somebody who was asked is away, so that asking again later may help by itself.
+    #[must_use]
+    pub fn is_away(&self) -> bool {
+        self.tried.is_empty()
+            || self.tried.iter().any(|(_, why)| match why {
+                KeyFailure::NoAddress
+                | KeyFailure::Unreachable { .. }
+                | KeyFailure::TimedOut { .. }
+                | KeyFailure::Closed(_)
+                | KeyFailure::NotTaken(_) => true,
+                KeyFailure::NotRegistered
+                | KeyFailure::Kerberos(_)
+                | KeyFailure::Call(_)
+                | KeyFailure::Refused(_) => false,
+            })
+    }
+
     /// What to do about it: about a refusal first, then about what only this host can set right.
     #[must_use]
     pub fn next_step(&self) -> &'static str {
@@ -135,6 +152,16 @@ impl GroupKeyError {
     }
 }
 
+/// What a key service proves to be.
+#[derive(Debug, Clone, Copy)]
+enum Proof {
+    /// The host that an administrator has named.
+    Host,
+    /// A controller, by the name of its LDAP service, which no other member of the domain may have. Nobody has proved what DNS
+    /// says, nor who answers in the name of a controller: whoever gives the key could read what is encrypted with it.
+    Controller,
+}
+
 impl Connector {
     /// Asks for a group key: the group key envelope, [MS-GKDI] 2.2.4. `kds` are the services that are configured; `chance`
     /// decides whom among equals to ask first.
@@ -149,7 +176,9 @@ impl Connector {
         chance: u64,
     ) -> Result<SecretBytes, GroupKeyError> {
         let mut services = kds.to_vec();
+        let mut proof = Proof::Host;
         if services.is_empty() {
+            proof = Proof::Controller;
             services = locate::key_services(&self.source.domain, chance).await;
         }
         let mut error =
@@ -158,7 +187,7 @@ impl Connector {
             return self.ask_controllers(credentials, request, chance, error).await;
         }
         for service in services.into_iter().take(CONNECTIONS_MAX) {
-            match self.ask_service(credentials, &service, request).await {
+            match self.ask_service(credentials, &service, request, proof).await {
                 Ok(envelope) => return Ok(envelope),
                 Err(why) => error.tried.push((service.to_string(), why)),
             }
@@ -171,12 +200,13 @@ impl Connector {
         credentials: &Credentials,
         service: &KeyService,
         request: &Request,
+        proof: Proof,
     ) -> Result<SecretBytes, KeyFailure> {
         let mut why = KeyFailure::NoAddress;
         for address in locate::addresses(&service.name).await {
             let domain = self.source.domain.to_string();
             let host = Controller { name: service.name.to_string(), address, domain };
-            match self.ask(credentials, &host, service.port, request).await {
+            match self.ask(credentials, &host, service.port, request, proof).await {
                 Err(KeyFailure::Unreachable { port, source }) => {
                     why = KeyFailure::Unreachable { port, source };
                 }
@@ -222,7 +252,7 @@ impl Connector {
         let (mut lookup, first) = Lookup::begin();
         let port = self.exchange(controller.address, epm::PORT, first, |bytes| lookup.receive(bytes)).await?;
         let port = port.ok_or(KeyFailure::NotRegistered)?;
-        self.ask(credentials, controller, port, request).await
+        self.ask(credentials, controller, port, request, Proof::Controller).await
     }
 
     async fn ask(
@@ -231,10 +261,15 @@ impl Connector {
         host: &Controller,
         port: u16,
         request: &Request,
+        proof: Proof,
     ) -> Result<SecretBytes, KeyFailure> {
         const KIND: AuthKind = AuthKind::Negotiate;
+        let service = match proof {
+            Proof::Host => host.service("host"),
+            Proof::Controller => host.ldap_service(),
+        };
         let (context, token) =
-            SecurityContext::begin(credentials, &host.service("host"), KIND, self.limits.kerberos).await?;
+            SecurityContext::begin(credentials, &service, KIND, self.limits.kerberos).await?;
         let (mut call, first) = GetKey::begin(context, KIND, &token, request.clone());
         match self.exchange(host.address, port, first, |bytes| call.receive(bytes)).await? {
             Answer::Envelope(envelope) => Ok(envelope),

@@ -151,6 +151,27 @@ impl Principals {
         Ok(sid)
     }
 
+    /// Whether this is somebody of a domain: of the own one, as far as that has told, or of one that it trusts. What every host has
+    /// for itself, such as its own administrators, is nobody here.
+    ///
+    /// # Errors
+    /// [`AdError`] about an answer.
+    pub async fn is_known(&self, connection: &mut Connection, sid: &Sid) -> Result<bool, AdError> {
+        if self.known.contains_key(sid) {
+            return Ok(true);
+        }
+        let Some(issuer) = sid.issuer().filter(|issuer| *issuer != self.issuer) else { return Ok(false) };
+        let system = self.domain.child("CN", "System");
+        let search = Search {
+            base: system.as_str(),
+            scope: Scope::OneLevel,
+            filter: &principal::trusted_domain_filter(&issuer),
+            attributes: &["securityIdentifier"],
+            security: SecurityParts::None,
+        };
+        Ok(!connection.search(&search).await?.is_empty())
+    }
+
     /// The name to show: `DOMAIN\name`, or the SID where nobody has a name for it.
     #[must_use]
     pub fn name(&self, sid: &Sid) -> String {

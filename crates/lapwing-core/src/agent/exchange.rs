@@ -261,6 +261,8 @@ pub struct Session {
     pub keeps_versions: bool,
     /// Who the policy's principal is, where passwords are encrypted.
     pub principal: Option<Sid>,
+    /// Why no password can be stored as the policy wants it, though what is there can be read.
+    pub unfit: Option<Box<DirectoryFailure>>,
     /// Whether this host is a domain controller, whose emergency account is managed (DSRM).
     pub is_controller: bool,
 }
@@ -465,6 +467,14 @@ pub enum DirectoryFault {
     ControllerUnmanaged,
     /// This host is a domain controller, whose password policy wants stored without encryption.
     ControllerUnprotected,
+}
+
+impl DirectoryFault {
+    /// Whether nobody can be told to encrypt to.
+    #[must_use]
+    pub const fn is_about_principal(self) -> bool {
+        matches!(self, Self::PrincipalNameUnknown | Self::PrincipalSidUnknown)
+    }
 }
 
 /// The end of a request.

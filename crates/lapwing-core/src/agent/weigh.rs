@@ -102,6 +102,10 @@ impl Machine {
         held: Held,
         directory_expiry: Option<WallTime>,
     ) {
+        if let Some(failure) = facts.session.unfit.clone() {
+            // Only now: what had landed before the policy became so was to be committed first.
+            return self.on_unreachable(now, cycle, &facts.aim, *failure);
+        }
         let conflict = self.note_foreign(now, &mut cycle, &facts, held);
         let reasons = reasons(
             &facts.aim,
@@ -260,6 +264,8 @@ impl Machine {
             (nothing_landed || is_as_sent)
                 && self.would_satisfy(candidate)
                 && candidate.is_for(&facts.session.directory, &facts.session.record)
+                // What was made for somebody else, or in clear text, is not what the policy wants any more.
+                && candidate.encrypted_to.as_ref().map(|to| &to.principal) == facts.session.principal.as_ref()
                 && plan.account.as_ref().is_none_or(|name| candidate.account == *name)
                 && candidate.expiry > now.wall.saturating_add(plan.age() / 2)
                 && candidate.expiry <= now.wall.saturating_add(plan.age())

@@ -151,6 +151,11 @@ impl Work {
     /// Hands out a candidate's ciphertext again.
     pub(super) fn ciphertext(&self, version: PasswordVersion) -> Result<Prepared, VerbError> {
         let entry = self.half.journal.candidate(version)?;
+        // Root may have changed its mind about who decrypts.
+        let managed = Managed::read(self.root())?;
+        let directory = managed.directory(self.root(), &entry.directory, &entry.record)?;
+        let principal = entry.encrypted_to.as_ref().map(|to| &to.principal);
+        managed.check_encryption(self.root(), directory, principal)?;
         let sealed = entry.sealed.as_deref().ok_or(ProtocolError::UnknownVersion)?;
         Ok(tell(entry, told_sealed(sealed)))
     }

@@ -110,6 +110,12 @@ pub fn sids_filter<'a>(sids: impl IntoIterator<Item = &'a Sid>) -> String {
     format!("(|{})", each.collect::<String>())
 }
 
+/// The filter that finds the trust in the domain of this SID. [MS-ADTS] 6.1.6.7.8, securityIdentifier.
+#[must_use]
+pub fn trusted_domain_filter(domain: &Sid) -> String {
+    format!("(&(objectClass=trustedDomain)(securityIdentifier={}))", filter_bytes(&domain.to_bytes()))
+}
+
 /// The name that Windows shows for a SID that is the same everywhere, such as `NT AUTHORITY\SELF`.
 #[must_use]
 pub fn well_known_name(sid: &Sid) -> Option<String> {

@@ -63,6 +63,10 @@ impl Decryptor {
         let named = wanted.to_string();
         let found = principals.resolve(connection, &principal(wanted), &named).await;
         let sid = found.map_err(|error| unknown(connection.peer(), wanted, &error))?;
+        let is_known = principals.is_known(connection, &sid).await.map_err(|error| query_failed(&error))?;
+        if !is_known {
+            return Err(unknown(connection.peer(), wanted, &PrincipalError::Unknown(named)));
+        }
         self.known = Some((wanted.clone(), sid.clone()));
         Ok(sid)
     }
@@ -137,7 +141,8 @@ pub(super) fn controller_unmanaged(
 pub(super) fn keyless(error: &GroupKeyError) -> DirectoryFailure {
     let (kind, hresult) = match error.result() {
         Some(result) => (DirectoryFault::NotEncrypted, Hresult(result.0)),
-        None => (DirectoryFault::NoKeyService, SERVER_UNAVAILABLE),
+        None if error.is_away() => (DirectoryFault::NoKeyService, SERVER_UNAVAILABLE),
+        None => (DirectoryFault::NotEncrypted, SERVER_UNAVAILABLE),
     };
     DirectoryFailure::new(kind, "", hresult, chain(error), error.next_step())
 }

@@ -60,8 +60,7 @@ impl Slot {
         in_force: Option<FileTime>,
     ) -> Vec<Change> {
         let mut changes = vec![Change::Replace(self.password(), plain(value))];
-        let replaced = found.current.as_ref().filter(|replaced| !found.history.contains(replaced));
-        changes.extend(replaced.map(|replaced| Change::Add(self.history(), plain(replaced.as_slice()))));
+        changes.extend(self.remember(found));
         // DEVIATION(15): what is being replaced is one of those that are kept, even where none is.
         let others = keep.saturating_sub(usize::from(found.current.is_some()));
         let is_kept = |value: &Vec<u8>| {
@@ -69,6 +68,19 @@ impl Slot {
         };
         changes.extend(self.drop_all(&found.history, others, is_kept));
         changes
+    }
+
+    /// The changes that put the ciphertext that is there into the history, with none in its place.
+    pub(super) fn retire(self, found: &Ciphertexts) -> Vec<Change> {
+        if found.current.is_none() {
+            return Vec::new();
+        }
+        self.remember(found).into_iter().chain([Change::Clear(self.password())]).collect()
+    }
+
+    fn remember(self, found: &Ciphertexts) -> Option<Change> {
+        let replaced = found.current.as_ref().filter(|replaced| !found.history.contains(replaced));
+        replaced.map(|replaced| Change::Add(self.history(), plain(replaced.as_slice())))
     }
 
     /// The changes that drop what is kept no longer.
@@ -135,6 +147,16 @@ mod tests {
         assert_eq!(stored(Some(8), &[7], 0, Some(8)), ["replace  9", "add History 8", "delete History 7"]);
         // It is there already.
         assert_eq!(stored(Some(8), &[8, 7], 1, Some(8)), ["replace  9", "delete History 7"]);
+    }
+
+    #[test]
+    fn what_is_to_be_stored_in_clear_text_retires_what_is_there() {
+        let found = Ciphertexts { current: Some(value(8)), history: vec![value(7)] };
+        assert_eq!(
+            words(&Slot::Account.retire(&found)),
+            ["add msLAPS-EncryptedPasswordHistory 8", "clear msLAPS-EncryptedPassword",]
+        );
+        assert!(Slot::Account.retire(&Ciphertexts::default()).is_empty());
     }
 
     #[test]

@@ -157,9 +157,8 @@ impl Layout {
         match (self, stored) {
             (Self::Versions | Self::ByExpiry, Stored::Clear(password, updated)) => {
                 let value = password_value(&store.account, *updated, password);
-                let encrypted = found.ciphertexts.current.as_ref();
-                let stale = encrypted.map(|_| Change::Clear(Slot::Account.password()));
-                [Change::Replace(PASSWORD, value)].into_iter().chain(stale).collect()
+                let retired = Slot::Account.retire(&found.ciphertexts);
+                [Change::Replace(PASSWORD, value)].into_iter().chain(retired).collect()
             }
             (Self::Legacy, Stored::Clear(password, _)) => {
                 let value = SecretBytes::new(password.expose_secret().as_bytes().to_vec());

@@ -130,19 +130,24 @@ impl ActiveDirectory {
         let is_controller = attributes == Attributes::WindowsLaps && computer.is_controller;
         let unmanaged = is_controller.then(|| controller_unmanaged(&connection, dsrm, encryption)).flatten();
         let too_low = encryption.and_then(|_| level_too_low(&connection, &root));
-        if let Some(failure) = unmanaged.or(too_low) {
-            return Err(failure);
-        }
+        let mut unfit = unmanaged.or(too_low);
         let slot = if is_controller { Slot::Controller } else { Slot::Account };
         let layout = self.layout(&mut connection, &root, attributes, encryption.map(|_| slot)).await?;
         let principal = match encryption {
-            Some(encryption) => {
+            Some(encryption) if unfit.is_none() => {
                 // Whatever the policy says. "Windows LAPS", DSRM. DEVIATION(14): its account is a local one that policy names.
                 let of_controller = EncryptionPrincipal::DomainAdmins;
                 let wanted = if is_controller { &of_controller } else { &encryption.principal };
-                Some(self.decryptor.find(&mut connection, &root, wanted).await?)
+                match self.decryptor.find(&mut connection, &root, wanted).await {
+                    Ok(principal) => Some(principal),
+                    Err(failure) if failure.kind.is_about_principal() => {
+                        unfit = Some(failure);
+                        None
+                    }
+                    Err(failure) => return Err(failure),
+                }
             }
-            None => None,
+            Some(_) | None => None,
         };
         self.session = Some(Open {
             connection,
@@ -166,6 +171,7 @@ impl ActiveDirectory {
             age_days_min: None,
             keeps_versions: layout == Layout::Versions,
             principal,
+            unfit: unfit.map(Box::new),
             is_controller,
         })
     }
@@ -231,9 +237,9 @@ impl ActiveDirectory {
                 self.stamped = Some((store.version, updated));
                 Stored::Clear(password, updated)
             }
-            // Encrypted before the policy switched that off: none are kept then.
+            // Where the policy says no number, it says nothing of those that are there.
             Material::Sealed(value) => {
-                Stored::Encrypted(value, open.slot, open.history.unwrap_or(History(0)))
+                Stored::Encrypted(value, open.slot, open.history.unwrap_or(History(usize::MAX)))
             }
         };
         open.store(store, &stored).await

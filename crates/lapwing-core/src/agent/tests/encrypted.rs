@@ -73,7 +73,7 @@ fn a_password_for_somebody_else_is_replaced() {
 }
 
 #[test]
-fn what_a_policy_cannot_name_is_told_by_its_event() {
+fn what_a_policy_cannot_have_is_told_by_its_event_and_what_had_landed_is_committed_first() {
     for (fault, event) in [
         (DirectoryFault::LevelTooLow, EventId::FunctionalLevelTooLow),
         (DirectoryFault::PrincipalNameUnknown, EventId::PrincipalNameUnknown),
@@ -82,8 +82,32 @@ fn what_a_policy_cannot_name_is_told_by_its_event() {
         (DirectoryFault::ControllerUnprotected, EventId::DsrmNeedsEncryption),
     ] {
         let mut world = world();
-        world.keyless = Some(fault);
+        world.fates.push_back(Fate::AnswerLost);
         world.input(Input::Request(RequestId(1), Request::ResetPassword));
-        assert!(world.raised(event) && world.in_force() == Some(version(1)), "{fault:?}");
+        assert_eq!((world.in_force(), world.held), (Some(version(1)), Some(version(2))));
+        (world.unfit, world.principal) = (Some(fault), None);
+        world.pass(2 * MINUTE);
+        assert_eq!(world.in_force(), Some(version(2)), "{fault:?}");
+        assert!(world.raised(event), "{fault:?}");
+        world.input(Input::Request(RequestId(2), Request::ResetPassword));
+        assert_eq!((world.in_force(), world.held), (Some(version(2)), Some(version(2))), "{fault:?}");
+    }
+}
+
+#[test]
+fn a_candidate_for_somebody_else_or_in_clear_text_is_not_sent_again() {
+    for sealed in [true, false] {
+        let mut world = world();
+        (world.sealed, world.principal) = (sealed, sealed.then(Sid::local_system));
+        if !sealed {
+            world.verdict = Verdict::Managed(Plan { encryption: None, ..encrypted() });
+        }
+        world.fates.push_back(Fate::RequestLost);
+        world.input(Input::Request(RequestId(1), Request::ResetPassword));
+        assert_eq!((world.in_force(), world.held), (Some(version(1)), Some(version(1))));
+        (world.sealed, world.principal) = (true, Some(Sid::everyone()));
+        world.verdict = Verdict::Managed(encrypted());
+        world.pass(2 * MINUTE);
+        assert_eq!((world.in_force(), world.held), (Some(version(3)), Some(version(3))), "{sealed}");
     }
 }

@@ -95,6 +95,8 @@ struct World {
     crash_in: Option<usize>,
     /// Whom the policy means.
     principal: Option<Sid>,
+    /// Why nothing can be stored as the policy wants it.
+    unfit: Option<DirectoryFault>,
     /// Why there is no group key, once.
     keyless: Option<DirectoryFault>,
     /// The machine is told this while the action of this number is under way; of those with an outcome, counted from now.
@@ -164,6 +166,7 @@ impl World {
             forgotten: 0,
             crash_in: None,
             principal: None,
+            unfit: None,
             keyless: None,
             tell_in: None,
         }
@@ -360,6 +363,7 @@ impl World {
                 age_days_min: self.age_days_min,
                 keeps_versions: self.hides != Hides::All,
                 principal: self.principal.clone(),
+                unfit: self.unfit.map(|fault| Box::new(self.failure(fault))),
                 is_controller: false,
             }))),
             Action::ReadState { known, .. } => {
