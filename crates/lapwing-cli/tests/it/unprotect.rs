@@ -85,7 +85,7 @@ fn everything_of_windows_opens_by_the_key_that_it_names() {
         arguments.extend(["--root-key".to_owned(), copy]);
     }
     let blobs = files("blob");
-    assert_eq!(blobs.len(), 14);
+    assert_eq!(blobs.len(), 17);
     for path in blobs {
         let blob = path.to_str().unwrap();
         let all: Vec<&str> = arguments.iter().map(String::as_str).chain([blob]).collect();
