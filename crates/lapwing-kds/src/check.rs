@@ -44,22 +44,28 @@ pub(crate) fn check(config: &Config) -> Result<bool, StartError> {
     Ok(lines.iter().all(|(_, found)| found.is_ok()))
 }
 
-/// Whether there is a root key by which something could be protected now.
+/// Whether there is a root key by which something could be protected now: that which `gkdi::grant` takes.
 fn usable(keys: &Keys, now: FileTime) -> Result<String, String> {
     let start = Interval::at(now).start();
     let damaged = keys.keys.iter().filter(|key| key.key.is_err()).count();
-    let in_use = keys.keys.iter().filter(|key| key.use_start <= start && key.key.is_ok()).count();
+    let newest = keys.keys.iter().filter(|key| key.use_start <= start).max_by_key(|key| key.use_start);
     let next = keys.keys.iter().filter(|key| key.key.is_ok()).map(|key| key.use_start).min();
-    match (in_use, next) {
-        (0, None) => Err(format!(
+    match (newest.map(|newest| &newest.key), next) {
+        (Some(Ok(key)), _) => {
+            Ok(format!("{} in use, {} in all, {damaged} damaged", key.id(), keys.keys.len()))
+        }
+        (Some(Err(error)), _) => Err(format!(
+            "the newest is the one to use, and cannot be used: {error}\n  next: `lapwing get-kds-root-key` lists them; \
+             `lapwing add-kds-root-key` adds one that can"
+        )),
+        (None, None) => Err(format!(
             "there is none that can be used, and {damaged} damaged\n  next: `lapwing add-kds-root-key`, as a member of \
              Domain Admins of the forest's first domain"
         )),
-        (0, Some(next)) => Err(format!(
+        (None, Some(next)) => Err(format!(
             "the first may be used from {next} on\n  next: wait, or in a forest of one controller \
              `lapwing add-kds-root-key --effective-immediately`"
         )),
-        (in_use, _) => Ok(format!("{in_use} in use, {} in all, {damaged} damaged", keys.keys.len())),
     }
 }
 
