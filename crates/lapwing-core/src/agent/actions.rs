@@ -4,11 +4,12 @@
 use super::{
     backoff::Patience,
     cycle::{Cycle, Facts, Step},
-    exchange::{Acceptance, Action, Prepared},
+    exchange::{Acceptance, Action},
     failure::Failure,
     journal::{Entry, Journal},
     ledger::{ActionFailure, ActionStatus, Ledger},
     machine::Machine,
+    outcome::Prepared,
     plan::Cause,
     resolve::Held,
 };

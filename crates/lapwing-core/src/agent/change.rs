@@ -4,13 +4,11 @@ use super::{
     backoff::Patience,
     cycle::{Candidate, Committing, Cycle, Facts, PreparedNow, Step},
     events,
-    exchange::{
-        Action, AnswerResult, Committed, DirectoryFailure, Guarantees, Prepared, Receipt, Session, Store,
-        StoreOutcome,
-    },
+    exchange::{Action, AnswerResult, Receipt, Store},
     failure::Failure,
     journal::Entry,
     machine::Machine,
+    outcome::{Committed, DirectoryFailure, Guarantees, Prepared, Session, StoreOutcome},
     plan::Target,
     resolve::Held,
 };

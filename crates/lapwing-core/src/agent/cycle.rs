@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::{
-    exchange::{DirectoryFailure, Known, Prepared, Request, RequestId, Session, Told},
+    exchange::{Known, Request, RequestId},
     journal::{Entry, Journal},
+    outcome::{DirectoryFailure, Prepared, Session, Told},
     plan::{Cause, Plan},
     resolve::Held,
 };

@@ -4,8 +4,8 @@ use core::time::Duration;
 
 use super::{
     cycle::Committing,
-    exchange::{Committed, DirectoryFailure, DirectoryFault, Prepared, RootHalfFailure, Session},
     journal::{Entry, Field},
+    outcome::{Committed, DirectoryFailure, DirectoryFault, Prepared, RootHalfFailure, Session},
     plan::{Reason, Target},
 };
 use crate::{

@@ -23,6 +23,7 @@ mod journal;
 mod ledger;
 mod machine;
 mod memory;
+mod outcome;
 mod path;
 mod plan;
 mod post_auth;
@@ -40,14 +41,16 @@ mod weigh;
 pub use backoff::{Jitter, Patience};
 pub use carried::Carried;
 pub use exchange::{
-    Acceptance, Action, Answer, AnswerResult, Committed, DirectoryFailure, DirectoryFault, DirectoryState,
-    Expected, Guarantees, Input, Known, Outcome, Prepared, Receipt, Request, RequestId, RootHalfFailure,
-    Session, Store, StoreOutcome, Told,
+    Acceptance, Action, Answer, AnswerResult, Expected, Input, Known, Receipt, Request, RequestId, Store,
 };
 pub use journal::{Entry, Field, Journal};
 pub use ledger::{ActionFailure, ActionStatus, Ledger, ManagedAction, OPEN_MAX, PENDING_MAX, SATISFIED_MAX};
 pub use machine::{Machine, REQUESTS_MAX};
 pub use memory::{Memory, Used};
+pub use outcome::{
+    Committed, DirectoryFailure, DirectoryFault, DirectoryState, Guarantees, Outcome, Prepared,
+    RootHalfFailure, Session, StoreOutcome, Told,
+};
 pub use plan::{Cause, Encryption, Plan, PlanRules, PolicyRead, Reason, Target, Verdict};
 pub use report::{Activity, Report};
 pub use resolve::Held;

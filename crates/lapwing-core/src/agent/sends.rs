@@ -2,10 +2,7 @@
 
 use core::time::Duration;
 
-use super::{
-    exchange::{Action, Prepared},
-    machine::Machine,
-};
+use super::{exchange::Action, machine::Machine, outcome::Prepared};
 use crate::{
     mutant::{self, Mutant},
     types::{Age, Now},

@@ -44,7 +44,7 @@ impl Work {
         let directory = managed.directory(self.root(), &directory_id, &RecordId(request.record.clone()))?;
         let encryption = request.encrypt.as_ref().map(Encryption::asked).transpose()?;
         let principal = encryption.as_ref().map(|encryption| &encryption.principal);
-        managed.check_encryption(self.root(), directory, principal)?;
+        directory.check_encryption(self.root(), principal)?;
         let (account, uid) = self.check_change(&managed, request.account.as_deref(), expiry)?;
 
         process::lock_memory().map_err(|source| VerbError::NotLocked { source })?;
@@ -155,7 +155,7 @@ impl Work {
         let managed = Managed::read(self.root())?;
         let directory = managed.directory(self.root(), &entry.directory, &entry.record)?;
         let principal = entry.encrypted_to.as_ref().map(|to| &to.principal);
-        managed.check_encryption(self.root(), directory, principal)?;
+        directory.check_encryption(self.root(), principal)?;
         let sealed = entry.sealed.as_deref().ok_or(ProtocolError::UnknownVersion)?;
         Ok(tell(entry, told_sealed(sealed)))
     }
