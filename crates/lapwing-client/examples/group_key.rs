@@ -24,8 +24,11 @@ use std::{
 use lapwing_client::ad::{
     Acceptor, Connector, Credentials, KdcPin, KeyService, Limits, Protection, SecurityContext, Source,
 };
-use lapwing_core::secret::{Password, SecretBytes};
-use lapwing_dpapi::rpc::{Answer, Event, HResult, Mapper, Server, epm, isdkey::Request};
+use lapwing_core::{
+    event::Hresult,
+    secret::{Password, SecretBytes},
+};
+use lapwing_dpapi::rpc::{Answer, Event, Mapper, Server, epm, isdkey::Request};
 use lapwing_proto::ad::dns::DnsName;
 
 /// What is asked for: the machine knows no more of it than the service.
@@ -154,6 +157,6 @@ fn turned(Request { mut descriptor, root_key, .. }: Request) -> Answer {
     descriptor.reverse();
     match root_key {
         None => Answer::Envelope(SecretBytes::new(descriptor)),
-        Some(_) => Answer::Refused(HResult::NO_KEY),
+        Some(_) => Answer::Refused(Hresult::NO_KEY),
     }
 }

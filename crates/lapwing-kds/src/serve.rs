@@ -12,10 +12,10 @@ use std::{
 };
 
 use lapwing_client::ad::{self, Acceptor, ContextError, SecurityContext};
-use lapwing_core::types::Sid;
+use lapwing_core::{event::Hresult, types::Sid};
 use lapwing_dpapi::{
     gkdi::Share,
-    rpc::{Answer, Ended, Event, HResult, Mapper, Server, isdkey::Request},
+    rpc::{Answer, Ended, Event, Mapper, Server, isdkey::Request},
 };
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -212,7 +212,7 @@ async fn answer(
     let caller = apart(move || vouched(caller, &keytab)).await?;
     let asked = Arc::new((caller, request));
     let mut decision = work(&asked, service).await?;
-    let is_unknown = matches!(decision.answer, Answer::Refused(HResult::NO_KEY));
+    let is_unknown = matches!(decision.answer, Answer::Refused(Hresult::NO_KEY));
     if is_unknown && service.keyring.read_for_unknown().await {
         decision = work(&asked, service).await?;
     }

@@ -6,10 +6,8 @@
 use core::{future::Future, net::IpAddr, time::Duration};
 use std::{io, net::SocketAddr};
 
-use lapwing_core::secret::SecretBytes;
-use lapwing_dpapi::rpc::{
-    Answer, ClientError, GetKey, HResult, Lookup, Next, epm, isdkey::Request, pdu::AuthKind,
-};
+use lapwing_core::{event::Hresult, secret::SecretBytes};
+use lapwing_dpapi::rpc::{Answer, ClientError, GetKey, Lookup, Next, epm, isdkey::Request, pdu::AuthKind};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
@@ -65,7 +63,7 @@ pub enum KeyFailure {
     Call(#[from] ClientError<ContextError>),
     /// It refused.
     #[error("it refuses with {0}")]
-    Refused(HResult),
+    Refused(Hresult),
     /// It is no controller that can be asked.
     #[error(transparent)]
     NotTaken(NotTaken),
@@ -91,7 +89,7 @@ fn list(tried: &[(String, KeyFailure)]) -> String {
 impl GroupKeyError {
     /// What a service refused with, if one did: the others could not do better.
     #[must_use]
-    pub fn result(&self) -> Option<HResult> {
+    pub fn result(&self) -> Option<Hresult> {
         self.tried.iter().rev().find_map(|(_, why)| match why {
             KeyFailure::Refused(result) => Some(*result),
             _ => None,
@@ -120,11 +118,11 @@ impl GroupKeyError {
     pub fn next_step(&self) -> &'static str {
         if let Some(result) = self.result() {
             return match result {
-                HResult::ACCESS_DENIED => "ask as somebody to whom the data is encrypted",
-                HResult::NO_KEY => {
+                Hresult::ACCESS_DENIED => "ask as somebody to whom the data is encrypted",
+                Hresult::NO_KEY => {
                     "add a KDS root key to the domain, or wait until a new one is in force: on Windows ten hours"
                 }
-                HResult::INVALID_ARGUMENT => {
+                Hresult::INVALID_ARGUMENT => {
                     "check this host's clock, and that the data is of this domain: the interval or the root key does not fit"
                 }
                 _ => "look up the code, and what the controller has logged",

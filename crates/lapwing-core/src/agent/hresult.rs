@@ -27,6 +27,14 @@ impl Hresult {
 
     /// `S_OK`.
     pub const SUCCESS: Self = Self(0);
+    /// `E_INVALIDARG`. Of GetKey: no such interval, or not for this root key.
+    pub const INVALID_ARGUMENT: Self = Self::from_win32(87);
+    /// `E_ACCESSDENIED`. Of GetKey: the descriptor does not let the caller have the key.
+    pub const ACCESS_DENIED: Self = Self::from_win32(5);
+    /// `NTE_NO_KEY`: there is no such root key, or none that fits.
+    pub const NO_KEY: Self = Self(0x8009_000d);
+    /// `NTE_BAD_KEY`: the root key is not as it should be.
+    pub const BAD_KEY: Self = Self(0x8009_0003);
     /// `E_PENDING`.
     pub const PENDING: Self = Self(0x8000_000A);
     /// `ERROR_SERVICE_DISABLED`.

@@ -5,7 +5,10 @@
 
 use core::time::Duration;
 
-use lapwing_core::types::{FileTime, Guid};
+use lapwing_core::{
+    event::Hresult,
+    types::{FileTime, Guid},
+};
 
 use super::{DomainNames, GroupKeyEnvelope, Interval, RootKey, Share, StoredRootKey, interval::PERIOD_TICKS};
 
@@ -42,15 +45,14 @@ pub enum Refusal {
     AccessDenied,
 }
 
-impl Refusal {
-    /// The HRESULT of the answer. [MS-ERREF] 2.1.1.
-    #[must_use]
-    pub const fn hresult(self) -> u32 {
-        match self {
-            Self::InvalidArgument => 0x8007_0057,
-            Self::NoKey => 0x8009_000d,
-            Self::BadKey => 0x8009_0003,
-            Self::AccessDenied => 0x8007_0005,
+impl From<Refusal> for Hresult {
+    /// What the answer says. [MS-ERREF] 2.1.1.
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::InvalidArgument => Self::INVALID_ARGUMENT,
+            Refusal::NoKey => Self::NO_KEY,
+            Refusal::BadKey => Self::BAD_KEY,
+            Refusal::AccessDenied => Self::ACCESS_DENIED,
         }
     }
 }

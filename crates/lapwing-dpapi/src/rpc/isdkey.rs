@@ -1,8 +1,6 @@
 //! The interface ISDKey and its one method, GetKey. [MS-GKDI] 3.1.4.1.
 
-use core::fmt;
-
-use lapwing_core::{secret::SecretBytes, types::Guid};
+use lapwing_core::{event::Hresult, secret::SecretBytes, types::Guid};
 use zeroize::Zeroizing;
 
 use super::{
@@ -34,34 +32,7 @@ pub enum Answer {
     /// A group key envelope. [MS-GKDI] 2.2.4.
     Envelope(SecretBytes),
     /// A refusal, and nothing else.
-    Refused(HResult),
-}
-
-/// A result of Windows' own kind. [MS-ERREF] 2.1.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct HResult(pub u32);
-
-impl HResult {
-    /// `E_INVALIDARG`: no such interval, or not for this root key.
-    pub const INVALID_ARGUMENT: Self = Self(0x8007_0057);
-    /// `E_ACCESSDENIED`: the descriptor does not let the caller have it.
-    pub const ACCESS_DENIED: Self = Self(0x8007_0005);
-    /// `NTE_NO_KEY`: there is no such root key, or none that fits.
-    pub const NO_KEY: Self = Self(0x8009_000d);
-    /// `NTE_BAD_KEY`: the root key is not as it should be.
-    pub const BAD_KEY: Self = Self(0x8009_0003);
-}
-
-impl fmt::Display for HResult {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:#010x}", self.0)
-    }
-}
-
-impl fmt::Debug for HResult {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "HResult({self})")
-    }
+    Refused(Hresult),
 }
 
 /// Anything but zero stands for a value that is there. C706 section 14.3.10.
@@ -109,8 +80,8 @@ impl Answer {
     /// As it is returned.
     #[must_use]
     pub fn to_stub(&self, transfer: Transfer) -> Zeroizing<Vec<u8>> {
-        let (envelope, HResult(result)) = match self {
-            Self::Envelope(envelope) => (envelope.expose_secret(), HResult(0)),
+        let (envelope, Hresult(result)) = match self {
+            Self::Envelope(envelope) => (envelope.expose_secret(), Hresult::SUCCESS),
             Self::Refused(result) => (&[][..], *result),
         };
         // Of full length at birth, because growing leaves copies of keys behind: 28 bytes at most are not the envelope's.
@@ -151,7 +122,7 @@ impl Answer {
         match (result, envelope) {
             (0, Some(envelope)) => Ok(Self::Envelope(SecretBytes::new(envelope.to_vec()))),
             (0, None) => Err(DecodeError::Malformed("result")),
-            (result, _) => Ok(Self::Refused(HResult(result))),
+            (result, _) => Ok(Self::Refused(Hresult(result))),
         }
     }
 }

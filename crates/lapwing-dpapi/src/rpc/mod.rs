@@ -22,7 +22,7 @@ mod association;
 
 pub use self::{
     client::{ClientError, GetKey, Lookup, Next},
-    isdkey::{Answer, HResult},
+    isdkey::Answer,
     ndr::{DecodeError, Transfer},
     seal::{Message, Seal},
     server::{Ended, Event, Mapper, Server, ServerError},

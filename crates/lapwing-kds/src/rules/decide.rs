@@ -1,12 +1,15 @@
 //! The answer to one question, and what the log says of it. [MS-GKDI] 3.1.4.1.
 
-use lapwing_core::types::{FileTime, Guid, Sid};
+use lapwing_core::{
+    event::Hresult,
+    types::{FileTime, Guid, Sid},
+};
 use lapwing_dpapi::{
     gkdi::{
         DomainNames, Share, StoredRootKey,
         grant::{self, Refusal, grant},
     },
-    rpc::{Answer, HResult, isdkey::Request},
+    rpc::{Answer, isdkey::Request},
 };
 use lapwing_proto::ad::pac::LogonInfo;
 
@@ -44,7 +47,7 @@ pub(crate) struct Record {
     /// What was given; none if nothing.
     pub(crate) given: Option<Share>,
     /// The result, zero for an answer.
-    pub(crate) result: HResult,
+    pub(crate) result: Hresult,
     /// Why nothing was given.
     pub(crate) why: Option<String>,
 }
@@ -63,7 +66,7 @@ pub(crate) fn decide(
         root_key: request.root_key,
         interval: request.interval,
         given: None,
-        result: HResult(0),
+        result: Hresult(0),
         why: None,
     };
     let answer = match answer(keys, names, caller, request, now, &mut record) {
@@ -83,16 +86,16 @@ fn answer(
     request: &Request,
     now: FileTime,
     record: &mut Record,
-) -> Result<Answer, (HResult, String)> {
+) -> Result<Answer, (Hresult, String)> {
     let info = caller.logon_info.as_deref();
     let info = info.ok_or((
-        HResult::ACCESS_DENIED,
+        Hresult::ACCESS_DENIED,
         "the ticket does not say which groups its owner is in, by the domain's word".to_owned(),
     ))?;
-    let info = LogonInfo::parse(info).map_err(|error| (HResult::ACCESS_DENIED, error.to_string()))?;
+    let info = LogonInfo::parse(info).map_err(|error| (Hresult::ACCESS_DENIED, error.to_string()))?;
     record.account = Some(info.account.clone());
     let checked = check(&request.descriptor, &Token::new(info))
-        .map_err(|error| (HResult::INVALID_ARGUMENT, error.to_string()))?;
+        .map_err(|error| (Hresult::INVALID_ARGUMENT, error.to_string()))?;
     record.principal = checked.principal;
     // These very bytes were weighed, and go into the key.
     let asked = grant::Request {
@@ -100,7 +103,7 @@ fn answer(
         root_key_id: request.root_key,
         indexes: request.interval,
     };
-    let refused = |refusal: Refusal| (HResult(refusal.hresult()), refusal.to_string());
+    let refused = |refusal: Refusal| (refusal.into(), refusal.to_string());
     let envelope = grant(keys, &asked, checked.share, now, names.clone()).map_err(refused)?;
     record.root_key = Some(envelope.root_key_id());
     record.interval = envelope.interval().indexes();

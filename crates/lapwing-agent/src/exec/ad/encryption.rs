@@ -140,7 +140,7 @@ pub(super) fn controller_unmanaged(
 /// Nobody gives the key to encrypt with, or somebody refuses it. Event 10072.
 pub(super) fn keyless(error: &GroupKeyError) -> DirectoryFailure {
     let (kind, hresult) = match error.result() {
-        Some(result) => (DirectoryFault::NotEncrypted, Hresult(result.0)),
+        Some(result) => (DirectoryFault::NotEncrypted, result),
         None if error.is_away() => (DirectoryFault::NoKeyService, SERVER_UNAVAILABLE),
         None => (DirectoryFault::NotEncrypted, SERVER_UNAVAILABLE),
     };

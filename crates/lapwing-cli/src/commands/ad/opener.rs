@@ -4,16 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use lapwing_client::ad::{KeyService, Principals};
 use lapwing_core::{
+    event::Hresult,
     secret::SecretBytes,
     types::{Guid, Sid},
 };
 use lapwing_dpapi::{
-    Blob, GroupKeyEnvelope, Interval, UnprotectError,
-    cache::KeyCache,
-    descriptor::security_descriptor,
-    gkdi::Name,
-    rpc::{HResult, isdkey::Request},
-    unprotect,
+    Blob, GroupKeyEnvelope, Interval, UnprotectError, cache::KeyCache, descriptor::security_descriptor,
+    gkdi::Name, rpc::isdkey::Request, unprotect,
 };
 
 use super::Session;
@@ -106,7 +103,7 @@ async fn ask(session: &Session, services: &[KeyService], blob: &Blob) -> Result<
     })?;
     let envelope = answer.map_err(|error| {
         let code = match error.result() {
-            Some(HResult::ACCESS_DENIED) => return Locked::Unauthorized,
+            Some(Hresult::ACCESS_DENIED) => return Locked::Unauthorized,
             Some(_) => Code::Failed,
             None => Code::Unreachable,
         };

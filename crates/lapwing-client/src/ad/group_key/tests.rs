@@ -93,14 +93,14 @@ fn an_error_tells_everyone_who_was_asked_and_what_to_do() {
         let error = error(tried);
         (error.to_string(), error.result(), error.next_step())
     };
-    let (text, result, next) = error(vec![KeyFailure::Refused(HResult::NO_KEY), away()]);
+    let (text, result, next) = error(vec![KeyFailure::Refused(Hresult::NO_KEY), away()]);
     assert_eq!(
         text,
-        "nobody in lapwing.test gave the group key (dc1.lapwing.test: it refuses with 0x8009000d; dc2.lapwing.test: it cannot be reached on port 135: connection refused)"
+        "nobody in lapwing.test gave the group key (dc1.lapwing.test: it refuses with 0x8009000D; dc2.lapwing.test: it cannot be reached on port 135: connection refused)"
     );
-    assert_eq!(result, Some(HResult::NO_KEY));
+    assert_eq!(result, Some(Hresult::NO_KEY));
     assert!(next.contains("KDS root key"), "{next}");
-    let (.., next) = error(vec![KeyFailure::Refused(HResult::ACCESS_DENIED)]);
+    let (.., next) = error(vec![KeyFailure::Refused(Hresult::ACCESS_DENIED)]);
     assert!(next.contains("to whom the data is encrypted"), "{next}");
     let slow = KerberosError::TimedOut(Duration::from_secs(1));
     let (_, result, next) = error(vec![KeyFailure::Kerberos(slow), KeyFailure::NotRegistered]);

@@ -103,7 +103,11 @@ fn what_is_no_interval_or_in_the_future_is_refused() {
         [i32::MAX, 31, 31],
     ] {
         let refused = ask(&old(), None, indexes, Some(Share::Seed)).unwrap_err();
-        assert_eq!((refused, refused.hresult()), (Refusal::InvalidArgument, 0x8007_0057), "{indexes:?}");
+        assert_eq!(
+            (refused, Hresult::from(refused)),
+            (Refusal::InvalidArgument, Hresult(0x8007_0057)),
+            "{indexes:?}"
+        );
     }
 }
 
@@ -156,8 +160,8 @@ fn a_damaged_root_key_is_told_from_none() {
     let damaged = StoredRootKey { key: Err(StoredRootKeyError::KeyLength { len: 63 }), ..whole };
     assert_eq!(of(damaged, None), Err(Refusal::BadKey));
     assert_eq!(
-        [Refusal::NoKey, Refusal::BadKey, Refusal::AccessDenied].map(Refusal::hresult),
-        [0x8009_000d, 0x8009_0003, 0x8007_0005]
+        [Refusal::NoKey, Refusal::BadKey, Refusal::AccessDenied].map(Hresult::from),
+        [0x8009_000d, 0x8009_0003, 0x8007_0005].map(Hresult)
     );
 }
 

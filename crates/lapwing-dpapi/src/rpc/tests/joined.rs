@@ -2,11 +2,11 @@
 
 use core::net::Ipv4Addr;
 
-use lapwing_core::{secret::SecretBytes, types::Guid};
+use lapwing_core::{event::Hresult, secret::SecretBytes, types::Guid};
 
 use super::fake::{Fake, FakeError, KERBEROS, Legs, NEGOTIATE};
 use crate::rpc::{
-    Answer, ClientError, Ended, Event, GetKey, HResult, Lookup, Mapper, Next, Server, ServerError,
+    Answer, ClientError, Ended, Event, GetKey, Lookup, Mapper, Next, Server, ServerError,
     association::Association,
     isdkey::{self, Request},
     ndr::Transfer,
@@ -88,8 +88,8 @@ fn a_key_is_asked_for_and_given_however_the_bytes_arrive_and_however_many_tokens
                 assert_eq!(given.expose_secret(), sent.expose_secret());
                 (client, server, _) = ask(kind, legs, chunk);
             }
-            let bytes = server.answer(&Answer::Refused(HResult::ACCESS_DENIED)).unwrap();
-            assert!(matches!(take(&mut client, &bytes), Answer::Refused(HResult::ACCESS_DENIED)));
+            let bytes = server.answer(&Answer::Refused(Hresult::ACCESS_DENIED)).unwrap();
+            assert!(matches!(take(&mut client, &bytes), Answer::Refused(Hresult::ACCESS_DENIED)));
         }
     }
 }

@@ -67,7 +67,7 @@ fn who_is_named_gets_seed_keys_and_the_log_says_so() {
         root_key: Some(keys()[0].id),
         interval: [364, 18, 15],
         given: Some(Share::Seed),
-        result: HResult(0),
+        result: Hresult(0),
         why: None,
     };
     assert_eq!(decision.record, expected);
@@ -83,7 +83,7 @@ fn everybody_else_gets_the_public_key_of_now_and_nothing_of_other_times() {
     for (root_key, interval) in [(None, [364, 18, 15]), (Some(id), [364, 18, 15]), (Some(id), [364, 1, 1])] {
         let past = Request { root_key, interval, ..for_somebody(&admins()) };
         let decision = ask(&caller(), &past);
-        assert!(matches!(decision.answer, Answer::Refused(HResult::ACCESS_DENIED)), "{decision:?}");
+        assert!(matches!(decision.answer, Answer::Refused(Hresult::ACCESS_DENIED)), "{decision:?}");
         assert_eq!(decision.record.given, None);
     }
 }
@@ -98,7 +98,7 @@ fn whoever_opens_gets_what_leads_to_the_interval_asked_for() {
     let soon = now().saturating_add(Duration::from_secs(20 * 60 * 60));
     let future = Request { interval: Interval::at(soon).indexes(), ..past };
     let decision = ask(&caller(), &future);
-    assert!(matches!(decision.answer, Answer::Refused(HResult::INVALID_ARGUMENT)), "{decision:?}");
+    assert!(matches!(decision.answer, Answer::Refused(Hresult::INVALID_ARGUMENT)), "{decision:?}");
 }
 
 #[test]
@@ -106,7 +106,7 @@ fn without_what_the_domain_says_of_groups_nobody_gets_anything() {
     let damaged = ALICE[..ALICE.len() - 8].to_vec();
     for logon_info in [None, Some(Vec::new()), Some(damaged)] {
         let decision = ask(&Caller { logon_info, ..caller() }, &for_somebody(&account()));
-        assert!(matches!(decision.answer, Answer::Refused(HResult::ACCESS_DENIED)), "{decision:?}");
+        assert!(matches!(decision.answer, Answer::Refused(Hresult::ACCESS_DENIED)), "{decision:?}");
         assert!(decision.record.account.is_none() && decision.record.why.is_some());
     }
 }
@@ -116,7 +116,7 @@ fn a_descriptor_that_is_not_plain_gets_nothing() {
     let mut request = for_somebody(&account());
     request.descriptor.push(0);
     let decision = ask(&caller(), &request);
-    assert!(matches!(decision.answer, Answer::Refused(HResult::INVALID_ARGUMENT)), "{decision:?}");
+    assert!(matches!(decision.answer, Answer::Refused(Hresult::INVALID_ARGUMENT)), "{decision:?}");
     assert_eq!(decision.record.account, Some(account()));
 }
 
@@ -128,5 +128,5 @@ fn an_unknown_root_key_is_told_apart() {
         ..for_somebody(&account())
     };
     let decision = ask(&caller(), &request);
-    assert!(matches!(decision.answer, Answer::Refused(HResult::NO_KEY)), "{decision:?}");
+    assert!(matches!(decision.answer, Answer::Refused(Hresult::NO_KEY)), "{decision:?}");
 }
