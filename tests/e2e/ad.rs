@@ -238,6 +238,27 @@ fn a_host_that_lacks_schema_or_rights_says_so_and_changes_nothing() {
 }
 
 #[test]
+fn a_host_that_windows_own_cmdlet_let_store_encrypts_and_has_no_history() {
+    let world = joined();
+    world.extend_schema();
+    world.grant_self(&AS_WINDOWS);
+    world.estate.serve_group_keys(&programs::build(Build::WithFailPoints).unwrap()).unwrap();
+    let policy = POLICY.replace("ADPasswordEncryptionEnabled = false", "ADEncryptedPasswordHistorySize = 2");
+    world.host().write("/etc/lapwing/policy.toml", 0o644, policy.as_bytes()).unwrap();
+    programs::switch_on(world.host()).unwrap();
+    assert!(world.process(), "{}", world.status());
+    let first = world.estate.password_as(&world.administrator).unwrap();
+    world.host().run(&["lapwing", "reset-password"]).unwrap();
+    let second = world.estate.password_as(&world.administrator).unwrap();
+    assert_ne!(first, second);
+    world.estate.must_open(&second).unwrap();
+    assert_eq!(
+        (world.attribute("msLAPS-EncryptedPasswordHistory"), world.attribute("msLAPS-Password")),
+        (None, None)
+    );
+}
+
+#[test]
 fn where_the_schema_has_no_version_the_expiry_stands_for_one() {
     let world = joined();
     world.extend_schema();
