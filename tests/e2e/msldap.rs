@@ -3,14 +3,12 @@
 use serde_json::Value;
 use xtask::{
     lab::{
-        self, Lab,
+        Lab,
         domain::{BASE, Domain},
     },
-    sys,
+    python, sys,
 };
 
-/// As `cargo xtask setup` makes it.
-const MSLDAP: &str = "msldap==0.5.15";
 const READ: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/e2e/msldap_read.py");
 
 /// The attributes that a user sees of what a filter finds, as text.
@@ -21,7 +19,7 @@ pub(crate) fn read(
     filter: &str,
     attributes: &[&str],
 ) -> Value {
-    let python = lab::cache().unwrap().join("python").join(MSLDAP).join("bin/python");
+    let python = python::interpreter(python::MSLDAP).unwrap();
     let given = serde_json::json!({
         "server": domain.controller.address(), "domain": "LAPWING", "user": user, "password": password,
         "base": BASE, "filter": filter, "attributes": attributes,

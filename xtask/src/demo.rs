@@ -8,6 +8,7 @@ use anyhow::{Result, ensure};
 use clap::Args;
 use xtask::lab::{self, Lab};
 use xtask::programs::{self, Build};
+use xtask::python;
 use xtask::scene::{DEVICE, Scene};
 use xtask::steps::Steps;
 use xtask::sys;
@@ -126,7 +127,7 @@ fn press(steps: &Steps, check: bool, programs: &Path) -> Result<Scene> {
     let scene = settle(steps, check, programs)?;
     let before = scene.password()?;
     steps.run("the host keeps a connection open, to be woken by", || scene.wait_until_connected())?;
-    let python = crate::setup::python::browser()?;
+    let python = python::interpreter(python::BROWSER)?;
     let (password, seconds) = steps.run(
         "a browser has signed in, pressed Rotate, watched the three lanes and revealed the password",
         || scene.press_the_button(&python),

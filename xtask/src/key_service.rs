@@ -1,18 +1,14 @@
 //! A domain of Samba's with the key distribution service on its controller, and a Python client that knows nothing of us.
 
 use std::fs;
-use std::io::Write as _;
-use std::process::Stdio;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 
 use crate::lab::domain::{ADMIN_PASSWORD, DOMAIN, Domain, Samba};
-use crate::lab::{self, Host, Lab};
-use crate::{programs, sys};
+use crate::lab::{Host, Lab};
+use crate::{programs, python, sys};
 
-/// As `cargo xtask setup` makes it.
-const PACKAGES: &str = "dpapi-ng[kerberos]==0.2.0,impacket==0.13.1";
 /// Below the checkout.
 const JUDGE: &str = "tests/e2e/kds/judge.py";
 /// A second address of the controller: at its first, Samba's own endpoint mapper has the port.
@@ -87,19 +83,13 @@ impl KeyService {
     /// # Errors
     /// When it does not run.
     pub fn judge(&self, steps: &[Value]) -> Result<Vec<Value>> {
-        let python = lab::cache()?.join("python").join(PACKAGES);
-        ensure!(python.join("complete").exists(), "{} is missing\nnext: cargo xtask setup", python.display());
         let mut judge = self.lab.command("unshare")?;
         judge.args(["--mount", "sh", "-euc", AS_CLIENT, "client"]).arg(self.lab.folder());
-        judge.arg(python.join("bin/python")).args(["-I", "-B"]).arg(sys::workspace().join(JUDGE));
-        judge.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = judge.spawn()?;
-        let mut input = child.stdin.take().context("the judge takes no input")?;
-        input.write_all(json!(steps).to_string().as_bytes())?;
-        drop(input);
-        let output = child.wait_with_output()?;
-        ensure!(output.status.success(), "the judge failed: {}", String::from_utf8_lossy(&output.stderr));
-        Ok(serde_json::from_slice(&output.stdout)?)
+        judge
+            .arg(python::interpreter(python::DPAPI_NG)?)
+            .args(["-I", "-B"])
+            .arg(sys::workspace().join(JUDGE));
+        Ok(serde_json::from_str(&sys::text_fed(&mut judge, json!(steps).to_string().as_bytes())?)?)
     }
 
     /// Gives the client a file of a host: where it has it.

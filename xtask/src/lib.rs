@@ -8,6 +8,7 @@ pub mod key_service;
 pub mod lab;
 pub mod os;
 pub mod programs;
+pub mod python;
 pub mod scene;
 pub mod soak;
 pub mod steps;

@@ -1,7 +1,7 @@
 //! `cargo xtask setup`: installs what building and testing need and this machine lacks.
 
 mod pam_module;
-pub(crate) mod python;
+mod python;
 
 use std::path::Path;
 

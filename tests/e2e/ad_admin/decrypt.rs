@@ -1,24 +1,18 @@
 //! Encrypted passwords, made by others: read with keys that are given to whom they are for, and with root keys where no
 //! controller runs any more.
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
 use xtask::lab::{
     self,
     domain::{BASE, DOMAIN},
 };
-use xtask::{programs, sys};
+use xtask::{programs, python, sys};
 
 use super::{PASSWORD, World};
 
-/// As `cargo xtask setup` makes it.
-const DPAPI_NG: &str = "dpapi-ng==0.2.0";
 const PROTECT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/e2e/ad_admin/protect.py");
-const UNIT: &str = include_str!("../../../dist/systemd/lapwing-kds.service");
 /// Where lapwing-kds listens if it is told nothing.
 const KDS: &str = "dc1.lapwing.test:14135";
-const START_MAX: Duration = Duration::from_secs(10);
 const DAY: u64 = 864_000_000_000;
 /// How long ago each password was set, the current one first. An old one is of the time before the root key.
 const AGES: [u64; 3] = [0, 1, 400 * DAY];
@@ -102,7 +96,7 @@ impl Encrypted {
             "root_key": {"id": of("cn: "), "data": of("msKds-RootKeyData:: "), "private_key_bits": bits},
             "values": values,
         });
-        let python = lab::cache().unwrap().join("python").join(DPAPI_NG).join("bin/python");
+        let python = python::interpreter(python::DPAPI_NG).unwrap();
         let mut command = self.world.lab.command(python.to_str().unwrap()).unwrap();
         let made = sys::text_fed(command.args(["-I", "-B", PROTECT]), given.to_string().as_bytes());
         serde_json::from_str(&made.unwrap()).unwrap()
@@ -111,11 +105,8 @@ impl Encrypted {
     fn serve_keys(&self) {
         let controller = &self.world.domain.controller;
         let programs = programs::build(programs::Build::WithFailPoints).unwrap();
-        controller.copy_in(&programs.join("lapwing-kds"), "/usr/sbin/lapwing-kds", 0o755).unwrap();
-        controller.install_unit("lapwing-kds.service", UNIT).unwrap();
+        programs::install_kds(controller, &programs, "").unwrap();
         controller.run(&["systemctl", "start", "lapwing-kds.service"]).unwrap();
-        let is_active = ["systemctl", "is-active", "lapwing-kds.service"];
-        controller.wait_until("it gives keys", START_MAX, |host| Ok(host.run(&is_active).is_ok())).unwrap();
     }
 }
 

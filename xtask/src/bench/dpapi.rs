@@ -1,14 +1,13 @@
 //! Benchmarks of protecting passwords and of opening them.
 
 use anyhow::Result;
-use xtask::sys;
+use xtask::{python, sys};
 
 use super::{
     Row,
     programs::{Programs, series, take},
     report::{Bound, Measured},
 };
-use crate::setup::python;
 
 /// What the peer takes at least this many times as long for.
 const PEER_MIN: f64 = 8.0;
@@ -18,7 +17,7 @@ const PRIMITIVES_MAX: f64 = 1.3;
 /// Passwords protected and opened with a cached key, beside a peer in Python and beside the primitives alone.
 pub(super) fn rows(programs: &Programs, rounds: u32, each: u32) -> Result<Vec<Row>> {
     let mut command = sys::command(&programs.dpapi);
-    command.args([rounds.to_string(), each.to_string()]).arg(python::protector()?);
+    command.args([rounds.to_string(), each.to_string()]).arg(python::interpreter(python::DPAPI_NG)?);
     command.arg(sys::workspace().join("benches/dpapi/peer.py"));
     let mut found = series(&mut command, b"")?;
     let mut take = |name| take(&mut found, name);

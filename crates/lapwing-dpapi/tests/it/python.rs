@@ -8,7 +8,7 @@ use std::{
 
 use serde_json::Value;
 
-const PACKAGE: &str = "dpapi-ng==0.2.0";
+const PACKAGES: &str = "dpapi-ng[kerberos]==0.2.0,impacket==0.13.1";
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/judge.py");
 
 /// Runs the script: `given` on its standard input, JSON on its standard output.
@@ -27,7 +27,7 @@ pub(crate) fn run(given: &Value) -> Value {
 fn interpreter() -> PathBuf {
     let home = || std::env::var_os("HOME").map(|home| Path::new(&home).join(".cache"));
     let cache = std::env::var_os("XDG_CACHE_HOME").filter(|path| !path.is_empty()).map(PathBuf::from);
-    let folder = cache.or_else(home).expect("HOME is set").join("lapwing/python").join(PACKAGE);
+    let folder = cache.or_else(home).expect("HOME is set").join("lapwing/python").join(PACKAGES);
     assert!(folder.join("complete").exists(), "{} is missing: run `cargo xtask setup`", folder.display());
     folder.join("bin/python")
 }
