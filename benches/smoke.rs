@@ -81,3 +81,8 @@ fn a_report_on_a_domain_is_measured_against_searches_and_a_smaller_one() {
 fn protecting_is_measured_against_a_peer_and_the_primitives() {
     runs("dpapi", 4);
 }
+
+#[test]
+fn what_the_pam_module_adds_to_a_log_on_is_measured_against_a_millisecond() {
+    runs("log-on", 1);
+}

@@ -104,8 +104,8 @@ impl Peer {
         Ok(Self { child, input, output })
     }
 
-    /// Milliseconds of one protection, one opening and one check of a public key, each done so often.
-    fn measure(&mut self, each: u32) -> Result<[f64; 3]> {
+    /// Milliseconds of one protection and one opening, each done so often.
+    fn measure(&mut self, each: u32) -> Result<[f64; 2]> {
         writeln!(self.input, "{each}")?;
         let mut line = String::new();
         self.output.read_line(&mut line)?;
@@ -149,7 +149,7 @@ fn measure(rounds: u32, each: u32, python: &str, peer: &str) -> Result<BTreeMap<
         })?;
         let protecting_parts = milliseconds(each, || primitives.protect())?;
         let opening_parts = milliseconds(each, || primitives.unprotect())?;
-        let [peer_protecting, peer_opening, peer_check] = peer.measure(each)?;
+        let [peer_protecting, peer_opening] = peer.measure(each)?;
         let found = [
             ("protect", protecting),
             ("unprotect", opening),
@@ -157,7 +157,6 @@ fn measure(rounds: u32, each: u32, python: &str, peer: &str) -> Result<BTreeMap<
             ("unprotect_parts", opening_parts),
             ("protect_peer", peer_protecting),
             ("unprotect_peer", peer_opening),
-            ("check_peer", peer_check),
         ];
         if round > 0 {
             found.into_iter().for_each(|(name, value)| series.entry(name).or_default().push(value));

@@ -15,6 +15,8 @@ use sha2::{Sha256, Sha512};
 
 /// The length of the order of the generator's subgroup, modulo which exponents count, in bits. RFC 5114 section 2.3.
 const EXPONENT_BITS: u32 = 256;
+/// The length of what an exponent is blinded with, in bits.
+const BLIND_BITS: u32 = 64;
 
 /// Numbers as large as those of real keys.
 pub(crate) struct Primitives {
@@ -31,33 +33,32 @@ impl Primitives {
         let params = FixedMontyParams::new_vartime(modulus);
         let base = FixedMontyForm::new(&U2048::from_be_slice(&[0x35; 256]), &params);
         let mut exponent = [0; 256];
-        exponent[224..].fill(0xa7);
+        exponent[216..].fill(0xa7);
         Self { base, exponent: U2048::from_be_slice(&exponent), plain: plain.to_vec() }
     }
 
     /// Two powers, a digest, a code, a key wrapped and a text encrypted.
     pub(crate) fn protect(&self) -> Result<()> {
-        self.power();
-        self.power();
+        self.power(EXPONENT_BITS);
+        self.power(EXPONENT_BITS);
         derive(1);
         black_box(KwAes256::new(&[7; 32].into()).wrap_key(&[7; 32], &mut [0; 40]).is_ok());
         black_box(encrypt(&self.plain)?);
         Ok(())
     }
 
-    /// A power, and one to check what came with the text; a digest, codes, a key unwrapped and a text decrypted.
+    /// A power of a blinded exponent; a digest, codes, a key unwrapped and a text decrypted.
     pub(crate) fn unprotect(&self) -> Result<()> {
-        self.power();
-        self.power();
-        derive(2);
+        self.power(EXPONENT_BITS + BLIND_BITS);
+        derive(3);
         black_box(KwAes256::new(&[7; 32].into()).unwrap_key(&[7; 40], &mut [0; 32]).is_err());
         // In counter mode this is the same work.
         black_box(encrypt(&self.plain)?);
         Ok(())
     }
 
-    fn power(&self) {
-        black_box(self.base.pow_amm_bounded_exp(&self.exponent, EXPONENT_BITS).retrieve());
+    fn power(&self, bits: u32) {
+        black_box(self.base.pow_amm_bounded_exp(&self.exponent, bits).retrieve());
     }
 }
 

@@ -8,7 +8,7 @@ use xtask::lab::{Host, Lab};
 use xtask::programs::{self, ACCOUNT, Build};
 use xtask::scene::{self};
 
-use crate::{msldap, support::ONE_CYCLE};
+use crate::{msldap, secrets, support::ONE_CYCLE};
 
 /// Clear text, in the attributes of Windows LAPS.
 const POLICY: &str = "BackupDirectory = 2\nADPasswordEncryptionEnabled = false\n\
@@ -115,11 +115,7 @@ impl World {
 
     /// How often the agent has raised an event.
     fn raised(&self, event: u32) -> usize {
-        self.host().run(&["journalctl", "--sync"]).unwrap();
-        let filter = format!("EVENT_ID={event}");
-        let search = ["--quiet", "--output=cat", "SYSLOG_IDENTIFIER=lapwingd", &filter];
-        let found = self.host().command("journalctl").args(search).output().unwrap();
-        String::from_utf8_lossy(&found.stdout).lines().count()
+        self.host().told(event).unwrap()
     }
 
     /// Runs `change`, then a cycle that must change the password for it; the new one opens the account and the old one no
@@ -176,7 +172,11 @@ fn a_password_is_kept_in_active_directory_as_windows_keeps_it() {
     world.estate.prepare_domain().unwrap();
     programs::switch_on(world.host()).unwrap();
     assert!(world.process(), "{}", world.status());
-    world.estate.must_open(&world.value().p).unwrap();
+    let password = world.value().p;
+    world.estate.must_open(&password).unwrap();
+    // It passed through the agent in clear text, and the account's name is still there.
+    assert_ne!(secrets::in_agent(world.host(), &[ACCOUNT.to_owned()]), "");
+    assert_eq!(secrets::in_agent(world.host(), &[password]), "");
     let administrator = ("administrator", world.administrator.password());
     let (lab, domain) = (&world.estate.lab, &world.estate.domain);
     let read = msldap::read(lab, domain, administrator, "(sAMAccountName=DEVICE$)", &["msLAPS-Password"]);

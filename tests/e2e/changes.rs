@@ -39,12 +39,7 @@ fn a_cable_that_is_back_is_noticed_long_before_the_next_attempt_is_due() {
 #[test]
 fn an_edited_policy_is_processed_at_once() {
     let scene = settled();
-    let cycles = || {
-        scene.host.run(&["journalctl", "--sync"]).unwrap();
-        let found =
-            scene.host.command("journalctl").args(["--quiet", "--output=cat", "EVENT_ID=10054"]).output();
-        String::from_utf8(found.unwrap().stdout).unwrap().lines().count()
-    };
+    let cycles = || scene.host.told(10054).unwrap();
     assert_eq!(cycles(), 0);
     let becomes = |state: &str| {
         let what = format!("the agent is {state}");

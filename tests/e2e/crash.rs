@@ -89,7 +89,7 @@ fn a_server_killed_inside_a_store_leaves_both_sides_with_one_password() {
 }
 
 /// Once a process of the unit has been killed, nobody goes on: the agent neither retries nor starts anew.
-const AND_NOBODY_GOES_ON: &str = r#"ExecStopPost=+/bin/sh -c 'if [ "$SERVICE_RESULT" = signal ]; then touch /run/killed; systemctl kill --signal=KILL lapwingd.service; fi'"#;
+pub(crate) const AND_NOBODY_GOES_ON: &str = r#"ExecStopPost=+/bin/sh -c 'if [ "$SERVICE_RESULT" = signal ]; then touch /run/killed; systemctl kill --signal=KILL lapwingd.service; fi'"#;
 
 /// Arms a unit's fail point, asks for a rotation, and returns once a process of the unit has been killed.
 fn die_at(scene: &Scene, unit: &str, point: &str) {

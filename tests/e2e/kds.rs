@@ -104,6 +104,14 @@ fn a_client_that_knows_nothing_of_us_protects_and_opens_by_its_rights_and_no_oth
     assert_eq!(open(&alice(), &by_machine), json!({"ok": "hello"}));
 
     let log = world.log();
+    // The lab's machine may let nothing be locked; then that is said.
+    let pid = world
+        .controller()
+        .run(&["systemctl", "show", "--property=MainPID", "--value", "lapwing-kds"])
+        .unwrap();
+    let status = world.controller().run(&["cat", &format!("/proc/{}/status", pid.trim())]).unwrap();
+    let is_unlocked = status.lines().any(|line| line.split_whitespace().eq(["VmLck:", "0", "kB"]));
+    assert_eq!(is_unlocked, log.contains("Could not lock memory"), "{status}{log}");
     let line = |caller: &str, given: &str| {
         let begins = format!("Gave {caller}@{} at ", DOMAIN.to_uppercase());
         log.lines().any(|line| {
@@ -153,12 +161,12 @@ fn whatever_is_forged_old_replayed_or_broken_gets_no_key_and_a_line_in_the_log()
             json!({"do": "raw", "data": "05000b0310000000ffff000001000000"}),
         ])
         .collect();
+    let lines = |log: &str| {
+        log.lines()
+            .filter(|line| line.starts_with("Ended a connection") || line.contains(" nothing of "))
+            .count()
+    };
     for step in broken {
-        let lines = |log: &str| {
-            log.lines()
-                .filter(|line| line.starts_with("Ended a connection") || line.contains(" nothing of "))
-                .count()
-        };
         let before = lines(&world.log());
         let outcome = world.one(step.clone());
         let is_keyless =
@@ -168,6 +176,33 @@ fn whatever_is_forged_old_replayed_or_broken_gets_no_key_and_a_line_in_the_log()
         let logged = world.controller().wait_until("it is logged", LOGGED_MAX, is_told);
         logged.unwrap_or_else(|error| panic!("{step}: {error:#}"));
     }
+    // A call may come in fragments, in their order, each once, and in no other way.
+    let fragments = |[sealed, sent]: [&str; 2]| json!({"do": "fragments", "as": alice(), "descriptor": admins, "sealed": sealed, "sent": sent});
+    assert_eq!(flags(&world.one(fragments(["abc", "abc"]))), 3);
+    let disordered = [
+        // Moved, lost and doubled on their way.
+        ["abc", "bac"],
+        ["abc", "acb"],
+        ["abc", "cba"],
+        ["abc", "bc"],
+        ["abc", "ac"],
+        ["abc", "ab"],
+        ["abc", "aabc"],
+        ["abc", "abbc"],
+        ["abxc", "abc"],
+        // In the order in which they were sealed, and that is a wrong one.
+        ["bac", "bac"],
+        ["axbc", "axbc"],
+        ["xabc", "xabc"],
+    ];
+    let before = lines(&world.log());
+    for (order, outcome) in disordered.iter().zip(world.0.judge(&disordered.map(fragments)).unwrap()) {
+        let is_keyless = outcome["ok"] == json!("nothing")
+            || outcome["error"].as_str().is_some_and(|error| error.contains("1C01000B"));
+        assert!(is_keyless, "{order:?}: {outcome}");
+    }
+    let is_told = |_: &Host| Ok(lines(&world.log()) == before + disordered.len());
+    world.controller().wait_until("each is logged", LOGGED_MAX, is_told).unwrap();
     // Nothing of it has hurt, and nothing has started anew.
     let still = world.one(json!({"do": "key", "as": alice(), "descriptor": admins}));
     assert_eq!(flags(&still), 3);

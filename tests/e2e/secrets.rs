@@ -4,7 +4,7 @@
 use std::fs;
 use std::process::Stdio;
 
-use xtask::lab::OUTSIDE;
+use xtask::lab::{Host, OUTSIDE};
 use xtask::scene::{PORT, Scene};
 use xtask::sys;
 
@@ -80,15 +80,10 @@ fn no_file_log_or_process_shows_a_password() {
 fn the_memory_of_the_agent_holds_no_password_after_a_rotation() {
     let scene = settled();
     let passwords = rotate(&scene);
-    let agent = scene.host.run(&["systemctl", "show", "--value", "--property=MainPID", "lapwingd"]).unwrap();
-    let in_agent = |secrets: &[String]| {
-        let search = ["perl", "-e", SEARCH, "memory", agent.trim()];
-        scene.host.feed(&search, needles(secrets).as_bytes()).unwrap()
-    };
     // What the agent does remember is found: so a password would be.
     let record = status(&scene).unwrap().record.unwrap();
-    assert_ne!(in_agent(&[record]), "");
-    assert_eq!(in_agent(&passwords), "");
+    assert_ne!(in_agent(&scene.host, &[record]), "");
+    assert_eq!(in_agent(&scene.host, &passwords), "");
 
     // The server has just shown them to an administrator; whether it still remembers is told and not judged here.
     let in_server = |secrets: &[String]| {
@@ -109,6 +104,12 @@ fn rotate(scene: &Scene) -> Vec<String> {
     }
     scene.must_open(&passwords[ROTATIONS]).unwrap();
     passwords
+}
+
+/// The mappings of the agent's memory that hold one of these.
+pub(crate) fn in_agent(host: &Host, secrets: &[String]) -> String {
+    let agent = host.run(&["systemctl", "show", "--value", "--property=MainPID", "lapwingd"]).unwrap();
+    host.feed(&["perl", "-e", SEARCH, "memory", agent.trim()], needles(secrets).as_bytes()).unwrap()
 }
 
 /// For `search.pl`, in every spelling.

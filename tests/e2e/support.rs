@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use xtask::lab::Lab;
+use xtask::lab::{Host, Lab};
 use xtask::programs::{self, Build};
 use xtask::scene::{Scene, Status};
 
@@ -15,6 +15,14 @@ pub(crate) fn settled() -> Scene {
     let scene = Scene::settled(Lab::new().unwrap(), &programs).unwrap();
     scene.must_open(&scene.password().unwrap()).unwrap();
     scene
+}
+
+/// The numbers of a host's processes that pgrep(1) finds so; empty if it finds none.
+pub(crate) fn processes(host: &Host, arguments: &[&str]) -> anyhow::Result<String> {
+    let found = host.command("pgrep").args(arguments).output()?;
+    // 1: none; more: it was asked wrongly.
+    anyhow::ensure!(matches!(found.status.code(), Some(0 | 1)), "pgrep: {found:?}");
+    Ok(String::from_utf8(found.stdout)?)
 }
 
 /// Asks the agent.

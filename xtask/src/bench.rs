@@ -9,6 +9,7 @@ mod domain;
 mod dpapi;
 mod host;
 mod kds;
+mod log_on;
 mod programs;
 mod report;
 
@@ -68,6 +69,8 @@ enum Name {
     Kds,
     /// An administrator's click against a local reset and an empty session
     Clicks,
+    /// What the PAM module adds to a log-on against a millisecond
+    LogOn,
     /// Passwords protected and opened against the same in Python and against the primitives alone
     Dpapi,
     /// Devices that wait to be woken against a bare echo; then the server is killed, and then all are woken
@@ -92,6 +95,7 @@ struct Size {
     protections: u32,
     key_rounds: u32,
     key_questions: u32,
+    log_ons: u32,
     waiting: directory::Waiting,
 }
 
@@ -112,6 +116,7 @@ impl Size {
                 protections: 1,
                 key_rounds: 1,
                 key_questions: 3,
+                log_ons: 3,
                 waiting: directory::Waiting { devices: 200, heartbeat_ms: 1000, rounds: 2 },
             };
         }
@@ -130,6 +135,7 @@ impl Size {
             protections: 50,
             key_rounds: 5,
             key_questions: 500,
+            log_ons: 1000,
             waiting: directory::Waiting { devices: bench.waiting, heartbeat_ms: 50_000, rounds: 4 },
         }
     }
@@ -161,6 +167,7 @@ pub(crate) fn run(bench: &Bench) -> Result<()> {
             Name::ReportAd => computers::rows(&programs, size.computers, size.reports)?,
             Name::Kds => kds::rows(&programs, size.key_rounds, size.key_questions)?,
             Name::Clicks => host::clicks(&programs, size.clicks)?,
+            Name::LogOn => log_on::rows(&programs, size.log_ons)?,
             Name::Dpapi => dpapi::rows(&programs, PROTECTION_ROUNDS, size.protections)?,
             Name::WakeUps => directory::wake_ups(&programs, &size.waiting)?,
         };

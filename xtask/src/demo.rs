@@ -1,5 +1,6 @@
 //! `cargo xtask demo`: Lapwing's main job, from nothing to a password that opens a host and one that does not any more.
 
+mod device;
 mod domain;
 
 use std::path::Path;
@@ -20,6 +21,7 @@ const LAB: &str = "demo";
   cargo xtask demo            shows it, and leaves a place to play in
   cargo xtask demo --check    shows it, and leaves nothing
   cargo xtask demo --button   the same by the console: a browser presses Rotate and watches
+  cargo xtask demo --device   what protects the password on the host, and what follows a log-on; four minutes
   cargo xtask demo --ad       the same in an Active Directory domain, under a Group Policy
   cargo xtask demo --ad --encrypted   the same with encrypted passwords, read at last from a backup of the domain
   cargo xtask demo --stop     ends the place to play in")]
@@ -30,8 +32,11 @@ pub(crate) struct Demo {
     /// Rotate by the console: sign in, press Rotate, watch the three lanes, reveal, log on
     #[arg(long, conflicts_with = "stop")]
     button: bool,
-    /// In an Active Directory domain: extend its schema, delegate, link a Group Policy, rotate, read, heal
+    /// On the host: passwd is refused, an edited file healed, and after a log-on password and session end, network or not
     #[arg(long, conflicts_with_all = ["stop", "button"])]
+    device: bool,
+    /// In an Active Directory domain: extend its schema, delegate, link a Group Policy, rotate, read, heal
+    #[arg(long, conflicts_with_all = ["stop", "button", "device"])]
     ad: bool,
     /// With passwords encrypted to the help desk; at the end the domain is gone, and one is recovered from its backup
     #[arg(long, requires = "ad")]
@@ -58,6 +63,8 @@ pub(crate) fn run(demo: &Demo) -> Result<()> {
     }
     let scene = if demo.button {
         press(&shown, demo.check, &programs)?
+    } else if demo.device {
+        device::play(&shown, settle(&shown, demo.check, &programs)?)?
     } else {
         play(&shown, demo.check, &programs)?
     };

@@ -16,6 +16,7 @@ pub const UNIT: &str = "OU=Devices,DC=lapwing,DC=test";
 /// What root allows on a managed host of the domain.
 const MANAGED: &str = r#"accounts = ["lapadmin"]
 changes_per_day = 100
+allow_container = true
 
 [[directory]]
 id = "ad:lapwing.test"

@@ -5,6 +5,7 @@ mod demo;
 mod fuzz;
 mod gate;
 mod hand;
+mod pack;
 mod rounds;
 mod setup;
 mod sim;
@@ -60,6 +61,10 @@ enum Task {
     ///
     /// Sets everything up by itself: a private Debian host and a server for each round. `cargo xtask test` runs one round.
     Soak(rounds::Soak),
+    /// Make packages for Debian and for RPM-based systems
+    ///
+    /// Builds the programs optimised and installs what packing needs. The same sources give the same bytes.
+    Package(pack::Pack),
     /// Compare the code with its rules: crates, dependencies, licences, deviations, fixtures, words, sizes
     Tidy,
     /// Keep a private, throw-away Debian host to try things by hand
@@ -76,6 +81,7 @@ fn main() -> ExitCode {
         Task::Sim(sim) => sim::run(&sim),
         Task::Fuzz(fuzz) => fuzz::run(&fuzz),
         Task::Soak(soak) => rounds::run(&soak),
+        Task::Package(pack) => pack::run(&pack),
         Task::Tidy => tidy::run(),
         Task::Lab(command) => hand::run(command),
     };

@@ -20,7 +20,9 @@ const PROGRAMS: [(&str, &str); 3] = [
 ];
 
 /// Where the files of `dist/` go on a host.
-const FILES: [(&str, &str); 8] = [
+const FILES: [(&str, &str); 10] = [
+    ("pam-configs/lapwing", "/usr/share/pam-configs/lapwing"),
+    ("systemd/lapwing-log-on.socket", "/usr/lib/systemd/system/lapwing-log-on.socket"),
     ("pam.d/lapwing", "/etc/pam.d/lapwing"),
     ("systemd/lapwing-priv.socket", "/usr/lib/systemd/system/lapwing-priv.socket"),
     ("systemd/lapwing-priv@.service", "/usr/lib/systemd/system/lapwing-priv@.service"),
@@ -32,8 +34,13 @@ const FILES: [(&str, &str); 8] = [
 ];
 
 /// The units that are switched on.
-const UNITS: [&str; 4] =
-    ["lapwing-recover.service", "lapwing-priv.socket", "lapwingd.socket", "lapwingd.service"];
+pub const UNITS: [&str; 5] = [
+    "lapwing-recover.service",
+    "lapwing-priv.socket",
+    "lapwing-log-on.socket",
+    "lapwingd.socket",
+    "lapwingd.service",
+];
 
 /// Whether the programs can be killed at named points.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,6 +50,14 @@ pub enum Build {
     /// With the points at which a test kills them.
     WithFailPoints,
 }
+
+/// Has Cargo optimise, into a folder of its own.
+pub const OPTIMISED: [&str; 3] = ["--release", "--target-dir", "target/bench"];
+
+/// The PAM module, as Cargo names it, and where Debian has such.
+pub const MODULE: (&str, &str) = ("libpam_lapwing.so", "/usr/lib/x86_64-linux-gnu/security/pam_lapwing.so");
+/// Its package.
+pub const MODULE_PACKAGE: &str = "lapwing-pam";
 
 /// The packages of the programs, each with the name of its program.
 pub const PACKAGES: [(&str, &str); 5] = [
@@ -74,6 +89,7 @@ pub fn build(kind: Build) -> Result<PathBuf> {
             for (package, _) in PACKAGES {
                 cargo.args(["--package", package]);
             }
+            cargo.args(["--lib", "--package", MODULE_PACKAGE]);
         }
         // As the test runner has it built: nothing is built twice, and the programs that other tests run at the same
         // time stay as they are.
@@ -82,7 +98,11 @@ pub fn build(kind: Build) -> Result<PathBuf> {
         }
     }
     sys::run(&mut cargo)?;
-    for (_, program) in PACKAGES {
+    if kind == Build::WithFailPoints {
+        // Tests link with no module, so that Cargo has built none for them; its features are those of the rest.
+        sys::run(sys::rust("cargo").args(["build", "--quiet", "--workspace", "--all-features", "--lib"]))?;
+    }
+    for program in PACKAGES.map(|(_, program)| program).into_iter().chain([MODULE.0]) {
         let (built, kept) = (target.join("debug").join(program), folder.join(program));
         let fresh = folder.join(format!(".{program}"));
         fs::copy(&built, &fresh).with_context(|| format!("cannot copy {}", built.display()))?;
@@ -90,6 +110,21 @@ pub fn build(kind: Build) -> Result<PathBuf> {
         fs::rename(&fresh, &kept)?;
     }
     Ok(folder)
+}
+
+/// Builds the programs as they are shipped and returns a folder that holds them.
+///
+/// # Errors
+/// When they do not build.
+pub fn shipped() -> Result<PathBuf> {
+    let mut build = sys::rust("cargo");
+    build.arg("build").args(OPTIMISED).args(["--bins", "--lib", "--package", MODULE_PACKAGE]);
+    for (package, _) in PACKAGES {
+        build.args(["--package", package]);
+    }
+    eprintln!("▸ {}", sys::shown(&build));
+    sys::run(build.arg("--quiet"))?;
+    Ok(sys::workspace().join("target/bench/release"))
 }
 
 /// Builds an example and returns where it is.
@@ -115,11 +150,22 @@ pub fn install(host: &Host, programs: &Path) -> Result<()> {
     for (file, path) in FILES {
         host.copy_in(&sys::workspace().join("dist").join(file), path, 0o644)?;
     }
+    let (module, path) = MODULE;
+    host.copy_in(&programs.join(module), path, 0o644)?;
+    host.run(&["pam-auth-update", "--package"])?;
     host.run(&["systemd-sysusers"])?;
     host.run(&["systemd-tmpfiles", "--create", "/usr/lib/tmpfiles.d/lapwing.conf"])?;
     host.run(&["systemctl", "daemon-reload"])?;
     host.run(&["useradd", "--create-home", "--shell", "/bin/bash", ACCOUNT])?;
-    Ok(())
+    allow_container(host)
+}
+
+/// Has root's file say that this host may be a container, which the lab's are to whoever looks.
+///
+/// # Errors
+/// When the host cannot write it.
+pub fn allow_container(host: &Host) -> Result<()> {
+    host.write("/etc/lapwing/managed.toml", 0o644, b"allow_container = true\n")
 }
 
 /// Puts the key distribution service on a domain controller, with the administrator's command, its configuration and its unit, and

@@ -23,7 +23,7 @@ enum Sign {
     Library(&'static str),
 }
 
-const NEEDS: [Need; 22] = [
+const NEEDS: [Need; 23] = [
     Need {
         package: "chromium",
         why: "is the browser that walks the console",
@@ -126,11 +126,31 @@ const NEEDS: [Need; 22] = [
         why: "gives the lab's hosts their namespaces",
         sign: Sign::Program("unshare"),
     },
+    Need {
+        package: "valgrind",
+        why: "looks for what the PAM module does wrong within other programs",
+        sign: Sign::Program("valgrind"),
+    },
 ];
 
 /// What fuzzing needs beside.
 const FUZZING_NEEDS: [Need; 1] =
     [Need { package: "g++", why: "compiles libFuzzer", sign: Sign::Program("g++") }];
+
+/// What packages are made with.
+const PACKAGING_NEEDS: [Need; 3] = [
+    Need { package: "binutils", why: "strips the programs", sign: Sign::Program("strip") },
+    Need {
+        package: "dpkg-dev",
+        why: "finds the packages of the libraries that programs need",
+        sign: Sign::Program("dpkg-shlibdeps"),
+    },
+    Need {
+        package: "rpm",
+        why: "makes packages for other systems than Debian",
+        sign: Sign::Program("rpmbuild"),
+    },
+];
 
 impl Need {
     fn is_met(&self) -> bool {
@@ -148,6 +168,7 @@ impl Need {
 /// directories of the lab's hosts and its domain above all. All of it is kept, so the next run is over at once.
 pub(crate) fn run() -> Result<()> {
     install(&NEEDS)?;
+    for_packaging()?;
     pam_module::prepare()?;
     python::prepare()?;
     for kind in [lab::Kind::Host, lab::Kind::Member, lab::Kind::Controller, lab::Kind::OlderController] {
@@ -161,6 +182,11 @@ pub(crate) fn run() -> Result<()> {
 /// Installs what `cargo xtask fuzz` needs and is missing.
 pub(crate) fn for_fuzzing() -> Result<()> {
     install(&FUZZING_NEEDS)
+}
+
+/// Installs what `cargo xtask package` needs and is missing.
+pub(crate) fn for_packaging() -> Result<()> {
+    install(&PACKAGING_NEEDS)
 }
 
 fn missing(needs: &[Need]) -> Vec<&Need> {

@@ -8,11 +8,13 @@
 //! half for the journal.
 #![deny(unsafe_code)]
 
+mod account_files;
 mod csp;
 mod exec;
 mod failpoint;
 mod home;
 mod log;
+mod log_on;
 mod network;
 mod os;
 mod policy_source;
@@ -22,6 +24,7 @@ mod run;
 mod sleep;
 mod sys;
 mod wake;
+mod watched_file;
 
 use std::path::PathBuf;
 

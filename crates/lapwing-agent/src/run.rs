@@ -10,10 +10,12 @@ use lapwing_core::{
         RequestId,
     },
     event::Event,
+    log_on::Seen,
     management::{Because, Contact},
     types::ActionId,
 };
 use lapwing_proto::trace::TraceInfo;
+use listenfd::ListenFd;
 use tokio::{
     signal::unix::{SignalKind, signal},
     sync::{mpsc, oneshot},
@@ -21,9 +23,10 @@ use tokio::{
 };
 
 use crate::{
+    account_files,
     exec::{Executor, ledger, memory, traces},
     home::{self, Asked, Visit},
-    log, network,
+    log, log_on, network,
     os::{self, Alarm},
     policy_source,
     rpc::{self, Call},
@@ -39,7 +42,9 @@ const CHANNEL_LEN_MAX: usize = 64;
 /// # Errors
 /// If the local socket cannot be had; everything else heals by itself and is only reported.
 pub(crate) async fn run(root: Root) -> anyhow::Result<()> {
-    let listener = rpc::listener(&root)?;
+    let mut passed = ListenFd::from_env();
+    let log_ons = log_on::socket(&mut passed, &root).context("the socket for log-ons cannot be had")?;
+    let listener = rpc::listener(&mut passed, &root)?;
     let alarm = Alarm::new().context("the kernel has no timers to give")?;
     let mut terminate = signal(SignalKind::terminate()).context("signals cannot be watched")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("signals cannot be watched")?;
@@ -55,7 +60,9 @@ pub(crate) async fn run(root: Root) -> anyhow::Result<()> {
     tasks.spawn(perform(Executor::new(root.clone(), os::run_id()), to_do, done));
     tasks.spawn(rpc::serve(listener, root.clone(), calls_in));
     tasks.spawn(network::watch(tell.clone()));
+    tasks.spawn(log_on::watch(log_ons, tell.clone()));
     tasks.spawn(policy_source::watch(root.clone(), tell.clone()));
+    tasks.spawn(account_files::watch(root.clone(), tell.clone()));
     tasks.spawn(sleep::watch(root.clone(), tell.clone()));
     let (wake, keeper) = wake::new(root.clone(), tell);
     tasks.spawn(keeper.run());
@@ -69,6 +76,7 @@ pub(crate) async fn run(root: Root) -> anyhow::Result<()> {
     let mut contact = Contact::new(os::now().boot, os::seed());
     let mut waiting = Waiting::default();
     let mut lock = None;
+    let mut protection = log_on::Protection::default();
     log::raise(&Event::Loaded);
     machine.handle(os::now(), Input::Timer);
     // Where nobody supervises this program there is nobody to tell.
@@ -99,6 +107,7 @@ pub(crate) async fn run(root: Root) -> anyhow::Result<()> {
                 | Action::Store(_)
                 | Action::Commit { .. }
                 | Action::Reinstate(_)
+                | Action::EndUse { .. }
                 | Action::Forget
                 | Action::Disconnect => {
                     // Once all is forgotten, nothing of ours keeps the host awake.
@@ -110,6 +119,7 @@ pub(crate) async fn run(root: Root) -> anyhow::Result<()> {
                 }
             }
         }
+        protection.follow(&root, machine.protects_password());
         let now = os::now().boot;
         if let Some(because) = contact.poll_start(now) {
             visits
@@ -157,6 +167,7 @@ fn hear(news: News, lock: &mut Option<Lock>, wake: &wake::Handle, contact: &mut 
             Input::NetworkChanged
         }
         News::PolicyChanged => Input::PolicyChanged,
+        News::AccountChanged => Input::AccountChanged,
         News::Suspending(held) => {
             wake.suspend();
             *lock = held;
@@ -167,6 +178,7 @@ fn hear(news: News, lock: &mut Option<Lock>, wake: &wake::Handle, contact: &mut 
             contact.network_changed(now);
             Input::Woke
         }
+        News::Seen(seen) => Input::Seen(seen),
         News::SettingsChanged => {
             contact.want(now, Because::Schedule);
             return None;
@@ -301,12 +313,16 @@ pub(crate) enum News {
     NetworkChanged,
     /// A policy file is another.
     PolicyChanged,
+    /// An account file is another.
+    AccountChanged,
     /// `agent.toml` is another: this host may be enrolled elsewhere.
     SettingsChanged,
     /// The host is about to sleep, once nobody holds a lock on that any more.
     Suspending(Option<Lock>),
     /// The host woke, or does not sleep after all.
     Woke,
+    /// A managed account was used, or somebody tried to.
+    Seen(Seen),
     /// The directory asks this host to call home.
     CalledHome,
     /// The directory takes this host's certificate for its renewal alone, which calling home begins with.

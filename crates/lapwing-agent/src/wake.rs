@@ -15,7 +15,7 @@ use lapwing_client::{
 use lapwing_core::types::WallTime;
 use tokio::sync::{Notify, mpsc, watch};
 
-use crate::{exec::chain, os, policy_source::WatchedFile, run::News};
+use crate::{exec::chain, os, run::News, watched_file::WatchedFile};
 
 /// How long a server has to say that it is still there, after the host's network has changed.
 const PROBE_TIME_MAX: Duration = Duration::from_secs(5);

@@ -14,6 +14,7 @@ mod managed;
 mod os;
 mod output;
 mod profile;
+mod program;
 mod root_keys;
 mod terminal;
 

@@ -7,6 +7,7 @@
 //! | `/var/lib/lapwing/device.key` | 0600 | the device's private key, PKCS#8 in PEM |
 //! | `/var/lib/lapwing/device.crt` | 0600 | its certificate |
 //! | `/var/lib/lapwing/renewal.key` | 0600 | the key of its next certificate, while that is asked for: [`renewal`] |
+//! | `/var/lib/lapwing/machine-id` | 0600 | the machine on which the identity was used first: [`machine`] |
 //! | `/var/lib/lapwing/authority.crt` | 0600 | the one authority that the server's certificate must lead to, if pinned |
 //!
 //! The files in `/var/lib/lapwing` belong to the owner of that folder, the user `lapwing`, whoever wrote them.
@@ -16,6 +17,7 @@
 
 pub mod files;
 mod key;
+pub mod machine;
 mod proxy;
 pub mod renewal;
 
@@ -78,6 +80,12 @@ pub enum IdentityError {
     #[error("this host is not enrolled: there is no {}", path.display())]
     NotEnrolled {
         /// Where it would be.
+        path: PathBuf,
+    },
+    /// The identity is that of another machine.
+    #[error("this may be a copy of the host that enrolled: {} has another machine id", path.display())]
+    OtherMachine {
+        /// Where that is written down.
         path: PathBuf,
     },
     /// A file holds a secret, and others may read or change it.
@@ -153,6 +161,9 @@ impl IdentityError {
     pub const fn next_step(&self) -> &'static str {
         match self {
             Self::NotEnrolled { .. } => "run `lapwing enrol` with an enrolment token of the server",
+            Self::OtherMachine { .. } => {
+                "on a copy run `lapwing generalize`, then `lapwing enrol` with a new enrolment token; if this is the same machine with a new id, remove that file"
+            }
             Self::Unreadable { .. } => "run this as root, or as the user `lapwing`",
             Self::Unwritable { .. } => {
                 "run this as root, and check that the file system is not read-only or full"
@@ -171,6 +182,7 @@ impl Identity {
     /// [`IdentityError::NotEnrolled`] if there is none, others if a file is unreadable or damaged.
     pub fn load(root: &Root) -> Result<Self, IdentityError> {
         let settings = AgentSettings::load(root)?;
+        machine::check(root)?;
         let authority = root.authority();
         let (certificate, key) = Self::read_pair(root)?;
         Ok(Self {
@@ -232,6 +244,7 @@ impl Identity {
     pub fn save(&self, root: &Root) -> Result<(), IdentityError> {
         // What came from an earlier enrolment says nothing here.
         files::remove(&root.csp())?;
+        files::remove(&root.machine())?;
         files::remove(&root.renewal_key())?;
         files::replace_private(&root.device_key(), self.key.to_pem().expose_secret())?;
         files::replace_private(&root.device_certificate(), certificate_to_pem(&self.certificate).as_bytes())?;
@@ -255,6 +268,7 @@ impl Identity {
         files::remove(&root.renewal_key())?;
         files::remove(&root.device_key())?;
         files::remove(&root.device_certificate())?;
+        files::remove(&root.machine())?;
         files::remove(&root.authority())
     }
 

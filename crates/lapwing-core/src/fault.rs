@@ -46,6 +46,10 @@ pub enum Fault {
     GroupKey,
     /// The machine's keytab is not there or is of no use.
     Keytab,
+    /// The account's sessions cannot be told or ended.
+    Sessions,
+    /// This system was not booted in the normal way.
+    NotNormalBoot,
     /// The request is malformed.
     Malformed,
     /// The caller may not ask.

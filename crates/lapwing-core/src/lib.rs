@@ -22,6 +22,7 @@
 
 pub mod agent;
 pub mod binding;
+pub mod boot;
 pub mod csp;
 pub mod event;
 pub mod fault;
@@ -29,9 +30,11 @@ pub mod generate;
 pub mod laps;
 #[cfg(feature = "wire")]
 pub mod local;
+pub mod log_on;
 pub mod management;
 pub mod mutant;
 pub mod policy;
 pub mod root_half;
 pub mod secret;
+pub mod sessions;
 pub mod types;

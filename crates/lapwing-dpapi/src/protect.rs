@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     blob::{BLOB_LEN_MAX, Blob, Placement},
-    gkdi::{GroupKey, GroupKeyEnvelope, KeyIdentifier, L2Key, PrivateKey, PublicKey},
+    gkdi::{Agreed, GroupKey, GroupKeyEnvelope, KeyIdentifier, L2Key, PrivateKey},
     primitives::{
         Hash, concatenation, counter_mode, secret,
         wrap::{self, Key, NONCE_LEN},
@@ -89,8 +89,8 @@ pub(crate) fn protect_with(
     }
     let (wrapping, key_info) = match (&drawn.towards, envelope.key()) {
         (Towards::Private(private), GroupKey::Public(group)) => {
-            let key = agreed_key(envelope.kdf().hash(), private, group).ok_or(ProtectError::Kinds)?;
-            (key, private.public_key().to_bytes())
+            let agreed = private.agree(group).ok_or(ProtectError::Kinds)?;
+            (agreed_key(envelope.kdf().hash(), &agreed), private.public_key().to_bytes())
         }
         (Towards::Nonce(nonce), GroupKey::Newest(_) | GroupKey::Below { .. }) => {
             // An envelope has the seed of its own interval, though it may have to be derived first.
@@ -125,14 +125,12 @@ const ALGORITHM_ID: &[u8] = b"S\0H\0A\x005\x001\x002\0\0\0";
 const PUBLIC_KEY: &[u8] = b"K\0D\0S\0 \0p\0u\0b\0l\0i\0c\0 \0k\0e\0y\0\0\0";
 const SERVICE: &[u8] = b"K\0D\0S\0 \0s\0e\0r\0v\0i\0c\0e\0\0\0";
 
-/// The wrapping key that both sides can compute; none if the two keys are not of one kind.
-pub(crate) fn agreed_key(hash: Hash, private: &PrivateKey, public: &PublicKey) -> Option<Key> {
-    let (shared, of_agreement) = private.agree(public)?;
+/// The wrapping key that comes of an agreement.
+pub(crate) fn agreed_key(hash: Hash, agreed: &Agreed) -> Key {
     // One round of the derivation: as long as the hash.
-    let mut agreed = Zeroizing::new(vec![0; of_agreement.digest_len()]);
-    let info = [ALGORITHM_ID, PUBLIC_KEY, SERVICE];
-    concatenation(of_agreement, shared.expose_secret(), &info, &mut agreed);
-    Some(secret(|out| counter_mode(hash, &agreed, &[PUBLIC_KEY], out)))
+    let mut key = Zeroizing::new(vec![0; agreed.hash.digest_len()]);
+    concatenation(agreed.hash, agreed.secret.expose_secret(), &[ALGORITHM_ID, PUBLIC_KEY, SERVICE], &mut key);
+    secret(|out| counter_mode(hash, &key, &[PUBLIC_KEY], out))
 }
 
 #[cfg(test)]

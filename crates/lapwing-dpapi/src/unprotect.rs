@@ -6,10 +6,10 @@ use crate::{
     Blob,
     descriptor::security_descriptor,
     gkdi::{
-        DegenerateKey, DomainNames, GroupKey, GroupKeyEnvelope, PublicKey, PublicKeyError, RootKey, Share,
-        group_private_key,
+        DegenerateKey, DomainNames, GroupKey, GroupKeyEnvelope, L2Key, PublicKeyError, RootKey, Share,
+        UncheckedKey, group_private_key,
     },
-    primitives::wrap,
+    primitives::wrap::{self, Key},
     protect::{agreed_key, derived_key},
 };
 
@@ -71,17 +71,28 @@ pub fn unprotect(blob: &Blob, envelope: &GroupKeyEnvelope) -> Result<SecretBytes
         return Err(UnprotectError::NotAMember);
     }
     let seed = envelope.seed(identifier.interval).ok_or(UnprotectError::OtherInterval)?;
-    let wrapping = if identifier.flags.is_public_key() {
-        let public = PublicKey::parse(&identifier.key_info, envelope.agreement())
-            .map_err(|error| UnprotectError::KeyInfo(Some(error)))?;
-        let private = group_private_key(&seed, envelope.agreement())?;
-        agreed_key(envelope.kdf().hash(), &private, &public)
+    let key = if identifier.flags.is_public_key() {
+        unwrap_agreed(blob, envelope, &seed)?
     } else {
-        identifier.key_info.as_slice().try_into().ok().map(|nonce| derived_key(&seed, nonce))
+        let nonce = identifier.key_info.as_slice().try_into().map_err(|_| UnprotectError::KeyInfo(None))?;
+        wrap::unwrap(&derived_key(&seed, nonce), &blob.wrapped_key).ok_or(UnprotectError::WrongKey)?
     };
-    let key = wrap::unwrap(&wrapping.ok_or(UnprotectError::KeyInfo(None))?, &blob.wrapped_key);
-    wrap::decrypt(&key.ok_or(UnprotectError::WrongKey)?, &blob.nonce, &blob.encrypted)
-        .ok_or(UnprotectError::Damaged)
+    wrap::decrypt(&key, &blob.nonce, &blob.encrypted).ok_or(UnprotectError::Damaged)
+}
+
+/// The key of the data, by the agreement with a key that anybody may have chosen who can write to the directory. That it lies in
+/// its group is looked at only to say why nothing came of it: a check before would take as long as all the rest, and the agreement
+/// is blind to what it would keep out.
+fn unwrap_agreed(blob: &Blob, envelope: &GroupKeyEnvelope, seed: &L2Key) -> Result<Key, UnprotectError> {
+    let key_info = |error| UnprotectError::KeyInfo(Some(error));
+    let public =
+        UncheckedKey::parse(&blob.key_identifier.key_info, envelope.agreement()).map_err(key_info)?;
+    let private = group_private_key(seed, envelope.agreement())?;
+    let agreed = private.agree_blinded(&public).ok_or(UnprotectError::KeyInfo(None))?;
+    match wrap::unwrap(&agreed_key(envelope.kdf().hash(), &agreed), &blob.wrapped_key) {
+        Some(key) => Ok(key),
+        None => Err(public.check().map_or_else(key_info, |_| UnprotectError::WrongKey)),
+    }
 }
 
 /// Opens data with the root key that it was protected under.

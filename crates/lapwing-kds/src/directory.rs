@@ -67,11 +67,6 @@ impl Keys {
         }
         Ok(Self { keys: found.keys, names, clock })
     }
-
-    /// How far this host's clock is from the directory's.
-    pub(crate) fn skew(&self, now: FileTime) -> Duration {
-        self.clock.saturating_since(now).max(now.saturating_since(self.clock))
-    }
 }
 
 /// The root keys as they were read last.

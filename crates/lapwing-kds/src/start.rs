@@ -8,6 +8,7 @@ use std::{
 };
 
 use lapwing_client::ad::{Acceptor, GssFault};
+use lapwing_core::types::FileTime;
 use lapwing_dpapi::rpc::epm;
 use lapwing_proto::ad::keytab::{FILE_LEN_MAX, KeytabError, Machine};
 
@@ -85,8 +86,13 @@ pub(crate) fn acceptor(keytab: &Path) -> Result<(Acceptor, Machine), StartError>
 /// The root keys, if the directory's clock and this host's agree.
 pub(crate) async fn keys(socket: &Path) -> Result<Keys, StartError> {
     let keys = Keys::read(socket).await?;
-    let skew = keys.skew(os::now());
-    if skew > SKEW_MAX { Err(StartError::Clock(skew)) } else { Ok(keys) }
+    agreed(keys.clock, os::now())?;
+    Ok(keys)
+}
+
+fn agreed(directory: FileTime, here: FileTime) -> Result<(), StartError> {
+    let skew = directory.saturating_since(here).max(here.saturating_since(directory));
+    if skew > SKEW_MAX { Err(StartError::Clock(skew)) } else { Ok(()) }
 }
 
 /// Where clients connect: for keys, and to be told where that is.
@@ -111,4 +117,23 @@ fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
         Ok(listener)
     };
     listen().map_err(|source| StartError::Listen { address, source })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clocks_may_be_five_minutes_apart_either_way_and_no_more() {
+        let noon: FileTime = "2026-11-22T12:00:00Z".parse().unwrap();
+        let later = noon.saturating_add(SKEW_MAX);
+        let too_late = later.saturating_add(Duration::from_secs(1));
+        for (one, other) in [(noon, noon), (noon, later), (later, noon)] {
+            agreed(one, other).unwrap();
+        }
+        for (one, other) in [(noon, too_late), (too_late, noon)] {
+            let told = agreed(one, other).unwrap_err().report();
+            assert!(told.contains("301 seconds away") && told.contains("set the clock by NTP"), "{told}");
+        }
+    }
 }

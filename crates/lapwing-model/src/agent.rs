@@ -101,6 +101,7 @@ impl State {
                 self.witness.alarm = true;
                 self.phase = Phase::Verb(Verb::Reinstate(number(version)));
             }
+            Action::EndUse { .. } => unreachable!("no policy of these hosts asks for it"),
             Action::Forget => self.in_hand = None,
             Action::Remember(memory) => self.memory = memory,
             Action::Disconnect | Action::Raise(_) | Action::Answer(..) => {}
@@ -228,7 +229,8 @@ impl State {
             | Outcome::Connected(_)
             | Outcome::State(_)
             | Outcome::GroupKey(_)
-            | Outcome::Stored(_) => {}
+            | Outcome::Stored(_)
+            | Outcome::UseEnded(_) => {}
         }
         self.input(mutant, Input::Outcome(outcome));
     }

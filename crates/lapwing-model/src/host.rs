@@ -140,6 +140,10 @@ impl Host for Process {
         false
     }
 
+    fn is_locked(_: &u8) -> bool {
+        false
+    }
+
     fn stands(hash: &u8, content: &u8) -> bool {
         hash == content
     }

@@ -65,6 +65,6 @@ pub(crate) fn plan() -> Plan {
         },
         expiry_protected: true,
         activation_grace: Duration::ZERO,
-        reset_delay: None,
+        post_authentication: None,
     }
 }

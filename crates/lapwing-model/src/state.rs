@@ -135,6 +135,11 @@ impl State {
         let Memory {
             last_foreign,
             last_rotation: _,
+            // Nobody tampers with these accounts.
+            heals: _,
+            field_note: _,
+            // No policy of these hosts asks for it.
+            ending: _,
             policy_source,
             age_days_min,
             drift_healed,

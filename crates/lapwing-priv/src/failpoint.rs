@@ -1,12 +1,16 @@
 //! Named points at which a test may kill this program, as a power cut would.
 
-/// Ends the process by SIGKILL if the test asked for it at this point; nothing in a shipped build.
+/// Ends the process by SIGKILL if the test asked for it at this point, or halts it there if it asked for `stop:` and the
+/// point; nothing in a shipped build.
 #[cfg(feature = "failpoints")]
 pub(crate) fn hit(name: &str) {
-    if CHOSEN.get().is_some_and(|chosen| chosen == name) {
-        let me = rustix::process::getpid();
-        rustix::process::kill_process(me, rustix::process::Signal::KILL).expect("a process may kill itself");
-    }
+    use rustix::process::{Signal, getpid, kill_process};
+    let signal = match CHOSEN.get() {
+        Some(chosen) if chosen == name => Signal::KILL,
+        Some(chosen) if chosen.strip_prefix("stop:") == Some(name) => Signal::STOP,
+        _ => return,
+    };
+    kill_process(getpid(), signal).expect("a process may send itself a signal");
 }
 
 #[cfg(feature = "failpoints")]

@@ -1,6 +1,7 @@
 //! The Linux host under the protocol of [`lapwing_core::root_half`]: its journal file and its account files.
 
 use lapwing_core::{
+    agent::NotNormalBoot,
     local::root_half::Fault,
     root_half::{self, Host, Point},
     types::{AccountName, Uid, WallTime},
@@ -9,7 +10,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     account::{self, Target, day},
-    failpoint,
+    boot, failpoint,
     hash::PasswordHash,
     journal::JournalFile,
     root::Root,
@@ -64,6 +65,10 @@ impl Host for LinuxHost {
         content.is_empty()
     }
 
+    fn is_locked(content: &Zeroizing<Vec<u8>>) -> bool {
+        content.starts_with(b"!")
+    }
+
     fn stands(hash: &PasswordHash, content: &Zeroizing<Vec<u8>>) -> bool {
         hash.stands_in(content)
     }
@@ -75,6 +80,10 @@ impl Host for LinuxHost {
 
     fn is_account_missing(error: &VerbError) -> bool {
         error.fault() == Fault::AccountMissing
+    }
+
+    fn not_normal(&self) -> Option<NotNormalBoot> {
+        boot::check_normal(&self.root).err().map(NotNormalBoot::from)
     }
 
     fn reached(&mut self, point: Point) {

@@ -8,6 +8,7 @@
 //! the form that root's file allows the directory.
 
 mod account;
+mod boot;
 mod crypt;
 mod dry_run;
 mod encrypt;
@@ -18,12 +19,14 @@ mod journal;
 mod listen;
 mod log;
 mod managed;
+mod named;
 mod os;
 mod process;
 mod replace;
 mod root;
 mod seal;
 mod serve;
+mod sessions;
 mod sys;
 #[cfg(test)]
 mod test_dir;
@@ -32,7 +35,7 @@ mod verbs;
 use std::{
     env,
     ffi::OsString,
-    io,
+    io::{self, Write as _},
     os::{fd::AsFd as _, unix::net::UnixStream},
     path::PathBuf,
     process::ExitCode,
@@ -50,7 +53,8 @@ static ALLOCATOR: ZeroAlloc<std::alloc::System> = ZeroAlloc(std::alloc::System);
 const USAGE: &str = "usage: lapwingd-priv [--root DIR] COMMAND
   serve                 answer one request on the connection passed by systemd or as standard input
   listen --socket PATH  accept connections there and serve each
-  recover               at boot: commit what is recorded";
+  recover               at boot: commit what is recorded
+  show                  print the journal's entries: what each is, its version, account and directory";
 
 /// What to do.
 enum Command {
@@ -59,6 +63,7 @@ enum Command {
         socket: PathBuf,
     },
     Recover,
+    Show,
     /// Hidden: the child that asks the host's password rules.
     TryPassword {
         account: AccountName,
@@ -77,7 +82,8 @@ fn main() -> ExitCode {
         eprintln!("{USAGE}");
         return ExitCode::from(2);
     };
-    if root.is_host() {
+    // Who asks for the journal looks at the terminal.
+    if root.is_host() && !matches!(command, Command::Show) {
         log::connect();
     }
     match run(&root, command, passed_connection) {
@@ -98,6 +104,12 @@ fn run(root: &Root, command: Command, passed_connection: bool) -> Result<(), Str
         Command::Listen { socket } => listen::listen(root, &socket).map_err(failed("Cannot listen")),
         Command::Recover => verbs::recover(root, os::now())
             .map_err(|error| format!("Cannot recover: {}; {}", error.message(), error.next_step())),
+        Command::Show => {
+            let entries = verbs::show(root, os::now()).map_err(|error| {
+                format!("Cannot read the journal: {}; {}", error.message(), error.next_step())
+            })?;
+            io::stdout().write_all(entries.as_bytes()).map_err(failed("Cannot print"))
+        }
         Command::TryPassword { account } => process::lock_memory()
             .and_then(|()| dry_run::run_child(root, &account))
             .map_err(failed("Cannot ask the password rules")),
@@ -134,6 +146,7 @@ fn parse_arguments(mut arguments: impl Iterator<Item = OsString>) -> Option<(Roo
         ("serve", None, None) => Command::Serve,
         ("listen", Some(socket), None) => Command::Listen { socket },
         ("recover", None, None) => Command::Recover,
+        ("show", None, None) => Command::Show,
         (dry_run::SUBCOMMAND, None, Some(account)) => Command::TryPassword { account },
         _ => return None,
     };

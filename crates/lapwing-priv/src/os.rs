@@ -96,3 +96,14 @@ pub(crate) fn this_program() -> Command {
     command.env_clear();
     command
 }
+
+/// systemd's client of the system bus, with an empty environment.
+pub(crate) fn busctl() -> Command {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place that starts a process; it clears the environment"
+    )]
+    let mut command = Command::new("/usr/bin/busctl");
+    command.env_clear();
+    command
+}

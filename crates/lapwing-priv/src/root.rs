@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use lapwing_core::policy::WordListName;
+use lapwing_core::{log_on::ACCOUNTS_PATH, policy::WordListName};
 
 /// The root directory that every path of this program is under.
 #[derive(Debug, Clone)]
@@ -41,6 +41,11 @@ impl Root {
     /// A word list of the host's own.
     pub(crate) fn word_list(&self, name: &WordListName) -> PathBuf {
         self.0.join("etc/lapwing/wordlists").join(name.as_str()).with_added_extension("txt")
+    }
+
+    /// Where the PAM module reads which accounts are managed.
+    pub(crate) fn accounts_file(&self) -> PathBuf {
+        self.within(Path::new(ACCOUNTS_PATH))
     }
 
     /// The journal and nothing else.

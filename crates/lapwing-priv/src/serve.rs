@@ -14,6 +14,7 @@ use lapwing_core::local::{
 };
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 use serde::Serialize;
+use zeroize::Zeroizing;
 
 use crate::{
     os::{self, Deadline},
@@ -45,29 +46,31 @@ pub(crate) fn serve(root: &Root, mut connection: UnixStream) -> io::Result<()> {
 fn read_request(connection: &mut UnixStream) -> io::Result<Result<Request, VerbError>> {
     let malformed = |why: &str| Ok(Err(VerbError::Malformed(why.to_owned())));
     let deadline = Deadline::after(PEER_WAIT_MAX);
-    let mut frame = Vec::new();
-    let mut chunk = [0; 4096];
+    // Neither grows nor stays: there may be a group key in it.
+    let mut room = Zeroizing::new(vec![0; FRAME_LEN_MAX]);
+    let mut len = 0;
     loop {
         let Some(left) = deadline.left() else { return malformed("it did not come in time") };
         connection.set_read_timeout(Some(left))?;
-        let read = match connection.read(&mut chunk) {
+        let Some(rest) = room.get_mut(len..).filter(|rest| !rest.is_empty()) else {
+            return malformed("it is too long");
+        };
+        let read = match connection.read(rest) {
             Ok(read) => read,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
             Err(error) => return Err(error),
         };
-        frame.extend(&chunk[..read]);
+        len += read;
+        let frame = room.get(..len).unwrap_or_default();
         if let Some(end) = frame.iter().position(|byte| *byte == FRAME_END) {
             if end + 1 < frame.len() {
                 return malformed("there is more than one request");
             }
-            // serde_json's message quotes what it did not know, never a secret: none is ever sent to us.
+            // serde_json's message quotes what it did not expect; a group key in its place is none of that.
             return Ok(serde_json::from_slice(&frame[..end]).map_err(|e| VerbError::Malformed(e.to_string())));
         }
         if read == 0 {
             return malformed("it ends before its NUL");
-        }
-        if frame.len() > FRAME_LEN_MAX {
-            return malformed("it is too long");
         }
     }
 }
@@ -77,8 +80,7 @@ fn write_answer(connection: &mut UnixStream, answer: Answer) -> io::Result<()> {
     let Some(descriptor) = answer.descriptor() else {
         return write_message(connection, &Reply { parameters: answer });
     };
-    let mut frame = serde_json::to_vec(&Reply { parameters: &answer }).map_err(io::Error::other)?;
-    frame.push(FRAME_END);
+    let frame = frame(&Reply { parameters: &answer })?;
     let descriptors = [descriptor];
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut ancillary = SendAncillaryBuffer::new(&mut space);
@@ -90,7 +92,13 @@ fn write_answer(connection: &mut UnixStream, answer: Answer) -> io::Result<()> {
 }
 
 fn write_message(connection: &mut UnixStream, message: &impl Serialize) -> io::Result<()> {
-    let mut frame = serde_json::to_vec(message).map_err(io::Error::other)?;
+    connection.write_all(&frame(message)?)
+}
+
+/// A message as it is sent, in a buffer that never grows: growing would leave copies of a password.
+fn frame(message: &impl Serialize) -> io::Result<Zeroizing<Vec<u8>>> {
+    let mut frame = Zeroizing::new(Vec::with_capacity(FRAME_LEN_MAX));
+    serde_json::to_writer(&mut *frame, message).map_err(io::Error::other)?;
     frame.push(FRAME_END);
-    connection.write_all(&frame)
+    Ok(frame)
 }

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 
 use lapwing_core::{
     agent::{Ledger, Machine, Memory, Plan, PlanRules, PolicyRead, Target, Verdict},
-    policy::{DsrmBackup, PassphraseLength, PasswordAgeDays, PasswordComplexity, PasswordLength},
+    policy::{
+        DsrmBackup, PassphraseLength, PasswordAgeDays, PasswordComplexity, PasswordLength,
+        PostAuthentication, PostAuthenticationActions,
+    },
     root_half::Journal,
     types::{AccountName, BootId, BootTime, Guid, Now, PasswordVersion, RunId, Uid, WallTime},
 };
@@ -252,7 +255,10 @@ impl Device {
                 },
                 expiry_protected: true,
                 activation_grace: Duration::ZERO,
-                reset_delay: Some(self.policy.reset_delay),
+                post_authentication: Some(PostAuthentication {
+                    actions: PostAuthenticationActions::Reset,
+                    delay: self.policy.reset_delay,
+                }),
             })
         } else {
             Verdict::Disabled

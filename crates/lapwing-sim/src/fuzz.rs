@@ -3,9 +3,12 @@
 //! What a fuzzer has found lies in `fuzz/found/` by the body's name; a test here runs every body over that and over the
 //! examples that its decoder's tests have.
 
-use lapwing_core::types::{
-    Guid, SecurityDescriptor, Sid,
-    security::{DESCRIPTOR_LEN_MAX, Dacl, Reach},
+use lapwing_core::{
+    log_on::{REPORT_LEN_MAX, Report},
+    types::{
+        Guid, SecurityDescriptor, Sid,
+        security::{DESCRIPTOR_LEN_MAX, Dacl, Reach},
+    },
 };
 use lapwing_dpapi::{
     Blob, GroupKeyEnvelope, RootKey,
@@ -126,6 +129,16 @@ pub fn security_descriptor(bytes: &[u8]) {
         if Circle::ALL.into_iter().all(|other| is_within(other) || !holds(&edited, other)) {
             assert_eq!(rights::revoke(&mut edited, circle, &trustee, &schema), Ok(true));
             assert!(!holds(&edited, circle));
+        }
+    }
+}
+
+/// What the PAM module tells: what is read is what was written, and cannot steer a terminal.
+pub fn log_on_report(bytes: &[u8]) {
+    if let Ok(report) = Report::parse(bytes) {
+        assert!(bytes.len() <= REPORT_LEN_MAX && report.to_bytes() == bytes);
+        for text in [&report.service, &report.terminal, &report.remote_host] {
+            assert!(!text.contains(char::is_control));
         }
     }
 }
@@ -258,7 +271,7 @@ mod tests {
 
     type Body = fn(&[u8]);
 
-    const BODIES: [(&str, Body); 18] = [
+    const BODIES: [(&str, Body); 19] = [
         ("syncml", syncml),
         ("enrolment", enrolment),
         ("settings_catalog", settings_catalog),
@@ -277,6 +290,7 @@ mod tests {
         ("get_key_request", get_key_request),
         ("get_key_answer", get_key_answer),
         ("logon_info", logon_info),
+        ("log_on_report", log_on_report),
     ];
 
     /// What `cargo xtask fuzz` reads: each body's name and the folder of its examples.

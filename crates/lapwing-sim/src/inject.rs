@@ -2,7 +2,10 @@
 
 use core::time::Duration;
 
-use lapwing_core::agent::{DirectoryFault, Input, Request, RequestId};
+use lapwing_core::{
+    agent::{DirectoryFault, Input, Request, RequestId},
+    log_on::{Seen, Use},
+};
 
 use crate::{
     device::{ACCOUNTS, Device, Policy, Power, Snapshot, account_name},
@@ -283,7 +286,15 @@ impl World {
             device.watch.reset_at = Some(self.now.after(device.policy.reset_delay));
         }
         if is_told {
-            self.input(index, Input::Authenticated(name));
+            let text = String::new;
+            let seen = Seen {
+                how: Use::Authenticated,
+                account: name,
+                service: text(),
+                terminal: text(),
+                remote_host: text(),
+            };
+            self.input(index, Input::Seen(seen));
         }
     }
 

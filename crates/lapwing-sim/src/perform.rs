@@ -6,6 +6,7 @@ use lapwing_core::{
     agent::{Action, AnswerResult, Input, Ledger, Outcome, Reason},
     event::{Event as Raised, EventId},
     management::Because,
+    sessions::UseEnded,
 };
 
 use crate::{
@@ -105,6 +106,11 @@ impl World {
                 self.verb(index, Verb::Commit { version, receipt, by })
             }
             Action::Reinstate(version) => self.verb(index, Verb::Reinstate(version)),
+            // The sessions of a host are no part of this world, and no policy in it asks for their end.
+            Action::EndUse { .. } => {
+                let ended = Outcome::UseEnded(Ok(UseEnded::default()));
+                self.later(index, Duration::from_millis(5), ended);
+            }
             Action::Store(store) => self.send(index, &store),
             Action::Forget => {
                 if let Some(agent) = self.agent(index) {

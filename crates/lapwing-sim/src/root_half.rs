@@ -130,6 +130,10 @@ impl Host for SimHost<'_> {
         *content == 0
     }
 
+    fn is_locked(_: &Secret) -> bool {
+        false
+    }
+
     fn stands(hash: &Secret, content: &Secret) -> bool {
         hash == content
     }

@@ -4,13 +4,17 @@
 use serde_json::{Value, json};
 use xtask::lab::{
     self,
-    domain::{BASE, DOMAIN},
+    domain::{ADMIN_PASSWORD, BASE, DOMAIN},
 };
 use xtask::{programs, python, sys};
 
 use super::{PASSWORD, World};
 
 const PROTECT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/e2e/ad_admin/protect.py");
+/// What a running controller tells another one, as an archive. Argument: the file with the administrator's password.
+const ONLINE: &str = r#"samba-tool domain backup online --server=dc1.lapwing.test --targetdir=/root/online \
+        --user=administrator --password="$(cat "$1")"
+    mv /root/online/*.tar.bz2 /root/online.tar.bz2"#;
 /// Where lapwing-kds listens if it is told nothing.
 const KDS: &str = "dc1.lapwing.test:14135";
 const DAY: u64 = 864_000_000_000;
@@ -197,13 +201,16 @@ fn every_password_opens_from_a_backup_on_a_host_in_no_domain() {
     controller.run(&["samba-tool", "group", "delete", "readers"]).unwrap();
     controller.run(&["samba-tool", "domain", "backup", "offline", "--targetdir=/root/backup"]).unwrap();
     controller.run(&["sh", "-c", "mv /root/backup/*.tar.bz2 /root/backup.tar.bz2"]).unwrap();
+    controller.run(&["sh", "-euc", ONLINE, "online", ADMIN_PASSWORD]).unwrap();
     let id = world.lapwing(&["get-kds-root-key", "--json"]).json()[0]["KeyId"].as_str().unwrap().to_owned();
     assert_eq!(world.lapwing(&["export-kds-root-key", &id, "/root/root.json"]).code, 0);
 
     let far = world.lab.boot_kind("far", lab::Kind::Member).unwrap();
     let programs = programs::build(programs::Build::WithFailPoints).unwrap();
     far.copy_in(&programs.join("lapwing"), "/usr/bin/lapwing", 0o755).unwrap();
-    world.domain.controller.hand_over("/root/backup.tar.bz2", &far).unwrap();
+    for archive in ["/root/backup.tar.bz2", "/root/online.tar.bz2"] {
+        world.domain.controller.hand_over(archive, &far).unwrap();
+    }
     world.host.hand_over("/root/root.json", &far).unwrap();
     world.domain.controller.power_off().unwrap();
     // Nothing that others could read, and nothing that stays.
@@ -231,6 +238,8 @@ fn every_password_opens_from_a_backup_on_a_host_in_no_domain() {
     let run = recover(&[&all[..], &from_backup].concat());
     assert_eq!(run.code, 0, "{}", run.err);
     assert_eq!(told(&run.out), expected);
+    let run = recover(&[&all[..], &["--backup", "/root/online.tar.bz2"]].concat());
+    assert_eq!(told(&run.out), expected, "{}", run.err);
     // With an exported key alone, and from the database as it lies on a disk.
     world
         .host

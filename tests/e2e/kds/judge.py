@@ -1,6 +1,7 @@
 """Asks for group keys as dpapi-ng does, and as nobody should. Reads a list of steps as JSON on standard input, writes what
 became of each: {"ok": ...} or {"error": ...}. A step's "as" is {"user", "password"}, {"keytab"} or {"forged"}."""
 
+import dataclasses
 import json
 import os
 import socket
@@ -173,6 +174,33 @@ def cut(who, descriptor):
         rpc._sock.sendall(sealed[: len(sealed) // 2])
         rpc._sock.shutdown(socket.SHUT_WR)
         return rpc._sock.recv(4096).hex()
+
+
+def fragments(who, descriptor, sealed, sent):
+    """Fragments a, b and c of one call, and x, the first of another: sealed in one order, sent in one."""
+    with connect(who) as rpc:
+        rpc.bind(contexts=_client._ISD_KEY_CONTEXTS)
+        stub = _gkdi.GetKey(bytes.fromhex(descriptor), None, -1, -1, -1).pack()
+        # All but the last have whole blocks of encryption.
+        parts = {"a": (1, 1, stub[:32]), "b": (1, 0, stub[32:64]), "c": (1, 2, stub[64:]), "x": (2, 1, stub[:32])}
+
+        def seal(number, flags, part):
+            request, offsets = rpc._create_request(0, 0, part)
+            flags = _rpc._pdu.PacketFlags(flags)
+            header = dataclasses.replace(request.header, call_id=number, packet_flags=flags)
+            return bytes(rpc._prepare_pdu(dataclasses.replace(request, header=header), offsets))
+
+        sealed = {name: seal(*parts[name]) for name in sealed}
+        rpc._sock.sendall(b"".join(sealed[name] for name in sent))
+        rpc._sock.shutdown(socket.SHUT_WR)
+        answer = bytearray()
+        while part := rpc._sock.recv(4096):
+            answer += part
+        if not answer:
+            return "nothing"
+        header = _rpc._pdu.PDUHeader.unpack(answer[:16])
+        answer = rpc._process_response(answer, header, _rpc._request.Response, (24, len(answer)))
+        return _client._process_get_key_result(answer).flags
 
 
 def raw(data):

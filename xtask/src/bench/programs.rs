@@ -65,7 +65,12 @@ impl Programs {
             // With the features of the test runner's own build: it runs programs from the same place meanwhile.
             build.args(["--workspace", "--all-features"]);
         } else {
-            build.args(OPTIMISED).args(["--package", "lapwing-agent", "--package", "lapwing-server"]);
+            build.args(programs::OPTIMISED).args([
+                "--package",
+                "lapwing-agent",
+                "--package",
+                "lapwing-server",
+            ]);
             build.args(["--package", "lapwing-dpapi"]);
             build.args(["--features", "lapwing-server/bench"]);
         }
@@ -74,7 +79,7 @@ impl Programs {
         let [device, directory, fleet, dpapi] =
             ["device", "directory", "fleet", "dpapi"].map(|name| executable(&messages, name));
         // Last, because the others leave their packages' programs in the same place, with the benchmarks' features.
-        let shipped = if smoke { programs::build(Build::WithFailPoints)? } else { shipped()? };
+        let shipped = if smoke { programs::build(Build::WithFailPoints)? } else { programs::shipped()? };
         Ok(Self {
             shipped,
             device: device?,
@@ -84,20 +89,6 @@ impl Programs {
             folder: folder.join("data"),
         })
     }
-}
-
-/// In a folder of their own, as shipped.
-const OPTIMISED: [&str; 3] = ["--release", "--target-dir", "target/bench"];
-
-fn shipped() -> Result<PathBuf> {
-    let mut build = sys::rust("cargo");
-    build.arg("build").args(OPTIMISED).arg("--bins");
-    for (package, _) in programs::PACKAGES {
-        build.args(["--package", package]);
-    }
-    eprintln!("▸ {}", sys::shown(&build));
-    sys::run(build.arg("--quiet"))?;
-    Ok(sys::workspace().join("target/bench/release"))
 }
 
 fn executable(messages: &str, bench: &str) -> Result<PathBuf> {

@@ -1,7 +1,8 @@
 # Turns a fresh set of namespaces into a machine and becomes its PID 1.
-# Arguments: root directory, notification socket, host name.
+# Arguments: root directory, notification socket, host name, arguments of systemd.
 set -eu
 root=$1 notify=$2 name=$3
+shift 3
 
 mount --bind "$root" "$root"
 cd "$root"
@@ -40,4 +41,4 @@ umount -l run/machine
 rmdir run/machine
 # Without this the directories of `LoadCredential=` stay empty.
 mount --make-rshared /
-exec env -i container=lab PATH=/usr/sbin:/usr/bin NOTIFY_SOCKET=/run/host/notify /sbin/init </dev/null
+exec env -i container=lab PATH=/usr/sbin:/usr/bin NOTIFY_SOCKET=/run/host/notify /sbin/init "$@" </dev/null

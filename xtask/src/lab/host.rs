@@ -17,7 +17,7 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use super::cgroup::Cgroup;
 use super::runs::{self, Run};
-use super::ssh::{self, Login};
+use super::ssh::{self, Login, Stay};
 use super::{Disk, image, inside_cgroup};
 use crate::{os, sys};
 
@@ -204,6 +204,30 @@ impl Host {
         Ok(())
     }
 
+    /// How often this host's agent has told of an event. The root half tells of its own part by the same numbers.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn told(&self, event: u32) -> Result<usize> {
+        self.run(&["journalctl", "--sync"])?;
+        let event = format!("EVENT_ID={event}");
+        let search = ["--quiet", "--output=cat", "SYSLOG_IDENTIFIER=lapwingd", &event];
+        // It ends with 1 where there is none.
+        let found = self.command("journalctl").args(search).output()?;
+        Ok(String::from_utf8_lossy(&found.stdout).lines().count())
+    }
+
+    /// Waits until this host's agent tells of an event.
+    ///
+    /// # Errors
+    /// When it does not within `limit`, with the end of the journal.
+    pub fn wait_until_told(&self, event: u32, limit: Duration) -> Result<()> {
+        let told = self.wait_until(&format!("event {event}"), limit, |host| Ok(host.told(event)? > 0));
+        let Err(error) = told else { return Ok(()) };
+        let journal = self.run(&["journalctl", "--quiet", "--lines=60", "--no-hostname"])?;
+        Err(error.context(journal))
+    }
+
     /// Logs in by `ssh` from outside and runs `command` there.
     ///
     /// The password is plain text, because the tool that judges the workspace depends on no crate of it.
@@ -212,6 +236,14 @@ impl Host {
     /// When the tools are missing, or the command itself fails.
     pub fn ssh(&self, user: &str, password: &str, command: &str) -> Result<Login> {
         ssh::log_in(self, user, password, command)
+    }
+
+    /// Logs in from outside to stay, on a terminal, with this command in the place of a shell.
+    ///
+    /// # Errors
+    /// When the tools are missing.
+    pub fn stay(&self, user: &str, password: &str, command: &str) -> Result<Stay> {
+        Stay::begin(self, user, password, command)
     }
 
     /// Pulls the network cable; it stays out over a power cycle.
@@ -251,6 +283,14 @@ impl Host {
     /// # Errors
     /// When it does not come up within a minute; the last words of PID 1 are in the message.
     pub fn power_on(&mut self) -> Result<()> {
+        self.power_on_with(&[])
+    }
+
+    /// As [`Host::power_on`], with arguments for systemd, as the kernel's command line gives them to it: `systemd.unit=…`.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn power_on_with(&mut self, arguments: &[&str]) -> Result<()> {
         ensure!(self.power.is_none(), "{} is on", self.name());
         self.cgroup.create()?;
         let notices = self.folder.join("notify");
@@ -259,7 +299,7 @@ impl Host {
             fs::remove_file(&notices)?;
         }
         let socket = UnixDatagram::bind(&notices).context("cannot listen to the host's PID 1")?;
-        let mut parent = self.spawn(&notices, File::create(&console)?)?;
+        let mut parent = self.spawn(&notices, File::create(&console)?, arguments)?;
         let up = wait_for_boot(&socket, &parent)
             .and_then(|()| self.cgroup.init().context("PID 1 left its control group"));
         match up {
@@ -350,7 +390,7 @@ impl Host {
         self.run.outside(program)
     }
 
-    fn spawn(&self, notices: &Path, console: File) -> Result<Child> {
+    fn spawn(&self, notices: &Path, console: File, arguments: &[&str]) -> Result<Child> {
         let mut command = sys::command("nsenter");
         command.arg(format!("--net={}", self.run.network.card(self.name())));
         command.args(["unshare", "--mount", "--pid", "--fork", "--uts", "--ipc", "--propagation", "private"]);
@@ -359,7 +399,7 @@ impl Host {
         let inner = inside_cgroup(&self.cgroup.entrance());
         command.arg(inner.get_program()).args(inner.get_args());
         command.args(["unshare", "--cgroup"]).args(CONFINED).args(["sh", "-c", BOOT, "boot"]);
-        command.arg(self.folder.join(ROOT)).arg(notices).arg(self.name());
+        command.arg(self.folder.join(ROOT)).arg(notices).arg(self.name()).args(arguments);
         command.stdin(self.run.life_line()?).stdout(console.try_clone()?).stderr(console);
         // Not ended by the key that interrupts the command that began it.
         command.process_group(0);

@@ -46,7 +46,7 @@ pub use self::image::{Image, Kind, cache, remove_folder};
 pub use self::network::OUTSIDE;
 use self::runs::Run;
 pub use self::runs::{Report, down, enter, status};
-pub use self::ssh::Login;
+pub use self::ssh::{Login, Stay};
 use crate::sys;
 
 /// The address of a lab's first host; the others follow.

@@ -1,8 +1,9 @@
 //! A real log-on over the lab's network, with the password typed at the prompt.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::Write as _;
-use std::process::Stdio;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context as _, Result, bail};
 
@@ -23,30 +24,10 @@ pub enum Login {
 const SSH_FAILED: i32 = 255;
 
 /// Logs in from outside; the host's key is checked against the one on its disk.
-///
-/// The password goes through a pipe, for arguments and environments are visible to others.
 pub(super) fn log_in(host: &Host, user: &str, password: &str, command: &str) -> Result<Login> {
-    let known = host.folder().join("known_hosts");
-    fs::write(
-        &known,
-        format!("{} {}", host.address(), host.run(&["cat", "/etc/ssh/ssh_host_ed25519_key.pub"])?),
-    )?;
-    let mut child = host
-        .outside("sshpass")?
-        .args(["-d", "0", "ssh", "-F", "none", "-T"])
-        .args(OPTIONS.iter().flat_map(|option| ["-o", option]))
-        .arg(format!("-oUserKnownHostsFile={}", known.display()))
-        .args(["-l", user, &host.address().to_string(), command])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .context("cannot start sshpass\nnext: cargo xtask setup")?;
-    if let Some(mut pipe) = child.stdin.take() {
-        pipe.write_all(password.as_bytes())?;
-        pipe.write_all(b"\n")?;
-    }
-    let output = child.wait_with_output()?;
+    let mut ssh = ssh(host, user)?;
+    ssh.arg("-T").arg(command).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let output = typed(ssh, password)?.wait_with_output()?;
     let said = String::from_utf8_lossy(&output.stderr);
     match output.status.code() {
         Some(0) => Ok(Login::Accepted(String::from_utf8(output.stdout)?)),
@@ -54,6 +35,72 @@ pub(super) fn log_in(host: &Host, user: &str, password: &str, command: &str) -> 
         Some(SSH_FAILED) => Ok(Login::Unreachable(said.trim_end().to_owned())),
         _ => bail!("`{command}` of {user} on {} failed: {}\n{}", host.name(), output.status, said.trim_end()),
     }
+}
+
+/// A log-on from outside that stays, on a terminal of its own.
+#[derive(Debug)]
+pub struct Stay {
+    child: Child,
+    seen: PathBuf,
+}
+
+impl Stay {
+    pub(super) fn begin(host: &Host, user: &str, password: &str, command: &str) -> Result<Self> {
+        let seen = host.folder().join("seen");
+        let out = File::create(&seen)?;
+        let mut ssh = ssh(host, user)?;
+        ssh.arg("-tt").arg(command).stdout(out.try_clone()?).stderr(out);
+        Ok(Self { child: typed(ssh, password)?, seen })
+    }
+
+    /// What has come to the terminal so far.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn seen(&self) -> Result<String> {
+        Ok(String::from_utf8_lossy(&fs::read(&self.seen)?).into_owned())
+    }
+
+    /// Whether it has ended.
+    ///
+    /// # Errors
+    /// When the kernel does not say.
+    pub fn has_ended(&mut self) -> Result<bool> {
+        Ok(self.child.try_wait()?.is_some())
+    }
+}
+
+impl Drop for Stay {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// `ssh` behind a program that types the password, without a command yet.
+fn ssh(host: &Host, user: &str) -> Result<Command> {
+    let known = host.folder().join("known_hosts");
+    let key = host.run(&["cat", "/etc/ssh/ssh_host_ed25519_key.pub"])?;
+    fs::write(&known, format!("{} {key}", host.address()))?;
+    let mut command = host.outside("sshpass")?;
+    command
+        .args(["-d", "0", "ssh", "-F", "none"])
+        .args(OPTIONS.iter().flat_map(|option| ["-o", option]))
+        .arg(format!("-oUserKnownHostsFile={}", known.display()))
+        .args(["-l", user, &host.address().to_string()]);
+    Ok(command)
+}
+
+/// Starts it. The password goes through a pipe, for arguments and environments are visible to others.
+fn typed(mut ssh: Command, password: &str) -> Result<Child> {
+    let mut child =
+        ssh.stdin(Stdio::piped()).spawn().context("cannot start sshpass\nnext: cargo xtask setup")?;
+    if let Some(mut pipe) = child.stdin.take() {
+        pipe.write_all(password.as_bytes())?;
+        pipe.write_all(b"\n")?;
+    }
+    Ok(child)
 }
 
 const OPTIONS: [&str; 6] = [

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use lapwing_client::{
     CallError, Refusal,
     cloud::{self, Session as Connected, Unanswered},
-    identity::{Identity, IdentityError, Root},
+    identity::{Identity, IdentityError, Root, machine},
     transport::{Limits, TransportError},
 };
 use lapwing_core::{
@@ -41,7 +41,9 @@ impl Cloud {
     /// Reads who we are, discovers the directory, and gets a token.
     pub(super) async fn connect(&mut self) -> Result<Session, DirectoryFailure> {
         self.session = None;
-        let identity = Arc::new(Identity::load(&self.root).map_err(|error| not_enrolled(&error))?);
+        let identity = Identity::load(&self.root).map_err(|error| not_enrolled(&error))?;
+        machine::bind(&self.root).map_err(|error| not_enrolled(&error))?;
+        let identity = Arc::new(identity);
         let record = RecordId(identity.settings.device.to_string());
         let session = Connected::open(identity, Limits::default())
             .await
@@ -129,13 +131,11 @@ enum Stage {
 }
 
 fn not_enrolled(error: &IdentityError) -> DirectoryFailure {
-    DirectoryFailure::new(
-        DirectoryFault::NotEnrolled,
-        "",
-        Hresult::NOT_FOUND,
-        chain(error),
-        error.next_step(),
-    )
+    let fault = match error {
+        IdentityError::OtherMachine { .. } => DirectoryFault::PossibleClone,
+        _ => DirectoryFault::NotEnrolled,
+    };
+    DirectoryFailure::new(fault, "", Hresult::NOT_FOUND, chain(error), error.next_step())
 }
 
 fn call_failed(error: &CallError, stage: Stage) -> DirectoryFailure {

@@ -8,8 +8,9 @@ use std::fs;
 
 use lapwing_client::identity::{IdentityError, Root, files};
 use lapwing_core::{
-    agent::{Memory, Used},
+    agent::{Ending, FieldNote, Memory, Used},
     event::{Event, Hresult},
+    sessions::EndStep,
     types::{Age, BootId, BootTime, FileTime, Now, Uid, WallTime},
 };
 use serde::{Deserialize, Serialize};
@@ -32,6 +33,76 @@ struct OnDisk {
     behind: Vec<(String, AgeOnDisk)>,
     used: Option<UsedOnDisk>,
     behind_of: Option<String>,
+    ending: Option<EndingOnDisk>,
+    heals: Vec<AgeOnDisk>,
+    field_note: Option<FieldNoteOnDisk>,
+}
+
+/// What has been told of the account's field.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum FieldNoteOnDisk {
+    Drifted,
+    Missing,
+    Locked,
+    Contested,
+}
+
+impl From<FieldNote> for FieldNoteOnDisk {
+    fn from(note: FieldNote) -> Self {
+        match note {
+            FieldNote::Drifted => Self::Drifted,
+            FieldNote::Missing => Self::Missing,
+            FieldNote::Locked => Self::Locked,
+            FieldNote::Contested => Self::Contested,
+        }
+    }
+}
+
+impl From<FieldNoteOnDisk> for FieldNote {
+    fn from(note: FieldNoteOnDisk) -> Self {
+        match note {
+            FieldNoteOnDisk::Drifted => Self::Drifted,
+            FieldNoteOnDisk::Missing => Self::Missing,
+            FieldNoteOnDisk::Locked => Self::Locked,
+            FieldNoteOnDisk::Contested => Self::Contested,
+        }
+    }
+}
+
+/// A use that is being ended.
+#[derive(Debug, Serialize, Deserialize)]
+struct EndingOnDisk {
+    account: String,
+    uid: u32,
+    step: EndStep,
+    terminates: bool,
+    wait: Duration,
+    since: AgeOnDisk,
+    failed: bool,
+}
+
+impl From<&Ending> for EndingOnDisk {
+    fn from(ending: &Ending) -> Self {
+        let Ending { account, uid, step, terminates, wait, since, failed } = ending;
+        Self {
+            account: account.to_string(),
+            uid: uid.0,
+            step: *step,
+            terminates: *terminates,
+            wait: *wait,
+            since: since.into(),
+            failed: *failed,
+        }
+    }
+}
+
+impl EndingOnDisk {
+    fn parse(self) -> Option<Ending> {
+        let Self { account, uid, step, terminates, wait, since, failed } = self;
+        let (account, since) = (account.parse().ok()?, since.parse()?);
+        Some(Ending { account, uid: Uid(uid), step, terminates, wait, since, failed })
+    }
 }
 
 /// A use of the account.
@@ -91,12 +162,15 @@ pub(crate) fn load(root: &Root) -> Memory {
             Some(Used { account, uid: Uid(used.uid), since })
         }),
         activated: on_disk.activated.and_then(AgeOnDisk::parse),
+        ending: on_disk.ending.and_then(EndingOnDisk::parse),
         behind: on_disk
             .behind
             .into_iter()
             .filter_map(|(replica, age)| Some((replica.parse().ok()?, age.parse()?)))
             .collect(),
         behind_of: on_disk.behind_of.and_then(|version| version.parse().ok()),
+        heals: on_disk.heals.into_iter().filter_map(AgeOnDisk::parse).collect(),
+        field_note: on_disk.field_note.map(FieldNote::from),
     }
 }
 
@@ -115,8 +189,11 @@ pub(crate) fn save(root: &Root, memory: &Memory) {
             since: (&used.since).into(),
         }),
         activated: memory.activated.as_ref().map(AgeOnDisk::from),
+        ending: memory.ending.as_ref().map(EndingOnDisk::from),
         behind: memory.behind.iter().map(|(replica, age)| (replica.to_string(), age.into())).collect(),
         behind_of: memory.behind_of.map(|version| version.to_string()),
+        heals: memory.heals.iter().map(AgeOnDisk::from).collect(),
+        field_note: memory.field_note.map(FieldNoteOnDisk::from),
     };
     let bytes = serde_json::to_vec_pretty(&on_disk).expect("strings and numbers are always JSON");
     if let Err(error) = files::replace_private(&root.path(PATH), &bytes) {
@@ -167,8 +244,19 @@ mod tests {
             last_send: Some(age()),
             used: Some(Used { account: "lapadmin".parse().unwrap(), uid: Uid(1001), since: age() }),
             activated: None,
+            ending: Some(Ending {
+                account: "lapadmin".parse().unwrap(),
+                uid: Uid(1001),
+                step: EndStep::LogOff,
+                terminates: true,
+                wait: Duration::from_secs(120),
+                since: age(),
+                failed: true,
+            }),
             behind: vec![("dc1.corp.example".parse().unwrap(), age())],
             behind_of: Some(PasswordVersion(Guid::from_bytes([5; 16]))),
+            heals: vec![age(), age()],
+            field_note: Some(FieldNote::Contested),
         };
         save(&root, &memory);
         assert_eq!(load(&root), memory);

@@ -131,6 +131,10 @@ impl Executor {
                 Some(Outcome::Committed(committed))
             }
             Action::Reinstate(version) => Some(Outcome::Committed(self.root_half.reinstate(version).await)),
+            Action::EndUse { step, account, uid } => {
+                failpoint::hit("agent.before_end_use");
+                Some(Outcome::UseEnded(self.root_half.end_use(step, &account, uid).await))
+            }
             Action::Forget => {
                 self.material = None;
                 self.group_key = None;

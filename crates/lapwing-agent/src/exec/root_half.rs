@@ -11,14 +11,15 @@ use std::{
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use lapwing_client::identity::Root;
 use lapwing_core::{
-    agent::{Committed, Entry, Field, Journal, Plan, Prepared, Receipt, RootHalfFailure},
+    agent::{Committed, Entry, Field, Journal, NotNormalBoot, Plan, Prepared, Receipt, RootHalfFailure},
     local::{
         FRAME_END, FRAME_LEN_MAX,
         root_half::{self as wire, Refusal, Request},
     },
     secret::{Password, SecretBytes},
+    sessions::{EndStep, UseEnded},
     types::{
-        AccountNameError, DirectoryId, DirectoryIdError, EncryptedTo, FileTimeError, GuidError,
+        AccountName, AccountNameError, DirectoryId, DirectoryIdError, EncryptedTo, FileTimeError, GuidError,
         PasswordVersion, RecordId, Replica, ReplicaError, RunId, Sid, SidError, Uid, WallTime,
     },
 };
@@ -32,6 +33,8 @@ use zeroize::Zeroizing;
 
 /// The longest that a verb may take: a lock waited for, several candidates hashed and tried on the host's rules.
 const ANSWER_TIME_MAX: Duration = Duration::from_secs(120);
+/// Room for any request of ours, in bytes, so that its buffer never grows: growing would leave copies of a group key.
+const REQUEST_LEN_USUAL: usize = 16 * 1024;
 
 /// What the root half gave to store.
 pub(super) enum Material {
@@ -209,6 +212,18 @@ impl RootHalf {
         self.ask(&Request::Reinstate(self.of_version(version)), committed).await
     }
 
+    /// One step of ending the use of an account.
+    pub(super) async fn end_use(
+        &self,
+        step: EndStep,
+        account: &AccountName,
+        uid: Uid,
+    ) -> Result<UseEnded, RootHalfFailure> {
+        let run = self.run.to_string();
+        let request = wire::EndUse { run, account: account.to_string(), uid: uid.0, step };
+        self.ask(&Request::EndUse(request), Ok).await
+    }
+
     /// The machine's keytab, in a file in memory that nobody changes any more.
     pub(super) async fn keytab(&self) -> Result<OwnedFd, RootHalfFailure> {
         let mut passed = None;
@@ -247,7 +262,7 @@ impl RootHalf {
         }
     }
 
-    /// Sends one frame and reads one, into a buffer that never grows: growing would leave copies of a password.
+    /// Sends one frame and reads one, in buffers that never grow: growing would leave copies of a password.
     async fn exchange(
         &self,
         request: &Request,
@@ -256,7 +271,8 @@ impl RootHalf {
         let mut stream = UnixStream::connect(&self.socket)
             .await
             .map_err(|source| AnswerError::Unreachable { path: self.socket.clone(), source })?;
-        let mut frame = serde_json::to_vec(request)?;
+        let mut frame = Zeroizing::new(Vec::with_capacity(REQUEST_LEN_USUAL));
+        serde_json::to_writer(&mut *frame, request)?;
         frame.push(FRAME_END);
         stream.write_all(&frame).await.map_err(AnswerError::Ended)?;
         let mut answer = Zeroizing::new(vec![0; FRAME_LEN_MAX]);
@@ -335,18 +351,22 @@ fn journal(journal: wire::Journal) -> Result<Journal, AnswerError> {
         field: match journal.field {
             wire::Field::Unmanaged => Field::Unmanaged,
             wire::Field::Current => Field::Current,
+            wire::Field::Locked => Field::Locked,
             wire::Field::Candidate => Field::Candidate,
             wire::Field::Drifted => Field::Drifted,
             wire::Field::Emptied => Field::Emptied,
             wire::Field::Missing => Field::Missing,
         },
+        not_normal: journal
+            .not_normal
+            .map(|why| Box::new(NotNormalBoot { message: why.message, next_step: why.next_step })),
     })
 }
 
 fn prepared(prepared: wire::Prepared) -> Result<(Prepared, Material), AnswerError> {
     let material = match prepared.material {
         wire::Material::Sealed(text) => Material::Sealed(STANDARD.decode(text)?),
-        wire::Material::Clear(text) => Material::Clear(Password::new(text)),
+        wire::Material::Clear(mut text) => Material::Clear(Password::new(core::mem::take(&mut *text.0))),
     };
     let prepared = Prepared {
         version: prepared.version.parse()?,

@@ -19,10 +19,7 @@ use lapwing_core::{
 };
 
 use self::{csp::CspFile, gpo::GroupPolicySource, local::LocalFile};
-pub(crate) use self::{
-    gpo::Unread,
-    watch::{WatchedFile, watch},
-};
+pub(crate) use self::{gpo::Unread, watch::watch};
 
 /// Reads all sources.
 #[derive(Debug)]

@@ -43,12 +43,13 @@ pub(crate) enum Call {
 ///
 /// # Errors
 /// If neither is to be had.
-pub(crate) fn listener(root: &Root) -> anyhow::Result<UnixListener> {
-    let passed =
-        ListenFd::from_env().take_unix_listener(0).context("the socket that systemd passed is not usable")?;
-    if let Some(passed) = passed {
-        passed.set_nonblocking(true)?;
-        return Ok(UnixListener::from_std(passed)?);
+pub(crate) fn listener(passed: &mut ListenFd, root: &Root) -> anyhow::Result<UnixListener> {
+    for at in 0..passed.len() {
+        // The others are of another kind.
+        if let Ok(Some(listener)) = passed.take_unix_listener(at) {
+            listener.set_nonblocking(true)?;
+            return Ok(UnixListener::from_std(listener)?);
+        }
     }
     let path = root.path(SOCKET_PATH.trim_start_matches('/'));
     bind(&path).with_context(|| format!("the socket {} cannot be made", path.display()))

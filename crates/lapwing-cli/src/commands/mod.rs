@@ -1,13 +1,17 @@
 //! One file per command.
 
 pub(crate) mod ad;
+pub(crate) mod doctor;
 pub(crate) mod enrol;
+pub(crate) mod generalize;
 pub(crate) mod generate_docs;
 pub(crate) mod generate_password;
 pub(crate) mod get_aad_password;
+pub(crate) mod get_diagnostics;
 pub(crate) mod get_policy;
 pub(crate) mod invoke_policy_processing;
 pub(crate) mod leave;
+pub(crate) mod pam;
 pub(crate) mod reset_password;
 pub(crate) mod server;
 pub(crate) mod status;
@@ -30,9 +34,7 @@ fn root_or_image(image: Option<PathBuf>) -> Result<Root, Failure> {
     match image {
         Some(folder) => Ok(Root::at(folder)),
         None if rustix::process::geteuid().is_root() => Ok(Root::default()),
-        None => {
-            Err(Failure::new(Code::Refused, "only root may enrol this host or leave", "run this as root"))
-        }
+        None => Err(Failure::new(Code::Refused, "only root may change this host", "run this as root")),
     }
 }
 

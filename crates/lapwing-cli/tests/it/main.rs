@@ -4,8 +4,10 @@
 
 mod ad;
 mod enrolment;
+mod generalize;
 mod local;
 mod offline;
+mod pam;
 mod policy;
 mod proxy;
 mod remote;

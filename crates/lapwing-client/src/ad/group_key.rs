@@ -142,7 +142,7 @@ impl GroupKeyError {
             _ => match &self.source {
                 Some(source) => source.next_step(),
                 None => {
-                    "check that it runs and that no firewall stands between: port 135 and those above 49151"
+                    "check that it runs and that no firewall stands between: port 14135 of lapwing-kds, or 135 and those above 49151 of Windows"
                 }
             },
         };

@@ -79,6 +79,12 @@ impl Root {
         self.path("/var/lib/lapwing/csp.json")
     }
 
+    /// `/var/lib/lapwing/machine-id`: the machine that the identity is of.
+    #[must_use]
+    pub fn machine(&self) -> PathBuf {
+        self.path("/var/lib/lapwing/machine-id")
+    }
+
     /// `/var/lib/lapwing/authority.crt`.
     #[must_use]
     pub fn authority(&self) -> PathBuf {

@@ -42,6 +42,7 @@ impl Machine {
             // Of one cycle, or about to begin one.
             cycle,
             causes: _,
+            look_owed: _,
             waiting: _,
             keeping: _,
             actions: _,
@@ -53,7 +54,9 @@ impl Machine {
             last_failure: _,
             late_told: _,
             version_lack_told: _,
-            reset_delay: _,
+            not_normal_told: _,
+            post_authentication: _,
+            is_ending: _,
             use_resumed: _,
             used_early: _,
             report: _,

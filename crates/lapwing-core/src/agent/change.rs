@@ -8,6 +8,7 @@ use super::{
     failure::Failure,
     journal::Entry,
     machine::Machine,
+    memory::FieldNote,
     outcome::{Committed, DirectoryFailure, Guarantees, Prepared, Session, StoreOutcome},
     plan::Target,
     resolve::Held,
@@ -215,6 +216,7 @@ impl Machine {
         self.end_use(now, &mut cycle);
         self.memory.policy_source = source.map(str::to_owned);
         self.memory.drift_healed = false;
+        self.memory.field_note = self.memory.field_note.filter(|note| *note != FieldNote::Contested);
         self.remember();
         self.rotation_owed = false;
         self.report.current = Some(Entry {

@@ -42,6 +42,8 @@ pub(super) enum Candidate {
 /// How far a cycle has come: each step waits for the outcome of one action.
 #[derive(Debug, Clone)]
 pub(super) enum Step {
+    /// The account's files have changed: the root half tells whether that is a cycle's work.
+    Looking,
     /// The root half tells its journal.
     ReadingJournal,
     /// An emptied field is refilled at once, directory or not.
@@ -174,7 +176,8 @@ impl Step {
             | Self::Reinstating(..)
             | Self::FetchingKey(..)
             | Self::Preparing(_, _, Candidate::New) => true,
-            Self::Preparing(_, _, Candidate::Again)
+            Self::Looking
+            | Self::Preparing(_, _, Candidate::Again)
             | Self::Binding(..)
             | Self::Counting(..)
             | Self::Storing(..)
@@ -198,6 +201,8 @@ impl Step {
                 | Self::FetchingKey(..)
                 | Self::Preparing(..)
                 | Self::Binding(..) => true,
+                // A look is no cycle that could serve anybody.
+                Self::Looking => false,
                 Self::Counting(..) | Self::Storing(..) | Self::Uncounting(..) | Self::Committing(_) => {
                     mutant::is(Mutant::JoinsAfterStore)
                 }

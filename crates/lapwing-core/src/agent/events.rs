@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use super::{
     cycle::Committing,
-    journal::{Entry, Field},
+    journal::Entry,
     outcome::{Committed, DirectoryFailure, DirectoryFault, Prepared, RootHalfFailure, Session},
     plan::{Reason, Target},
 };
@@ -42,12 +42,7 @@ pub(super) fn unanswered(session: &Session, version: PasswordVersion, count: u32
     Event::SendUnanswered { directory: session.directory.clone(), version, count: count.into() }
 }
 
-pub(super) fn drift_found(current: &Entry, field: Field) -> Event {
-    let kind = match field {
-        Field::Emptied => "emptied",
-        Field::Missing => "account missing",
-        Field::Unmanaged | Field::Current | Field::Candidate | Field::Drifted => "changed",
-    };
+pub(super) fn drift_found(current: &Entry, kind: &str) -> Event {
     Event::DriftFound { account: current.account.clone(), kind: kind.to_owned() }
 }
 
@@ -87,6 +82,9 @@ pub(super) fn directory_failed(
     let hr = failure.hresult;
     match (failure.kind, directory) {
         (DirectoryFault::NotEnrolled, _) => Event::NotEnrolled,
+        (DirectoryFault::PossibleClone, _) => {
+            Event::PossibleClone { reason: failure.message.clone(), next_step: failure.next_step.clone() }
+        }
         (DirectoryFault::Unreachable | DirectoryFault::NothingToSend, _) => {
             Event::WaitingForDirectory { reason: failure.message.clone() }
         }
@@ -140,6 +138,7 @@ pub(super) fn root_half_failed(account: Option<&AccountName>, failure: &RootHalf
             Event::NoAcceptablePassword { hr: fault.into() }
         }
         Some(fault @ Fault::GroupKey) => Event::EncryptionFailed { hr: fault.into() },
+        Some(Fault::NotNormalBoot) => Event::BootNotNormal { reason, next_step: failure.next_step.clone() },
         Some(Fault::JournalDamaged) => Event::JournalDamaged { reason },
         Some(
             Fault::AccountNotListed
@@ -152,6 +151,7 @@ pub(super) fn root_half_failed(account: Option<&AccountName>, failure: &RootHalf
             | Fault::NoSpace
             | Fault::AgeingTooShort
             | Fault::Keytab
+            | Fault::Sessions
             | Fault::StaleRun
             | Fault::UnknownVersion
             | Fault::CommitPending

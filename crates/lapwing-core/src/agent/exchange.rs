@@ -12,7 +12,9 @@ use super::{
 };
 use crate::{
     event::Event,
+    log_on::Seen,
     policy::DsrmBackup,
+    sessions::EndStep,
     types::{
         AccountName, ActionId, DirectoryId, EncryptedTo, PasswordVersion, RecordId, Replica, Sid, Uid,
         WallTime,
@@ -45,8 +47,8 @@ pub enum Input {
     Suspending,
     /// The host woke, or stayed awake after all.
     Woke,
-    /// Somebody has authenticated as this account.
-    Authenticated(AccountName),
+    /// A managed account was used, or somebody tried to.
+    Seen(Seen),
     /// An action has ended.
     Outcome(Outcome),
 }
@@ -139,6 +141,16 @@ pub enum Action {
     },
     /// Have the root half put the hash in force back into the account. Ends in [`Outcome::Committed`].
     Reinstate(PasswordVersion),
+    /// Have the root half end the use of an account whose password has been changed: one step of it. Ends in
+    /// [`Outcome::UseEnded`].
+    EndUse {
+        /// What to do.
+        step: EndStep,
+        /// Whose sessions.
+        account: AccountName,
+        /// Its uid.
+        uid: Uid,
+    },
     /// Wipe whatever password or seal is held, at once: what the directory is being asked is cut off and fails, and the
     /// connection is closed. Has no outcome.
     Forget,

@@ -133,7 +133,8 @@ impl Machine {
                 conflict: false,
             },
         );
-        !reasons.is_empty() || !journal.candidates.is_empty() || journal.field == Field::Drifted
+        let drifted = journal.field == Field::Drifted && !self.is_contested(now);
+        !reasons.is_empty() || !journal.candidates.is_empty() || drifted
     }
 
     /// Ends the cycle; `away` is how soon to try again if the directory could not be reached.
@@ -150,6 +151,7 @@ impl Machine {
             DirectoryFault::Unreachable | DirectoryFault::NoController | DirectoryFault::NoKeyService => away,
             DirectoryFault::NothingToSend => Patience::Unanswered,
             DirectoryFault::NotEnrolled
+            | DirectoryFault::PossibleClone
             | DirectoryFault::NotTrusted
             | DirectoryFault::DiscoveryFailed
             | DirectoryFault::AuthenticationFailed
@@ -216,6 +218,8 @@ impl Machine {
                 | Fault::BudgetSpent
                 | Fault::AgeingTooShort
                 | Fault::Keytab
+                | Fault::Sessions
+                | Fault::NotNormalBoot
                 | Fault::HashRefused
                 | Fault::GroupKey
                 | Fault::ReceiptInvalid

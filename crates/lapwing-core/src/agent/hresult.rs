@@ -78,6 +78,10 @@ impl From<Fault> for Hresult {
             Fault::HashRefused => 1338,
             // ERROR_ENCRYPTION_FAILED.
             Fault::GroupKey => 6000,
+            // ERROR_CTX_CLOSE_PENDING.
+            Fault::Sessions => 7007,
+            // ERROR_NOT_SAFEBOOT_SERVICE.
+            Fault::NotNormalBoot => 1084,
             Fault::StaleRun | Fault::CommitPending => 5023,
             Fault::UnknownVersion | Fault::NoDrift => 1168,
             Fault::ReceiptInvalid => 13_822,

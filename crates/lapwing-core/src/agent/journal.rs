@@ -1,7 +1,8 @@
 //! What the machine knows of the root half's journal: everything but the hashes.
 
-use crate::types::{
-    AccountName, DirectoryId, EncryptedTo, PasswordVersion, RecordId, Replica, Uid, WallTime,
+use crate::{
+    boot::NotNormal,
+    types::{AccountName, DirectoryId, EncryptedTo, PasswordVersion, RecordId, Replica, Uid, WallTime},
 };
 
 /// One password of the journal.
@@ -47,6 +48,8 @@ pub enum Field {
     Unmanaged,
     /// The hash of `current`.
     Current,
+    /// The hash of `current` behind the prefix by which an administrator locks a password.
+    Locked,
     /// The hash of a candidate: a commit was interrupted.
     Candidate,
     /// Neither.
@@ -70,6 +73,23 @@ pub struct Journal {
     pub unanswered: u32,
     /// What stands in the account's field.
     pub field: Field,
+    /// Why nothing is changed in this boot, if nothing is.
+    pub not_normal: Option<Box<NotNormalBoot>>,
+}
+
+/// Why nothing is changed in this boot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotNormalBoot {
+    /// Why, for people.
+    pub message: String,
+    /// What to do about it.
+    pub next_step: String,
+}
+
+impl From<NotNormal> for NotNormalBoot {
+    fn from(why: NotNormal) -> Self {
+        Self { message: why.to_string(), next_step: why.next_step().to_owned() }
+    }
 }
 
 impl Journal {

@@ -1,6 +1,5 @@
 //! The machine: what it knows, its queue, and how a cycle starts.
 
-use core::time::Duration;
 use std::collections::{BTreeSet, VecDeque};
 
 use super::{
@@ -8,9 +7,10 @@ use super::{
     backoff::{Backoff, Jitter},
     cycle::{Cycle, Step},
     exchange::{Action, Answer, AnswerResult, Expected, Input, Request, RequestId},
+    journal::NotNormalBoot,
     ledger::Ledger,
     memory::Memory,
-    outcome::Prepared,
+    outcome::{Outcome, Prepared},
     plan::Cause,
     report::Report,
     timers::Timers,
@@ -19,6 +19,7 @@ use super::{
 use crate::{
     event::{Event, EventId},
     mutant::{self, Mutant},
+    policy::PostAuthentication,
     types::{AccountName, BootId, BootTime, Now, PasswordVersion},
 };
 
@@ -42,8 +43,12 @@ pub struct Machine {
     pub(super) version_lack_told: bool,
     /// Whether the root half knows this run.
     pub(super) begun: bool,
+    /// What has been told of why nothing is changed in this boot.
+    pub(super) not_normal_told: Option<NotNormalBoot>,
     pub(super) cycle: Option<Box<Cycle>>,
     pub(super) causes: BTreeSet<Cause>,
+    /// The account's files have changed since they were looked at.
+    pub(super) look_owed: bool,
     pub(super) waiting: VecDeque<(RequestId, Request)>,
     /// A rotation that was asked for and has not come about yet.
     pub(super) rotation_owed: bool,
@@ -53,8 +58,10 @@ pub struct Machine {
     pub(super) last_sent: Option<(PasswordVersion, Expected)>,
     /// A password in clear text that may still land, and until when the shell keeps it.
     pub(super) kept: Option<(Prepared, BootTime)>,
-    /// The grace period that the policy gives after a use of the account, if it gave one when it was last read.
-    pub(super) reset_delay: Option<Duration>,
+    /// What the policy wants after a use of the account, if it wanted anything when it was last read.
+    pub(super) post_authentication: Option<PostAuthentication>,
+    /// Whether a step of ending a use is under way.
+    pub(super) is_ending: bool,
     /// Whether the use is one that an earlier run was told of.
     pub(super) use_resumed: bool,
     /// A use that came before the journal was known.
@@ -82,14 +89,17 @@ impl Machine {
             jitter: Jitter::new(seed),
             backoff: Backoff::default(),
             begun: false,
+            not_normal_told: None,
             cycle: None,
             causes: BTreeSet::from([Cause::Schedule]),
+            look_owed: false,
             waiting: VecDeque::new(),
             rotation_owed: false,
             foreign_met: false,
             last_sent: None,
             kept: None,
-            reset_delay: None,
+            post_authentication: None,
+            is_ending: false,
             use_resumed: memory.used.is_some(),
             used_early: None,
             timers: Timers::new(now),
@@ -130,13 +140,12 @@ impl Machine {
             Input::PolicyChanged => {
                 self.causes.insert(Cause::PolicyChange);
             }
-            Input::AccountChanged => {
-                self.causes.insert(Cause::AccountChange);
-            }
-            Input::Authenticated(account) => self.on_authenticated(now, account),
+            Input::AccountChanged => self.look_owed = true,
+            Input::Seen(seen) => self.on_seen(now, seen),
             Input::NetworkChanged => self.on_network_changed(now),
             Input::Suspending => self.on_suspending(now),
             Input::Woke => self.on_woke(now),
+            Input::Outcome(Outcome::UseEnded(ended)) => self.on_use_ended(now, ended),
             Input::Outcome(outcome) => self.advance(now, outcome),
         }
         self.start_if_due(now);
@@ -175,12 +184,18 @@ impl Machine {
         if self.is_working() || self.is_falling_asleep() {
             return;
         }
+        self.end_if_due(now);
+        if self.is_ending {
+            return;
+        }
         self.note_due(now);
         if !self.waiting.is_empty() {
             self.causes.insert(Cause::Administrator);
         }
         if !self.causes.is_empty() {
             self.start(now);
+        } else if self.look_owed {
+            self.look();
         }
     }
 
@@ -191,6 +206,7 @@ impl Machine {
         self.rotation_owed |= asked;
         let only_retry = causes.iter().eq([&Cause::Retry]);
         self.network_changed = false;
+        self.look_owed = false;
         self.plan_schedule(now);
         let waiting = if mutant::is(Mutant::RequestForgotten) { VecDeque::new() } else { waiting };
         let mut cycle = Box::new(Cycle {
@@ -235,7 +251,7 @@ impl Machine {
     }
 
     pub(super) const fn is_working(&self) -> bool {
-        self.cycle.is_some()
+        self.cycle.is_some() || self.is_ending
     }
 
     pub(super) fn take_cycle(&mut self) -> Option<Box<Cycle>> {

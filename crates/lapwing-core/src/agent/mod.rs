@@ -32,6 +32,8 @@ mod reasons;
 mod report;
 mod resolve;
 mod sends;
+mod sessions;
+mod tamper;
 #[cfg(test)]
 mod tests;
 mod timers;
@@ -43,10 +45,10 @@ pub use carried::Carried;
 pub use exchange::{
     Acceptance, Action, Answer, AnswerResult, Expected, Input, Known, Receipt, Request, RequestId, Store,
 };
-pub use journal::{Entry, Field, Journal};
+pub use journal::{Entry, Field, Journal, NotNormalBoot};
 pub use ledger::{ActionFailure, ActionStatus, Ledger, ManagedAction, OPEN_MAX, PENDING_MAX, SATISFIED_MAX};
 pub use machine::{Machine, REQUESTS_MAX};
-pub use memory::{Memory, Used};
+pub use memory::{Ending, FieldNote, Memory, Used};
 pub use outcome::{
     Committed, DirectoryFailure, DirectoryFault, DirectoryState, Guarantees, Outcome, Prepared,
     RootHalfFailure, Session, StoreOutcome, Told,
@@ -54,6 +56,7 @@ pub use outcome::{
 pub use plan::{Cause, Encryption, Plan, PlanRules, PolicyRead, Reason, Target, Verdict};
 pub use report::{Activity, Report};
 pub use resolve::Held;
+pub use tamper::HEALS_MAX;
 pub use timers::{CYCLE_SECONDS, Deadline};
 pub use trace::{
     ATTEMPTS_MAX, Attempt, STEPS_MAX, StepName, TRACES_MAX, Trace, TraceEnd, TraceFailure, TraceStep, Traces,

@@ -6,6 +6,7 @@ use super::{exchange::Receipt, journal::Journal, plan::PolicyRead};
 use crate::{
     event::Hresult,
     fault::Fault,
+    sessions::UseEnded,
     types::{AccountName, DirectoryId, PasswordVersion, RecordId, Replica, Sid, Uid, WallTime},
 };
 
@@ -30,6 +31,8 @@ pub enum Outcome {
     Stored(StoreOutcome),
     /// Of [`Action::Commit`](super::Action::Commit) and [`Action::Reinstate`](super::Action::Reinstate).
     Committed(Result<Committed, RootHalfFailure>),
+    /// Of [`Action::EndUse`](super::Action::EndUse).
+    UseEnded(Result<UseEnded, RootHalfFailure>),
 }
 
 /// A directory that answers and has accepted this host.
@@ -209,6 +212,8 @@ impl DirectoryFailure {
 pub enum DirectoryFault {
     /// This host is not enrolled anywhere.
     NotEnrolled,
+    /// The enrolment is that of another machine.
+    PossibleClone,
     /// Name resolution, connection or answer failed or took too long.
     Unreachable,
     /// The certificate is not trusted.

@@ -6,7 +6,7 @@ use super::{
     events,
     exchange::{Action, Answer, AnswerResult},
     failure::Failure,
-    journal::{Field, Journal},
+    journal::{Field, Journal, NotNormalBoot},
     machine::Machine,
     outcome::{DirectoryState, Guarantees, Outcome, Session, Told},
     plan::{Plan, PolicyRead, Target, Verdict},
@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     event::{Event, EventId, Hresult},
+    fault::Fault,
     root_half::REPLICATION_MAX,
     types::Now,
 };
@@ -25,14 +26,14 @@ impl Machine {
         let Some(mut cycle) = self.take_cycle() else { return };
         let step = core::mem::replace(&mut cycle.step, Step::ReadingJournal);
         match (step, outcome) {
+            (Step::Looking, Outcome::Journal(found)) => self.on_look(now, found.ok().as_ref()),
             (Step::ReadingJournal, Outcome::Journal(Ok(journal))) => self.on_journal(now, cycle, journal),
             (Step::ReadingJournal, Outcome::Journal(Err(failure))) => {
                 self.on_root_half_failed(now, cycle, None, failure)
             }
             (Step::Refilling(journal), Outcome::Committed(Ok(healed))) => {
-                self.raise(&mut cycle, Event::DriftHealed { account: healed.account });
-                self.memory.drift_healed = true;
-                self.remember();
+                self.raise(&mut cycle, Event::EmptyFieldClosed { account: healed.account });
+                self.note_heal(now);
                 self.read_policy(cycle, journal);
             }
             (Step::ReadingPolicy(journal), Outcome::Policy(read)) => {
@@ -53,8 +54,7 @@ impl Machine {
             }
             (Step::Reinstating(facts, held, expiry), Outcome::Committed(Ok(healed))) => {
                 self.raise(&mut cycle, Event::DriftHealed { account: healed.account });
-                self.memory.drift_healed = true;
-                self.remember();
+                self.note_heal(now);
                 self.weigh(now, cycle, facts, held, expiry);
             }
             (Step::FetchingKey(facts, held), Outcome::GroupKey(Ok(()))) => {
@@ -113,6 +113,7 @@ impl Machine {
             self.note_send(now);
         }
         self.settle_actions(&mut cycle, &journal);
+        self.note_field(now, &journal);
         let in_force = journal.current.as_ref().map(|current| current.version);
         if self.memory.behind_of != in_force {
             // What was behind of another password may have heard of that since, and says nothing of this one.
@@ -124,22 +125,37 @@ impl Machine {
             self.raise(&mut cycle, Event::CandidateResolved { version: committing.version });
             return self.commit(cycle, committing, None, None);
         }
+        if let Some(why) = journal.not_normal {
+            return self.stand_by(now, cycle, *why);
+        }
         match (journal.field, &journal.current) {
             (Field::Emptied, Some(current)) => {
                 let version = current.version;
-                self.raise(&mut cycle, events::drift_found(current, journal.field));
+                self.raise(&mut cycle, events::drift_found(current, "emptied"));
                 self.go(cycle, Step::Refilling(journal), Action::Reinstate(version));
             }
             (
                 Field::Emptied
                 | Field::Unmanaged
                 | Field::Current
+                | Field::Locked
                 | Field::Candidate
                 | Field::Drifted
                 | Field::Missing,
                 _,
             ) => self.read_policy(cycle, journal),
         }
+    }
+
+    /// Nothing is changed in this boot, whatever is due; that is told once.
+    fn stand_by(&mut self, now: Now, cycle: Box<Cycle>, why: NotNormalBoot) {
+        let NotNormalBoot { message, next_step } = why.clone();
+        if self.not_normal_told.replace(why.clone()) != Some(why) {
+            self.tell(Event::BootNotNormal { reason: message.clone(), next_step: next_step.clone() });
+        }
+        let (event, hresult) = (EventId::BootNotNormal, Fault::NotNormalBoot.into());
+        let patience = Patience::Refused;
+        self.fail(now, cycle, Failure { event, hresult, patience, not_before: None, message, next_step });
     }
 
     fn read_policy(&mut self, cycle: Box<Cycle>, journal: Journal) {
@@ -165,8 +181,8 @@ impl Machine {
         }
         let source = read.source.map(crate::policy::PolicyRoot::event_name);
         match &read.verdict {
-            Verdict::Managed(plan) => self.note_reset_delay(now, &mut cycle, Some(plan)),
-            Verdict::Unconfigured | Verdict::Disabled => self.note_reset_delay(now, &mut cycle, None),
+            Verdict::Managed(plan) => self.note_post_authentication(now, &mut cycle, Some(plan)),
+            Verdict::Unconfigured | Verdict::Disabled => self.note_post_authentication(now, &mut cycle, None),
             // What it wants may be known again later.
             Verdict::Unsupported { .. } => {}
         }

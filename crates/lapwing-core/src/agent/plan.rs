@@ -6,7 +6,7 @@ use crate::{
     event::Event,
     policy::{
         DsrmBackup, EncryptionPrincipal, HistorySize, PassphraseLength, PasswordAgeDays, PasswordComplexity,
-        PasswordLength, PolicyRoot, WordListName,
+        PasswordLength, PolicyRoot, PostAuthentication, WordListName,
     },
     types::AccountName,
 };
@@ -81,8 +81,8 @@ pub struct Plan {
     pub expiry_protected: bool,
     /// How long the first rotation is put off after the policy was first seen.
     pub activation_grace: Duration,
-    /// How long after a use of the account its password is changed; none if it is not.
-    pub reset_delay: Option<Duration>,
+    /// What follows a use of the account, and after which delay; none if nothing does.
+    pub post_authentication: Option<PostAuthentication>,
 }
 
 impl Plan {

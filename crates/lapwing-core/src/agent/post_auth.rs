@@ -6,16 +6,49 @@ use super::{
     machine::Machine,
     memory::Used,
     plan::{Cause, Plan},
+    report::Activity,
 };
 use crate::{
     event::{Event, Hresult},
+    log_on::{Seen, Use},
     mutant::{self, Mutant},
-    types::{AccountName, Age, BootTime, Now},
+    types::{AccountName, Age, BootTime, Now, Uid},
 };
 
 impl Machine {
+    /// An account was used, or somebody tried to. What failed is no use, or any stranger could have the password changed at will.
+    pub(super) fn on_seen(&mut self, now: Now, seen: Seen) {
+        let Seen { how, account, service, terminal, remote_host: host } = seen;
+        let used = account.clone();
+        match how {
+            Use::Authenticated => {
+                self.tell(Event::LoggedOn { account, service, terminal, host });
+                self.on_authenticated(now, used);
+            }
+            Use::Otherwise => {
+                self.tell(Event::LoggedOnOtherwise { account, service, terminal, host });
+                self.on_authenticated(now, used);
+            }
+            Use::Failed => self.tell(Event::LogOnFailed { account, service, terminal, host }),
+            Use::ChangeRefused => {
+                let current = self.report.current.as_ref().filter(|current| current.account == account);
+                let rid = current.map_or(Uid(0), |current| current.uid).into();
+                self.tell(Event::PasswordChangeBlocked { account, rid });
+            }
+            // It proves nothing, and root needs no password.
+            Use::Impersonated => {}
+        }
+    }
+
+    /// Whether foreign changes of the password are to be refused: from when it is known that there is one, until policy wants
+    /// nothing any more.
+    #[must_use]
+    pub fn protects_password(&self) -> bool {
+        self.report.current.is_some() && self.report.activity != Activity::Disabled
+    }
+
     /// Somebody has authenticated as `account`. A second time within the grace period extends nothing.
-    pub(super) fn on_authenticated(&mut self, now: Now, account: AccountName) {
+    fn on_authenticated(&mut self, now: Now, account: AccountName) {
         if !self.begun {
             // Whether that is the managed account shows with the journal.
             self.used_early = Some((now, account));
@@ -39,19 +72,23 @@ impl Machine {
     }
 
     /// Takes note of the policy that a cycle has found.
-    pub(super) fn note_reset_delay(&mut self, now: Now, cycle: &mut Cycle, plan: Option<&Plan>) {
+    pub(super) fn note_post_authentication(&mut self, now: Now, cycle: &mut Cycle, plan: Option<&Plan>) {
         let was_planned = self.reset_at().is_some();
-        self.reset_delay = plan.and_then(|plan| plan.reset_delay);
-        let Some(used) = &self.memory.used else { return };
-        let is_other = |plan: &Plan| plan.account.as_ref().is_some_and(|account| *account != used.account);
-        if plan.is_some_and(is_other) {
-            // The rotation for the other account follows at once and says why; event 10076 wants the SIDs of both.
-            self.memory.used = None;
+        self.post_authentication = plan.and_then(|plan| plan.post_authentication);
+        // The rotation for another account follows at once and says why; event 10076 wants the SIDs of both.
+        let is_over = |whose: &AccountName| {
+            self.post_authentication.is_none()
+                || plan.and_then(|plan| plan.account.as_ref()).is_some_and(|account| account != whose)
+        };
+        let ending = self.memory.ending.take_if(|ending| is_over(&ending.account));
+        let used = self.memory.used.take_if(|used| is_over(&used.account));
+        if ending.is_some() || used.is_some() {
             self.remember();
-        } else if self.reset_delay.is_none() {
-            self.memory.used = None;
-            self.remember();
-        } else if core::mem::take(&mut self.use_resumed) {
+        }
+        if self.memory.used.is_none() {
+            return;
+        }
+        if core::mem::take(&mut self.use_resumed) {
             self.raise(cycle, Event::PostAuthResumed);
         } else if !was_planned {
             self.announce_reset(now);
@@ -67,7 +104,7 @@ impl Machine {
 
     /// When the grace period is over.
     pub(super) fn reset_at(&self) -> Option<BootTime> {
-        let (used, delay) = (self.memory.used.as_ref()?, self.reset_delay?);
+        let (used, delay) = (self.memory.used.as_ref()?, self.post_authentication?.delay);
         Some(used.since.since.boot.saturating_add(delay.saturating_sub(used.since.carried)))
     }
 
@@ -96,13 +133,14 @@ impl Machine {
     /// The password has been changed.
     pub(super) fn end_use(&mut self, now: Now, cycle: &mut Cycle) {
         let is_due = self.is_reset_due(now);
-        let Some(Used { account, uid, .. }) = self.memory.used.take() else { return };
-        let rid = uid.into();
+        let Some(used) = self.memory.used.take() else { return };
+        let (account, rid) = (used.account.clone(), used.uid.into());
         let done = if is_due {
             Event::PostAuthResetDone { account, rid }
         } else {
             Event::PostAuthResetUnneeded { account, rid }
         };
         self.raise(cycle, done);
+        self.plan_ending(&used);
     }
 }

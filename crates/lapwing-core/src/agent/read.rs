@@ -75,7 +75,7 @@ fn managed(policy: &ManagedPolicy) -> Verdict {
             word_list: policy.word_list.clone(),
         },
         activation_grace: policy.activation_grace,
-        reset_delay: policy.post_authentication.map(|after| after.delay),
+        post_authentication: policy.post_authentication,
         expiry_protected: policy.expiry_protected,
     })
 }

@@ -1,6 +1,6 @@
 //! What the agent knows of itself, for people.
 
-use super::{journal::Entry, machine::Machine};
+use super::{journal::Entry, machine::Machine, memory::FieldNote, tamper::CONTESTED_NEXT_STEP};
 use crate::{event::EventId, types::WallTime};
 
 /// What the agent knows of itself, for people.
@@ -64,6 +64,12 @@ impl Machine {
         let mut report = self.report.clone();
         if self.is_working() {
             report.activity = Activity::Working;
+        }
+        if self.memory.field_note == Some(FieldNote::Contested) && self.is_contested(self.now) {
+            report.activity = Activity::Failing;
+            "somebody keeps changing the account's password, so that it is left for now"
+                .clone_into(&mut report.summary);
+            report.next_step = Some(CONTESTED_NEXT_STEP.to_owned());
         }
         report
     }

@@ -72,7 +72,11 @@ impl Machine {
         }
         let retry = self.timers.retry.map(|retry| retry.at);
         let kept = self.kept.as_ref().map(|(_, until)| *until);
-        let others = kept.into_iter().chain(self.next_reset()).chain(self.next_late_action());
+        let others = kept
+            .into_iter()
+            .chain(self.next_reset())
+            .chain(self.next_late_action())
+            .chain(self.next_ending());
         let boot = retry.into_iter().chain(others).fold(self.timers.cycle, BootTime::min);
         let wall = self.next_expiry().filter(|_| !mutant::is(Mutant::ExpiryByBootClock));
         Some(Deadline { boot, wall })

@@ -140,7 +140,7 @@ steps! {
 impl StepName {
     const fn of(step: &Step) -> Self {
         match step {
-            Step::ReadingJournal => Self::Journal,
+            Step::Looking | Step::ReadingJournal => Self::Journal,
             Step::Refilling(_) | Step::Reinstating(..) => Self::Reinstate,
             Step::ReadingPolicy(_) | Step::RereadingPolicy(..) => Self::Policy,
             Step::Connecting(_) => Self::Connect,

@@ -77,14 +77,14 @@ impl Machine {
         match (facts.aim.journal.field, &facts.aim.journal.current, held) {
             // Only a directory that confirms the version in force shows that putting its hash back is right; with
             // any other version the rotation that follows sets the account anyway.
-            (Field::Drifted, Some(current), Held::Current(version)) => {
-                self.raise(&mut cycle, events::drift_found(current, Field::Drifted));
+            (Field::Drifted, Some(_), Held::Current(version)) if !self.is_contested(now) => {
                 self.go(cycle, Step::Reinstating(facts, held, state.expiry), Action::Reinstate(version));
             }
             (
                 Field::Drifted
                 | Field::Unmanaged
                 | Field::Current
+                | Field::Locked
                 | Field::Candidate
                 | Field::Emptied
                 | Field::Missing,

@@ -384,9 +384,33 @@ events! {
     30032 Error Lapwing CertificateEnded
         "The device's certificate has ended and cannot be renewed any more: leave with lapwing leave --local-only, and enrol with a new token"
         { until: Time };
+    30033 Error Lapwing UseNotEnded
+        "The sessions of the account could not be dealt with after its password was changed; it is not tried again"
+        { account: Account, text: Text, next_step: Text };
+    30034 Information Lapwing LoggedOn "The managed account was authenticated"
+        { account: Account, service: Text, terminal: Text, host: Text };
+    30035 Information Lapwing LoggedOnOtherwise
+        "The managed account was used without its password, by a key or a ticket"
+        { account: Account, service: Text, terminal: Text, host: Text };
+    30036 Warning Lapwing LogOnFailed "An authentication of the managed account failed, or was given up"
+        { account: Account, service: Text, terminal: Text, host: Text };
     30040 Warning Lapwing GroupPolicyUnread
         "Group Policy could not be read; what was read of it last holds, if anything was"
         { reason: Text, last_read: Text, next_step: Text };
     30041 Information Lapwing GroupPolicyChanged "Group Policy has changed: these objects hold now"
         { objects: Text };
+    30050 Information Lapwing AccountLocked
+        "An administrator has locked the account's password; the lock is kept, also when the password is changed"
+        { account: Account };
+    30051 Warning Lapwing EmptyFieldClosed
+        "The account's password field was empty, so that anybody could have logged on; it is closed again"
+        { account: Account };
+    30052 Error Lapwing AccountContested
+        "Somebody keeps changing the account's password; it is not put right again before then"
+        { account: Account, count: Integer, until: Time, next_step: Text };
+    30060 Warning Lapwing BootNotNormal
+        "This system was not booted in the normal way, so no password is changed" { reason: Text, next_step: Text };
+    30061 Error Lapwing PossibleClone
+        "This host may be a copy of the one that enrolled, whose identity it does not use"
+        { reason: Text, next_step: Text };
 }

@@ -10,6 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use zeroize::Zeroizing;
 
 pub use crate::fault::Fault;
+pub use crate::sessions::{EndStep, EndedProcess, EndedSession, UseEnded};
 
 /// Where `lapwingd-priv` is listened for.
 pub const SOCKET_PATH: &str = "/run/lapwing/priv.sock";
@@ -47,6 +48,23 @@ pub enum Request {
     /// bytes are in a sealed file in memory; its descriptor comes with the answer (`SCM_RIGHTS`, unix(7)).
     #[serde(rename = "org.lapwing.Priv.Keytab")]
     Keytab(InRun),
+    /// Ends the use of a listed account: one step of it. Answered by [`UseEnded`].
+    #[serde(rename = "org.lapwing.Priv.EndUse")]
+    EndUse(EndUse),
+}
+
+/// Whose use to end, and how.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EndUse {
+    /// The run of `lapwingd` that asks.
+    pub run: String,
+    /// The account's name.
+    pub account: String,
+    /// Its uid.
+    pub uid: u32,
+    /// What to do.
+    pub step: EndStep,
 }
 
 /// The run of `lapwingd` that asks.
@@ -193,11 +211,11 @@ pub enum Material {
     /// The password sealed to the directory's pinned key (docs/protocol.md, "Seal"), or the whole value of
     /// `msLAPS-EncryptedPassword`; Base64.
     Sealed(String),
-    /// The password itself, where the directory takes no ciphertext. Never logged, wiped after use.
-    Clear(String),
+    /// The password itself, where the directory takes no ciphertext. Never logged.
+    Clear(SecretText),
 }
 
-// Not derived: `Clear` holds a password.
+// Not derived: nobody needs to see a ciphertext.
 impl core::fmt::Debug for Material {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.write_str(match self {
@@ -264,6 +282,19 @@ pub struct Journal {
     pub unanswered: u32,
     /// What stands in the account's field, compared with the journal.
     pub field: Field,
+    /// Why nothing is changed in this boot, if nothing is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_normal: Option<NotNormal>,
+}
+
+/// Why nothing is changed in this boot.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NotNormal {
+    /// Why, for people.
+    pub message: String,
+    /// What to do about it.
+    pub next_step: String,
 }
 
 /// One password of the journal.
@@ -314,6 +345,8 @@ pub enum Field {
     Unmanaged,
     /// The hash of `current`.
     Current,
+    /// The hash of `current` behind a lock prefix.
+    Locked,
     /// The hash of a candidate: a commit was interrupted.
     Candidate,
     /// Neither: somebody else changed it.
@@ -376,7 +409,7 @@ mod tests {
             account: "a".into(),
             uid: 1,
             expiry: "e".into(),
-            material: Material::Clear("hunter2".into()),
+            material: Material::Clear(SecretText(Zeroizing::new("hunter2".into()))),
             warning: None,
         };
         assert!(!format!("{prepared:?}").contains("hunter2"));

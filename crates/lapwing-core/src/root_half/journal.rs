@@ -51,6 +51,8 @@ pub struct Journal<H> {
     pub send_open: bool,
     /// When passwords were committed, within the last 24 hours.
     pub commits: Vec<FileTime>,
+    /// When reboots were asked for, within the last 24 hours.
+    pub reboots: Vec<FileTime>,
 }
 
 /// One password.
@@ -101,6 +103,12 @@ pub enum ProtocolError {
         /// How many are allowed.
         limit: u32,
     },
+    /// The host has been rebooted too often.
+    #[error("{limit} reboots within 24 hours are the budget of root's file")]
+    RebootsSpent {
+        /// How many are allowed.
+        limit: u32,
+    },
     /// There is nothing to put back.
     #[error("the account's field stands as it should")]
     NoDrift,
@@ -114,7 +122,7 @@ impl ProtocolError {
             Self::StaleRun => Fault::StaleRun,
             Self::UnknownVersion => Fault::UnknownVersion,
             Self::CommitPending(_) => Fault::CommitPending,
-            Self::BudgetSpent { .. } => Fault::BudgetSpent,
+            Self::BudgetSpent { .. } | Self::RebootsSpent { .. } => Fault::BudgetSpent,
             Self::NoDrift => Fault::NoDrift,
         }
     }
@@ -128,6 +136,9 @@ impl ProtocolError {
             Self::CommitPending(_) => "nothing: lapwingd commits the recorded version first",
             Self::BudgetSpent { .. } => {
                 "find out why the password changes so often, or raise changes_per_day in managed.toml"
+            }
+            Self::RebootsSpent { .. } => {
+                "find out who uses the account so often, or raise reboots_per_day in managed.toml"
             }
             Self::NoDrift => "nothing: lapwingd asks for the journal and decides anew",
         }
@@ -146,6 +157,7 @@ impl<H> Default for Journal<H> {
             unanswered: 0,
             send_open: false,
             commits: Vec::new(),
+            reboots: Vec::new(),
         }
     }
 }
@@ -165,6 +177,7 @@ impl<H> Journal<H> {
         self.candidates.len() <= CANDIDATES_MAX
             && self.replaced.len() <= REPLACED_MAX
             && self.commits.len() <= COMMITS_MAX
+            && self.reboots.len() <= COMMITS_MAX
             && self.recorded.is_some() == self.recorded().is_some()
             && entries().all(|entry| entry.sends.len() <= SENDS_MAX)
     }
@@ -210,12 +223,23 @@ impl<H> Journal<H> {
     /// # Errors
     /// [`ProtocolError::BudgetSpent`].
     pub fn check_budget(&self, now: WallTime, limit: u32) -> Result<(), ProtocolError> {
-        let spent = self.commits.iter().filter(|commit| is_within(now, **commit, BUDGET_SPAN)).count();
-        if u32::try_from(spent).is_ok_and(|spent| spent < limit) {
+        if is_within_budget(&self.commits, now, limit) {
             Ok(())
         } else {
             Err(ProtocolError::BudgetSpent { limit })
         }
+    }
+
+    /// Counts a reboot.
+    ///
+    /// # Errors
+    /// [`ProtocolError::RebootsSpent`] if it is one too many.
+    pub fn count_reboot(&mut self, now: WallTime, limit: u32) -> Result<(), ProtocolError> {
+        if !is_within_budget(&self.reboots, now, limit) {
+            return Err(ProtocolError::RebootsSpent { limit });
+        }
+        note_spent(&mut self.reboots, now);
+        Ok(())
     }
 
     /// Whether Lapwing has set this account's password before.
@@ -321,10 +345,7 @@ impl<H> Journal<H> {
         self.replaced.drain(..beyond);
         self.unanswered = 0;
         self.send_open = false;
-        self.commits.retain(|commit| is_within(now, *commit, BUDGET_SPAN));
-        self.commits.push(now.0);
-        let beyond = self.commits.len().saturating_sub(COMMITS_MAX);
-        self.commits.drain(..beyond);
+        note_spent(&mut self.commits, now);
     }
 
     /// The recorded candidate's account is gone: the candidate is void.
@@ -333,6 +354,20 @@ impl<H> Journal<H> {
             self.candidates.retain(|entry| entry.version != recorded);
         }
     }
+}
+
+/// Whether one more is allowed.
+fn is_within_budget(spent: &[FileTime], now: WallTime, limit: u32) -> bool {
+    let spent = spent.iter().filter(|at| is_within(now, **at, BUDGET_SPAN)).count();
+    u32::try_from(spent).is_ok_and(|spent| spent < limit)
+}
+
+/// Notes one, and forgets what counts no longer.
+fn note_spent(spent: &mut Vec<FileTime>, now: WallTime) {
+    spent.retain(|at| is_within(now, *at, BUDGET_SPAN));
+    spent.push(now.0);
+    let beyond = spent.len().saturating_sub(COMMITS_MAX);
+    spent.drain(..beyond);
 }
 
 /// Whether `time` still counts. One from the future does so too, for as long, in case the clock was set back; one from

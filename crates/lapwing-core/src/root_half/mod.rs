@@ -15,7 +15,7 @@ pub use journal::{
 };
 
 use crate::{
-    agent::{self, Field},
+    agent::{self, Field, NotNormalBoot},
     mutant::{self, Mutant},
     types::{AccountName, PasswordVersion, Replica, RunId, Uid, WallTime},
 };
@@ -57,6 +57,9 @@ pub trait Host {
     /// Whether that field is empty, so that anybody may log on at some prompts.
     fn is_empty(content: &Self::Content) -> bool;
 
+    /// Whether a lock prefix stands in front of what it is.
+    fn is_locked(content: &Self::Content) -> bool;
+
     /// Whether `hash` is what stands there, a lock prefix left aside.
     fn stands(hash: &Self::Hash, content: &Self::Content) -> bool;
 
@@ -69,6 +72,11 @@ pub trait Host {
 
     /// Whether that error says that the account is gone or has another uid.
     fn is_account_missing(error: &Self::Error) -> bool;
+
+    /// Why nothing may be changed in this boot.
+    fn not_normal(&self) -> Option<NotNormalBoot> {
+        None
+    }
 
     /// Told when a verb has come so far. Crash tests end the program here.
     fn reached(&mut self, _point: Point) {}
@@ -128,6 +136,7 @@ impl<H: Host> RootHalf<H> {
             replaced: self.journal.replaced.clone(),
             unanswered: self.journal.unanswered,
             field: self.field()?,
+            not_normal: self.host.not_normal().map(Box::new),
         })
     }
 
@@ -143,6 +152,7 @@ impl<H: Host> RootHalf<H> {
             (&entry.account, entry.uid) == (&of.account, of.uid) && H::stands(&entry.hash, &content)
         };
         Ok(match current {
+            Some(current) if stands(current) && H::is_locked(&content) => Field::Locked,
             Some(current) if stands(current) => Field::Current,
             _ if journal.candidates.iter().any(stands) => Field::Candidate,
             None => Field::Unmanaged,
@@ -173,6 +183,15 @@ impl<H: Host> RootHalf<H> {
         let unanswered = self.journal.count_send(version, to, now)?;
         self.host.save(&self.journal)?;
         Ok(unanswered)
+    }
+
+    /// Counts a reboot before it is asked for.
+    ///
+    /// # Errors
+    /// As [`Journal::count_reboot`], or the host's.
+    pub fn count_reboot(&mut self, now: WallTime, limit: u32) -> Result<(), H::Error> {
+        self.journal.count_reboot(now, limit)?;
+        self.host.save(&self.journal)
     }
 
     /// Takes the last counted send back: it was answered, or never made.
@@ -252,7 +271,7 @@ impl<H: Host> RootHalf<H> {
             .clone();
         match self.field()? {
             Field::Drifted | Field::Emptied | Field::Candidate | Field::Missing => {}
-            Field::Current | Field::Unmanaged => return Err(ProtocolError::NoDrift.into()),
+            Field::Current | Field::Locked | Field::Unmanaged => return Err(ProtocolError::NoDrift.into()),
         }
         self.put(&current)?;
         Ok(current)

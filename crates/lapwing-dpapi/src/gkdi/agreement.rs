@@ -4,15 +4,16 @@ use core::fmt;
 
 use lapwing_core::secret::SecretBytes;
 use rand_core::CryptoRng;
+use zeroize::Zeroizing;
 
 use super::{
     DhParameters, SecretAgreement,
     wire::{self, Reader},
 };
 use crate::primitives::{
-    Hash,
+    Hash, Secret, counter_mode,
     curve::{self, Curve, P256, P384},
-    modular::LEN,
+    modular::{BLIND_LEN, Group, LEN},
 };
 
 /// A public key. [MS-GKDI] 2.2.3.
@@ -25,6 +26,9 @@ enum Public {
     P256(curve::Public<P256>),
     P384(curve::Public<P384>),
 }
+
+/// A public key that may lie outside of its group: checked as far as it costs next to nothing.
+pub(crate) struct UncheckedKey(Public);
 
 /// Why bytes are not a public key of a group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -46,6 +50,14 @@ pub enum PublicKeyError {
 #[error("the private key of this interval is 0 or too large for its curve")]
 pub struct DegenerateKey;
 
+/// What both sides of an agreement can compute.
+pub(crate) struct Agreed {
+    /// Of full width.
+    pub(crate) secret: SecretBytes,
+    /// What makes a key of it.
+    pub(crate) hash: Hash,
+}
+
 /// A private key.
 pub(crate) struct PrivateKey(Private);
 
@@ -65,12 +77,7 @@ impl PublicKey {
     /// # Errors
     /// [`PublicKeyError`] if it does not, or is no key.
     pub fn parse(bytes: &[u8], agreement: &SecretAgreement) -> Result<Self, PublicKeyError> {
-        match agreement {
-            SecretAgreement::Dh { parameters, .. } => read_dh(bytes, parameters),
-            SecretAgreement::P256 => read_point(bytes, P256_MAGIC, 32).map(Public::P256),
-            SecretAgreement::P384 => read_point(bytes, P384_MAGIC, 48).map(Public::P384),
-        }
-        .map(Self)
+        UncheckedKey::parse(bytes, agreement)?.check()
     }
 
     /// The bytes.
@@ -88,6 +95,27 @@ impl PublicKey {
     }
 }
 
+impl UncheckedKey {
+    /// Reads a key. A point of a curve is checked in full.
+    pub(crate) fn parse(bytes: &[u8], agreement: &SecretAgreement) -> Result<Self, PublicKeyError> {
+        match agreement {
+            SecretAgreement::Dh { parameters, .. } => read_dh(bytes, parameters),
+            SecretAgreement::P256 => read_point(bytes, P256_MAGIC, 32).map(Public::P256),
+            SecretAgreement::P384 => read_point(bytes, P384_MAGIC, 48).map(Public::P384),
+        }
+        .map(Self)
+    }
+
+    /// Checks the rest: for Diffie-Hellman that takes as long as the agreement.
+    pub(crate) fn check(self) -> Result<PublicKey, PublicKeyError> {
+        let is_in_group = match &self.0 {
+            Public::Dh { parameters, element } => parameters.group().contains(element),
+            Public::P256(_) | Public::P384(_) => true,
+        };
+        if is_in_group { Ok(PublicKey(self.0)) } else { Err(PublicKeyError::Outside) }
+    }
+}
+
 /// [MS-GKDI] 2.2.3.1.
 fn read_dh(bytes: &[u8], parameters: &DhParameters) -> Result<Public, PublicKeyError> {
     let mut reader = Reader { rest: bytes };
@@ -100,7 +128,7 @@ fn read_dh(bytes: &[u8], parameters: &DhParameters) -> Result<Public, PublicKeyE
     if [modulus, generator] != parameters.numbers() {
         return Err(PublicKeyError::OtherGroup);
     }
-    if !parameters.group().contains(&element) {
+    if !parameters.group().is_element(&element) {
         return Err(PublicKeyError::Outside);
     }
     Ok(Public::Dh { parameters: parameters.clone(), element })
@@ -175,18 +203,36 @@ impl PrivateKey {
         })
     }
 
-    /// What both sides can compute, of full width, and the hash function that makes a key of it; none if the two keys are not
-    /// of one kind.
-    pub(crate) fn agree(&self, with: &PublicKey) -> Option<(SecretBytes, Hash)> {
-        match (&self.0, &with.0) {
+    /// What both sides can compute; none if the two keys are not of one kind.
+    pub(crate) fn agree(&self, with: &PublicKey) -> Option<Agreed> {
+        self.agree_by(&with.0, |group, element, exponent| group.raise(element, exponent))
+    }
+
+    /// The same with a key that a stranger chose, perhaps outside of its group to learn this one's remainders (Lim and Lee,
+    /// CRYPTO '97): what he can learn from it is of a number that he cannot foresee, and another for each key of his.
+    pub(crate) fn agree_blinded(&self, with: &UncheckedKey) -> Option<Agreed> {
+        self.agree_by(&with.0, |group, element, exponent| {
+            let mut blind = Zeroizing::new([0; BLIND_LEN]);
+            counter_mode(Hash::Sha256, exponent, &[b"blind", element], &mut *blind);
+            group.raise_blinded(element, exponent, &blind)
+        })
+    }
+
+    fn agree_by(
+        &self,
+        with: &Public,
+        raise: impl FnOnce(&Group, &[u8; LEN], &[u8]) -> Secret<LEN>,
+    ) -> Option<Agreed> {
+        let (secret, hash) = match (&self.0, with) {
             (Private::Dh { exponent, .. }, Public::Dh { parameters, element }) => {
-                let shared = parameters.group().raise(element, exponent.expose_secret());
-                Some((SecretBytes::new(shared.to_vec()), Hash::Sha256))
+                let shared = raise(parameters.group(), element, exponent.expose_secret());
+                (SecretBytes::new(shared.to_vec()), Hash::Sha256)
             }
-            (Private::P256(key), Public::P256(point)) => Some((curve::agree(key, point), Hash::Sha256)),
-            (Private::P384(key), Public::P384(point)) => Some((curve::agree(key, point), Hash::Sha384)),
-            (Private::Dh { .. } | Private::P256(_) | Private::P384(_), _) => None,
-        }
+            (Private::P256(key), Public::P256(point)) => (curve::agree(key, point), Hash::Sha256),
+            (Private::P384(key), Public::P384(point)) => (curve::agree(key, point), Hash::Sha384),
+            (Private::Dh { .. } | Private::P256(_) | Private::P384(_), _) => return None,
+        };
+        Some(Agreed { secret, hash })
     }
 }
 

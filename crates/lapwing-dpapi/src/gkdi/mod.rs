@@ -13,7 +13,7 @@ pub mod stored;
 mod tree;
 mod wire;
 
-pub(crate) use agreement::PrivateKey;
+pub(crate) use agreement::{Agreed, PrivateKey, UncheckedKey};
 pub use agreement::{DegenerateKey, PublicKey, PublicKeyError};
 pub use envelope::{EnvelopeError, GroupKey, GroupKeyEnvelope};
 pub use flags::Flags;

@@ -1,7 +1,7 @@
 //! Powers in the multiplicative group of a prime of 2048 bits, in constant time as to exponents.
 
 use crypto_bigint::{
-    NonZero, Odd, U256, U512, U2048, Uint,
+    NonZero, Odd, U64, U256, U512, U2048, Uint,
     modular::{FixedMontyForm, FixedMontyParams},
 };
 use zeroize::Zeroizing;
@@ -12,6 +12,8 @@ use super::{Secret, secret};
 pub(crate) const LEN: usize = U2048::BYTES;
 /// The longest exponent, in bytes.
 pub(crate) const EXPONENT_LEN_MAX: usize = 64;
+/// The length of what an exponent is blinded with, in bytes: nobody finds one by trying 2^64 of them at somebody else.
+pub(crate) const BLIND_LEN: usize = 8;
 
 /// The modulus, the generator and the order of "2048-bit MODP Group with 256-bit Prime Order Subgroup". RFC 5114 section 2.3.
 const MODULUS: Odd<U2048> = Odd::<U2048>::from_be_hex(
@@ -70,9 +72,15 @@ impl Group {
     /// Whether an element is none of 0, 1 and -1, and lies in the generator's subgroup where that one's order is known.
     /// SP 800-56A revision 3 section 5.6.2.3.1.
     pub(crate) fn contains(&self, element: &[u8; LEN]) -> bool {
-        let element = U2048::from_be_slice(element);
-        let is_of_order = |order: NonZero<U256>| self.power(&element, order.as_ref()) == U2048::ONE;
-        self.is_between(&element) && self.order().is_none_or(is_of_order)
+        let is_of_order = |order: NonZero<U256>| {
+            self.power(&U2048::from_be_slice(element), order.as_ref(), U256::BITS) == U2048::ONE
+        };
+        self.is_element(element) && self.order().is_none_or(is_of_order)
+    }
+
+    /// Whether an element is none of 0, 1 and -1, wherever else it lies. SP 800-56A revision 3 section 5.6.2.3.2.
+    pub(crate) fn is_element(&self, element: &[u8; LEN]) -> bool {
+        self.is_between(&U2048::from_be_slice(element))
     }
 
     /// The order of the generator's subgroup, if this is the group of which it is known.
@@ -92,24 +100,69 @@ impl Group {
 
     /// An element that the group [contains](Self::contains) to the power of a number, as above, with all its leading zeros.
     pub(crate) fn raise(&self, element: &[u8; LEN], exponent: &[u8]) -> Secret<LEN> {
-        let exponent = exponent.get(..EXPONENT_LEN_MAX).unwrap_or(exponent);
-        let mut wide = Zeroizing::new([0; EXPONENT_LEN_MAX]);
-        wide.iter_mut().rev().zip(exponent.iter().rev()).for_each(|(to, from)| *to = *from);
-        let exponent = Zeroizing::new(U512::from_be_slice(&*wide));
-        let element = U2048::from_be_slice(element);
+        let exponent = number(exponent);
         // Within a subgroup exponents count modulo its order, and a power of half the length takes half the time.
-        let power = Zeroizing::new(match self.order() {
-            Some(order) => self.power(&element, &Zeroizing::new(exponent.rem(&order))),
-            None => self.power(&element, &exponent),
-        });
+        self.raise_by(
+            element,
+            &match self.order() {
+                Some(order) => (Zeroizing::new(exponent.rem(&order).resize()), U256::BITS),
+                None => (exponent, U512::BITS),
+            },
+        )
+    }
+
+    /// The same for an element that may lie outside of the subgroup, where that one's order is known: to the power of a number
+    /// that is the same modulo the order, and modulo any other is anybody's guess for whoever does not know `blind`.
+    pub(crate) fn raise_blinded(
+        &self,
+        element: &[u8; LEN],
+        exponent: &[u8],
+        blind: &[u8; BLIND_LEN],
+    ) -> Secret<LEN> {
+        let exponent = number(exponent);
+        self.raise_by(
+            element,
+            &match self.order() {
+                Some(order) => {
+                    let within: Zeroizing<U512> = Zeroizing::new(exponent.rem(&order).resize());
+                    let multiple =
+                        Zeroizing::new(number(blind).wrapping_mul(&order.resize::<{ U512::LIMBS }>()));
+                    // Below 2^64 times the order.
+                    (Zeroizing::new(within.wrapping_add(&multiple)), U256::BITS + U64::BITS)
+                }
+                None => (exponent, U512::BITS),
+            },
+        )
+    }
+
+    fn raise_by(&self, element: &[u8; LEN], (exponent, bits): &(Zeroizing<U512>, u32)) -> Secret<LEN> {
+        let power = Zeroizing::new(self.power(&U2048::from_be_slice(element), exponent, *bits));
         secret(|out| out.copy_from_slice(Zeroizing::new(power.to_be_bytes()).as_ref()))
     }
 
-    fn power<const LIMBS: usize>(&self, element: &U2048, exponent: &Uint<LIMBS>) -> U2048 {
+    fn power<const LIMBS: usize>(&self, element: &U2048, exponent: &Uint<LIMBS>, bits: u32) -> U2048 {
         let form = FixedMontyForm::new(element, &self.params);
         let exponent_in_full = Zeroizing::new(exponent.resize());
-        Zeroizing::new(form.pow_amm_bounded_exp(&exponent_in_full, Uint::<LIMBS>::BITS)).retrieve()
+        Zeroizing::new(form.pow_amm_bounded_exp(&exponent_in_full, bits)).retrieve()
     }
+}
+
+#[cfg(test)]
+impl Group {
+    /// An element of this order, which divides the modulus less 1.
+    pub(crate) fn of_order(&self, order: u8) -> [u8; LEN] {
+        let order = NonZero::new(U2048::from_u8(order)).unwrap();
+        let last = self.params.modulus().as_ref().wrapping_sub(&U2048::ONE);
+        bytes(&self.power(&U2048::from_u8(3), &last.wrapping_div(&order), U2048::BITS))
+    }
+}
+
+/// A big-endian number of at most [`EXPONENT_LEN_MAX`] bytes; what is longer is cut off.
+fn number(bytes: &[u8]) -> Zeroizing<U512> {
+    let bytes = bytes.get(..EXPONENT_LEN_MAX).unwrap_or(bytes);
+    let mut wide = Zeroizing::new([0; EXPONENT_LEN_MAX]);
+    wide.iter_mut().rev().zip(bytes.iter().rev()).for_each(|(to, from)| *to = *from);
+    Zeroizing::new(U512::from_be_slice(&*wide))
 }
 
 fn bytes(number: &U2048) -> [u8; LEN] {

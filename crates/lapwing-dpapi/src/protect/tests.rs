@@ -87,7 +87,7 @@ fn wrapping_keys_are_the_ones_expected() {
         let private = private(root_key.agreement(), len);
         let envelope = envelope(&root_key, Share::Public);
         let GroupKey::Public(group) = envelope.key() else { panic!("asked for the public key") };
-        assert_eq!(agreed_key(Hash::Sha512, &private, group).unwrap().to_vec(), unhex(expected));
+        assert_eq!(agreed_key(Hash::Sha512, &private.agree(group).unwrap()).to_vec(), unhex(expected));
     }
 }
 
@@ -154,9 +154,9 @@ fn shared_secrets_keep_their_leading_zeros() {
     let mut rng = ChaCha20Rng::seed_from_u64(7);
     let short = (0..4000)
         .map(|_| PrivateKey::draw(root_key.agreement(), &mut rng))
-        .find(|private| private.agree(group).unwrap().0.expose_secret()[0] == 0);
+        .find(|private| private.agree(group).unwrap().secret.expose_secret()[0] == 0);
     let short = short.expect("one in 256 begins with a zero");
-    assert_eq!(short.agree(group).unwrap().0.expose_secret().len(), 256);
+    assert_eq!(short.agree(group).unwrap().secret.expose_secret().len(), 256);
     let blob =
         protect_with(&text(), &own_sid(), &envelope, Placement::Appended, &drawn(Towards::Private(short)));
     assert_eq!(unprotect_offline(&blob.unwrap(), &root_key).unwrap().expose_secret(), text().expose_secret());

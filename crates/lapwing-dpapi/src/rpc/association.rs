@@ -134,7 +134,7 @@ impl<S: Seal> Association<S> {
         Ok(out)
     }
 
-    fn seal_fragment(
+    pub(super) fn seal_fragment(
         &mut self,
         out: &mut Vec<u8>,
         (kind, flags, call): (Kind, u8, u32),

@@ -129,6 +129,14 @@ fn keys_that_are_of_no_use_are_told_apart() {
         unprotect_offline(&forged, &own()).unwrap_err(),
         UnprotectError::KeyInfo(Some(PublicKeyError::Malformed))
     );
+    let dh = PUBLISHED.iter().find(|published| published.name == "sha512_dh").unwrap();
+    let mut forged = Blob::parse(dh.bytes).unwrap();
+    let last = forged.key_identifier.key_info.last_mut().unwrap();
+    *last ^= 1;
+    assert_eq!(
+        unprotect_offline(&forged, &dh.root_key()).unwrap_err(),
+        UnprotectError::KeyInfo(Some(PublicKeyError::Outside))
+    );
     let mut forged = protected(now, Share::Seed);
     forged.key_identifier.key_info.clear();
     assert_eq!(unprotect_offline(&forged, &own()).unwrap_err(), UnprotectError::KeyInfo(None));

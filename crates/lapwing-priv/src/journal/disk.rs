@@ -25,6 +25,8 @@ struct Disk {
     unanswered: u32,
     send_open: bool,
     commits: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    reboots: Vec<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -66,6 +68,7 @@ pub(super) fn encode(journal: &Journal) -> Zeroizing<Vec<u8>> {
         unanswered: journal.unanswered,
         send_open: journal.send_open,
         commits: journal.commits.iter().map(ToString::to_string).collect(),
+        reboots: journal.reboots.iter().map(ToString::to_string).collect(),
     };
     let mut bytes = Zeroizing::new(serde_json::to_vec(&disk).expect("strings and numbers are always JSON"));
     bytes.push(b'\n');
@@ -102,6 +105,7 @@ fn parse(disk: Disk) -> Option<Journal> {
         unanswered: disk.unanswered,
         send_open: disk.send_open,
         commits: disk.commits.iter().map(|time| time.parse().ok()).collect::<Option<_>>()?,
+        reboots: disk.reboots.iter().map(|time| time.parse().ok()).collect::<Option<_>>()?,
     };
     journal.is_sound().then_some(journal)
 }

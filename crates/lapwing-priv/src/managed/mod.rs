@@ -36,14 +36,12 @@ pub(crate) struct Managed {
     /// How often in 24 hours an account may be given a new password.
     pub(crate) changes_per_day: u32,
     /// How often in 24 hours the host may be restarted.
-    #[expect(
-        dead_code,
-        reason = "the reboot verb comes with the post-authentication actions; root's file is checked now"
-    )]
     pub(crate) reboots_per_day: u32,
     directories: Vec<Directory>,
     /// The machine's keytab, for a host in an Active Directory domain.
     pub(crate) keytab: PathBuf,
+    /// Whether this host may be a container.
+    pub(crate) allow_container: bool,
 }
 
 /// Why root's file is of no use, or does not allow what was asked.
@@ -128,6 +126,8 @@ struct Written {
     #[serde(default = "keytab_default")]
     keytab: PathBuf,
     #[serde(default)]
+    allow_container: bool,
+    #[serde(default)]
     directory: Vec<WrittenDirectory>,
 }
 
@@ -181,6 +181,7 @@ impl Managed {
             reboots_per_day: written.reboots_per_day,
             directories,
             keytab: written.keytab,
+            allow_container: written.allow_container,
         })
     }
 

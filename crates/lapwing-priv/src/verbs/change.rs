@@ -10,7 +10,7 @@ use lapwing_core::{
 
 use super::{VerbError, Work, parse};
 use crate::{
-    account,
+    account, boot,
     host::{Entry, LinuxHost},
     log,
     managed::{Managed, Protection},
@@ -20,25 +20,34 @@ use crate::{
 impl Work {
     /// Records that the directory holds this version, then puts its hash into the account. May be repeated.
     pub(super) fn commit(&mut self, request: &Commit) -> Result<Committed, VerbError> {
+        self.check_may_finish()?;
         let version = parse(&request.version)?;
         let by = request.by.as_deref().map(parse).transpose()?;
         let receipt = request.receipt.as_deref();
-        let check = |host: &LinuxHost, entry: &Entry| check_acknowledged(host, entry, receipt);
+        let check = |host: &LinuxHost, entry: &Entry| {
+            boot::check_normal(&host.root).map_err(VerbError::NotNormalBoot)?;
+            check_acknowledged(host, entry, receipt)
+        };
         self.half.commit(version, by, self.now(), check).map(|entry| tell(&entry))
     }
 
     /// Puts the hash of `current` back after drift.
     pub(super) fn reinstate(&mut self, version: PasswordVersion) -> Result<Committed, VerbError> {
+        self.check_boot()?;
         self.half.reinstate(version).map(|entry| tell(&entry))
     }
 
     /// At boot, before log-ons are open: commits what is recorded and refills an emptied field.
     pub(super) fn recover(&mut self) -> Result<(), VerbError> {
+        self.check_may_finish()?;
         account::clean_up(self.root())?;
         if let Some(done) = self.half.recover_commit(self.now())? {
             log_recovered("Committed what was recorded before the crash", EventId::CommitRecovered, &done);
         }
-        if let Some(done) = self.half.recover_field()? {
+        // Whoever repairs this system may have emptied it on purpose, and is not shut out.
+        if self.check_boot().is_ok()
+            && let Some(done) = self.half.recover_field()?
+        {
             log_recovered("Refilled the emptied password field", EventId::DriftHealed, &done);
         }
         Ok(())

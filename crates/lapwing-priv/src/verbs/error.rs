@@ -3,6 +3,7 @@
 use std::{borrow::Cow, error::Error, io, path::PathBuf};
 
 use lapwing_core::{
+    boot::NotNormal,
     generate::{GenerateError, WordListError},
     local::root_half::{Fault, Refusal},
     root_half::ProtocolError,
@@ -11,7 +12,7 @@ use lapwing_core::{
 use super::keytab::KeytabError;
 use crate::{
     account::AccountError, crypt::CryptError, encrypt::EncryptError, journal::JournalError,
-    managed::ManagedError, seal::SealError,
+    managed::ManagedError, seal::SealError, sessions::SessionsError,
 };
 
 /// Why a verb is refused.
@@ -45,6 +46,10 @@ pub(crate) enum VerbError {
     ReceiptInvalid,
     #[error(transparent)]
     Keytab(#[from] KeytabError),
+    #[error("nothing is changed in this boot: {0}")]
+    NotNormalBoot(NotNormal),
+    #[error(transparent)]
+    Sessions(#[from] SessionsError),
     #[error("the password could not be kept out of swap")]
     NotLocked { source: io::Error },
 }
@@ -58,6 +63,8 @@ impl VerbError {
             Self::Account(error) => error.fault(),
             Self::Crypt(_) => Fault::HashRefused,
             Self::Keytab(error) => error.fault(),
+            Self::NotNormalBoot(_) => Fault::NotNormalBoot,
+            Self::Sessions(_) => Fault::Sessions,
             Self::Seal(_) | Self::WordList { .. } => Fault::ManagedFile,
             Self::Malformed(_) => Fault::Malformed,
             Self::Encrypt(_) => Fault::GroupKey,
@@ -76,6 +83,8 @@ impl VerbError {
             Self::Account(error) => error.next_step(),
             Self::Crypt(error) => error.next_step().into(),
             Self::Keytab(error) => error.next_step().into(),
+            Self::NotNormalBoot(why) => why.next_step().into(),
+            Self::Sessions(error) => error.next_step().into(),
             Self::Generate(error) => error.next_step().into(),
             Self::Seal(_) => "enrol this host anew: the pinned seal_key in managed.toml is of no use".into(),
             Self::Encrypt(_) => {

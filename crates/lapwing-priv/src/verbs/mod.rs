@@ -1,6 +1,7 @@
 //! The verbs of `org.lapwing.Priv`: one request in, one answer out.
 
 mod change;
+mod end_use;
 mod error;
 mod keytab;
 mod prepare;
@@ -10,7 +11,9 @@ use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 
 use lapwing_core::{
     event::EventId,
-    local::root_half::{Committed, Counted, Fault, Journal as Told, Keytab, OfVersion, Prepared, Request},
+    local::root_half::{
+        Committed, Counted, Fault, Journal as Told, Keytab, OfVersion, Prepared, Request, UseEnded,
+    },
     root_half::RootHalf,
     types::{PasswordVersion, WallTime},
 };
@@ -18,7 +21,7 @@ use rand_core::CryptoRng;
 use serde::Serialize;
 
 pub(crate) use self::error::VerbError;
-use crate::{account, host::LinuxHost, journal::JournalFile, log, root::Root};
+use crate::{account, boot, host::LinuxHost, journal::JournalFile, log, named, root::Root};
 
 /// What a verb is answered by.
 #[derive(Serialize)]
@@ -29,6 +32,7 @@ pub(crate) enum Answer {
     Counted(Counted),
     Committed(Committed),
     Keytab(HandedOver),
+    UseEnded(UseEnded),
 }
 
 /// What goes over the socket beside the answer.
@@ -45,7 +49,11 @@ impl Answer {
     pub(crate) fn descriptor(&self) -> Option<BorrowedFd<'_>> {
         match self {
             Self::Keytab(handed_over) => Some(handed_over.descriptor.as_fd()),
-            Self::Journal(_) | Self::Prepared(_) | Self::Counted(_) | Self::Committed(_) => None,
+            Self::Journal(_)
+            | Self::Prepared(_)
+            | Self::Counted(_)
+            | Self::Committed(_)
+            | Self::UseEnded(_) => None,
         }
     }
 }
@@ -75,7 +83,25 @@ pub(crate) fn answer(
 /// # Errors
 /// Why that was not possible; `lapwingd` tries again.
 pub(crate) fn recover(root: &Root, now: WallTime) -> Result<(), VerbError> {
-    Work::begin(root, now)?.recover()
+    let mut work = Work::begin(root, now)?;
+    let recovered = work.recover();
+    work.name_accounts();
+    recovered
+}
+
+/// The journal's entries, one a line: `current` or `candidate`, version, account, directory. An account's password is the one of
+/// record if there is no candidate.
+///
+/// # Errors
+/// Why the journal cannot be read.
+pub(crate) fn show(root: &Root, now: WallTime) -> Result<String, VerbError> {
+    let journal = Work::begin(root, now)?.half.journal;
+    let current = journal.current.iter().map(|entry| ("current", entry));
+    let candidates = journal.candidates.iter().map(|entry| ("candidate", entry));
+    let line = |(what, entry): (&str, &crate::host::Entry)| {
+        format!("{what} {} {} {}\n", entry.version, entry.account, entry.directory)
+    };
+    Ok(current.chain(candidates).map(line).collect())
 }
 
 impl Work {
@@ -96,6 +122,7 @@ impl Work {
         match request {
             Request::Begin(request) => {
                 self.half.begin(parse(&request.run)?)?;
+                self.name_accounts();
                 self.state().map(Answer::Journal)
             }
             Request::State(request) => {
@@ -123,7 +150,9 @@ impl Work {
             }
             Request::Commit(request) => {
                 self.check_run(&request.run)?;
-                self.commit(request).map(Answer::Committed)
+                let committed = self.commit(request);
+                self.name_accounts();
+                committed.map(Answer::Committed)
             }
             Request::Reinstate(request) => {
                 let version = self.check_version(request)?;
@@ -133,6 +162,32 @@ impl Work {
                 self.check_run(&request.run)?;
                 self.keytab().map(Answer::Keytab)
             }
+            Request::EndUse(request) => {
+                self.check_run(&request.run)?;
+                self.end_use(request).map(Answer::UseEnded)
+            }
+        }
+    }
+
+    /// Tells the PAM module which accounts are managed. No verb fails for that: it reports less then.
+    fn name_accounts(&self) {
+        let journal = &self.half.journal;
+        let accounts = journal.current.iter().chain(journal.recorded()).map(|entry| &entry.account);
+        if let Err(error) = named::write(self.root(), accounts) {
+            let reason = error.to_string();
+            log::error("The PAM module cannot be told which accounts are managed", &[("REASON", &reason)]);
+        }
+    }
+
+    fn check_boot(&self) -> Result<(), VerbError> {
+        boot::check_normal(self.root()).map_err(VerbError::NotNormalBoot)
+    }
+
+    /// Checks that what was recorded as acknowledged may be put into the account.
+    fn check_may_finish(&self) -> Result<(), VerbError> {
+        match boot::check_normal(self.root()) {
+            Err(why) if !why.may_finish() => Err(VerbError::NotNormalBoot(why)),
+            Ok(()) | Err(_) => Ok(()),
         }
     }
 
@@ -162,19 +217,22 @@ fn log_verb(request: &Request, answer: &Result<Answer, VerbError>) {
         Request::Commit(request) => ("Commit", Some(&request.version)),
         Request::Reinstate(request) => ("Reinstate", Some(&request.version)),
         Request::Keytab(_) => ("Keytab", None),
+        Request::EndUse(request) => (end_use::verb_name(request.step), None),
     };
     let event = match answer {
         Err(error) => Some(refusal_event(error.fault())),
         Ok(Answer::Prepared(_)) => Some(EventId::ChangePrepared),
         Ok(Answer::Committed(_)) if verb == "Reinstate" => Some(EventId::DriftHealed),
         Ok(Answer::Committed(_)) => Some(EventId::AccountUpdated),
-        Ok(Answer::Journal(_) | Answer::Counted(_) | Answer::Keytab(_)) => None,
+        Ok(Answer::Journal(_) | Answer::Counted(_) | Answer::Keytab(_) | Answer::UseEnded(_)) => None,
     };
     let event = event.map(|event| event.code().to_string());
     let (account, version) = match answer {
         Ok(Answer::Prepared(done)) => (Some(&done.account), Some(&done.version)),
         Ok(Answer::Committed(done)) => (Some(&done.account), Some(&done.version)),
-        Ok(Answer::Journal(_) | Answer::Counted(_) | Answer::Keytab(_)) | Err(_) => (None, asked_version),
+        Ok(Answer::Journal(_) | Answer::Counted(_) | Answer::Keytab(_) | Answer::UseEnded(_)) | Err(_) => {
+            (None, asked_version)
+        }
     };
     let mut fields = vec![("VERB", verb)];
     fields.extend(account.map(|account| ("ACCOUNT", account.as_str())));
@@ -195,6 +253,7 @@ const fn refusal_event(fault: Fault) -> EventId {
         Fault::JournalDamaged => EventId::JournalDamaged,
         Fault::BudgetSpent => EventId::BudgetExhausted,
         Fault::ReceiptInvalid => EventId::ReceiptInvalid,
+        Fault::NotNormalBoot => EventId::BootNotNormal,
         Fault::AccountNotListed
         | Fault::DirectoryNotListed
         | Fault::ManagedFile
@@ -205,6 +264,7 @@ const fn refusal_event(fault: Fault) -> EventId {
         | Fault::NoSpace
         | Fault::AgeingTooShort
         | Fault::Keytab
+        | Fault::Sessions
         | Fault::NoAcceptablePassword
         | Fault::HashRefused
         | Fault::GroupKey

@@ -5,13 +5,14 @@ use lapwing_core::{
     binding::SealBinding,
     event::EventId,
     generate::{self, Rules, WORD_LIST_BYTES_MAX, WordList},
-    local::root_half::{Material, Prepare, Prepared, Rules as AskedRules},
+    local::root_half::{Material, Prepare, Prepared, Rules as AskedRules, SecretText},
     policy::{PassphraseLength, PasswordComplexity, PasswordLength, WordListName},
     root_half::ProtocolError,
     secret::Password,
     types::{AccountName, DirectoryId, EncryptedTo, FileTime, PasswordVersion, RecordId, Uid},
 };
 use rand_core::CryptoRng;
+use zeroize::Zeroizing;
 
 use super::{VerbError, Work, parse};
 use crate::{
@@ -36,6 +37,7 @@ impl Work {
         request: &Prepare,
         rng: &mut impl CryptoRng,
     ) -> Result<Prepared, VerbError> {
+        self.check_boot()?;
         self.half.journal.check_nothing_recorded()?;
         let directory_id: DirectoryId = parse(&request.directory)?;
         let expiry: FileTime = parse(&request.expiry)?;
@@ -80,10 +82,10 @@ impl Work {
             sends: Vec::new(),
             acknowledged_by: None,
         };
-        let material = entry
-            .sealed
-            .as_deref()
-            .map_or_else(|| Material::Clear(password.expose_secret().to_owned()), told_sealed);
+        let material = entry.sealed.as_deref().map_or_else(
+            || Material::Clear(SecretText(Zeroizing::new(password.expose_secret().to_owned()))),
+            told_sealed,
+        );
         let prepared = Prepared { warning, ..tell(&entry, material) };
         failpoint::hit("prepare.before_journal");
         self.half.prepare(entry)?;

@@ -2,14 +2,15 @@
 
 use lapwing_core::{
     agent,
-    local::root_half::{EncryptedTo, Entry, Field, Journal},
+    local::root_half::{EncryptedTo, Entry, Field, Journal, NotNormal},
 };
 
 use super::{VerbError, Work};
 
 impl Work {
     pub(super) fn state(&self) -> Result<Journal, VerbError> {
-        let agent::Journal { current, candidates, replaced, unanswered, field } = self.half.state()?;
+        let agent::Journal { current, candidates, replaced, unanswered, field, not_normal } =
+            self.half.state()?;
         Ok(Journal {
             current: current.map(tell),
             candidates: candidates.into_iter().map(tell).collect(),
@@ -18,11 +19,13 @@ impl Work {
             field: match field {
                 agent::Field::Unmanaged => Field::Unmanaged,
                 agent::Field::Current => Field::Current,
+                agent::Field::Locked => Field::Locked,
                 agent::Field::Candidate => Field::Candidate,
                 agent::Field::Drifted => Field::Drifted,
                 agent::Field::Emptied => Field::Emptied,
                 agent::Field::Missing => Field::Missing,
             },
+            not_normal: not_normal.map(|why| NotNormal { message: why.message, next_step: why.next_step }),
         })
     }
 }

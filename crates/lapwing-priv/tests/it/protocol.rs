@@ -3,7 +3,7 @@
 use lapwing_core::local::root_half::{Committed, Counted, Fault, Field, InRun, Journal, Prepared, Request};
 
 use crate::world::{
-    ACCOUNT, Call, EXPIRY, RUN, SHADOW, World, clear, commit_request, of_version, opens, prepare,
+    ACCOUNT, Call, DIRECTORY, EXPIRY, RUN, SHADOW, World, clear, commit_request, of_version, opens, prepare,
 };
 
 #[test]
@@ -154,10 +154,25 @@ fn drift_is_told_and_the_journalled_hash_goes_back() {
         assert_eq!(world.state().field, field, "{drift}");
         assert_eq!(reinstate("33333333-3333-4333-8333-333333333333").err(), Some(Fault::UnknownVersion));
         reinstate(&version).unwrap();
-        assert_eq!(world.state().field, Field::Current);
+        let healed = if prefix.is_empty() { Field::Current } else { Field::Locked };
+        assert_eq!(world.state().field, healed);
         let now = world.field();
         assert!(opens(&password, now.strip_prefix(prefix).unwrap()), "{drift}");
     }
+}
+
+#[test]
+fn an_administrator_sees_what_is_in_force_and_what_is_not_decided_and_no_hash() {
+    let world = World::new();
+    assert_eq!(world.show(), "");
+    world.begin();
+    let (version, _) = world.rotate();
+    let in_force = format!("current {version} {ACCOUNT} {DIRECTORY}\n");
+    assert_eq!(world.show(), in_force);
+    let candidate = world.prepare().unwrap().version;
+    assert_eq!(world.show(), format!("{in_force}candidate {candidate} {ACCOUNT} {DIRECTORY}\n"));
+    world.commit(&candidate).unwrap();
+    assert_eq!(world.show(), format!("current {candidate} {ACCOUNT} {DIRECTORY}\n"));
 }
 
 #[test]
@@ -179,7 +194,7 @@ fn an_administrators_lock_survives_a_commit() {
     world.begin();
     world.rotate();
     world.set_field(&format!("!{}", world.field()));
-    assert_eq!(world.state().field, Field::Current);
+    assert_eq!(world.state().field, Field::Locked);
     let (_, password) = world.rotate();
     assert!(opens(&password, world.field().strip_prefix('!').unwrap()));
 }

@@ -204,6 +204,13 @@ impl World {
         output.status.success()
     }
 
+    /// Runs `lapwingd-priv show`, as an administrator.
+    pub(crate) fn show(&self) -> String {
+        let output = Command::new(PROGRAM).arg("show").arg("--root").arg(self.root()).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
     pub(crate) fn begin(&self) -> Journal {
         self.call(&Request::Begin(InRun { run: RUN.to_owned() })).unwrap()
     }
@@ -274,7 +281,7 @@ pub(crate) fn of_version(version: &str) -> OfVersion {
 
 pub(crate) fn clear(prepared: &Prepared) -> String {
     match &prepared.material {
-        Material::Clear(password) => password.clone(),
+        Material::Clear(password) => password.0.to_string(),
         Material::Sealed(_) => panic!("the password is sealed"),
     }
 }

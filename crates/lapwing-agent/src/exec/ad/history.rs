@@ -3,6 +3,8 @@
 //! INVARIANT: what is being replaced goes into the history by the very modification that replaces it, and stays there at
 //! least until the account has the new password.
 
+use core::cmp::Reverse;
+
 use lapwing_client::ad::{Change, Entry};
 use lapwing_core::types::FileTime;
 use lapwing_dpapi::laps::EncryptedPassword;
@@ -19,14 +21,36 @@ pub(super) enum Slot {
     Controller,
 }
 
-/// The ciphertexts that the directory holds, as far as this host may read them.
+/// The ciphertexts that a slot holds, as far as this host may read them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Ciphertexts {
     pub(super) current: Option<Vec<u8>>,
     pub(super) history: Vec<Vec<u8>>,
 }
 
+/// Which earlier passwords are kept.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Kept<'a> {
+    /// How many.
+    pub(super) number: usize,
+    /// The last to go, the very last first: what the account had when the newest password was stored, and what that
+    /// replaced. Their times are not asked, for a clock may have been wrong.
+    pub(super) spared: &'a [Vec<u8>],
+    /// The present. A time that is yet to come tells no order.
+    pub(super) now: FileTime,
+}
+
 impl Slot {
+    pub(super) const ALL: [Self; 2] = [Self::Account, Self::Controller];
+
+    /// That of the other role, which a host may have had before.
+    pub(super) const fn other(self) -> Self {
+        match self {
+            Self::Account => Self::Controller,
+            Self::Controller => Self::Account,
+        }
+    }
+
     /// The attributes.
     pub(super) const fn attributes(self) -> [LapsAttribute; 2] {
         match self {
@@ -37,11 +61,11 @@ impl Slot {
         }
     }
 
-    pub(super) const fn password(self) -> &'static str {
+    const fn password(self) -> &'static str {
         self.attributes()[0].ldap_name()
     }
 
-    pub(super) const fn history(self) -> &'static str {
+    const fn history(self) -> &'static str {
         self.attributes()[1].ldap_name()
     }
 
@@ -50,23 +74,15 @@ impl Slot {
         Ciphertexts { current: entry.value(self.password()).map(<[u8]>::to_vec), history: history.collect() }
     }
 
-    /// The changes that put a ciphertext in the place of what is there, and that into the history, of which `keep` are kept.
-    /// The one in force is kept too, whatever its age: the account has it until the commit.
-    pub(super) fn store(
-        self,
-        value: &[u8],
-        found: &Ciphertexts,
-        keep: usize,
-        in_force: Option<FileTime>,
-    ) -> Vec<Change> {
+    /// The changes that put a ciphertext in the place of what is there, and that into the history.
+    pub(super) fn store(self, value: &[u8], found: &Ciphertexts, kept: &Kept<'_>) -> Vec<Change> {
         let mut changes = vec![Change::Replace(self.password(), plain(value))];
-        changes.extend(self.remember(found));
-        // DEVIATION(15): what is being replaced is one of those that are kept, even where none is.
-        let others = keep.saturating_sub(usize::from(found.current.is_some()));
-        let is_kept = |value: &Vec<u8>| {
-            found.current.as_ref() == Some(value) || in_force.is_some() && updated(value) == in_force
-        };
-        changes.extend(self.drop_all(&found.history, others, is_kept));
+        let replaced = found.not_in_history();
+        changes.extend(replaced.map(|replaced| self.remember(replaced)));
+        // DEVIATION(15): what is spared is kept until the account has the new password, even where the policy keeps none.
+        let spared = found.history.iter().chain(replaced).filter(|value| kept.spared.contains(value)).count();
+        let room = kept.number.max(spared).saturating_sub(usize::from(replaced.is_some()));
+        changes.extend(self.trim(&found.history, &Kept { number: room, ..*kept }));
         changes
     }
 
@@ -75,27 +91,43 @@ impl Slot {
         if found.current.is_none() {
             return Vec::new();
         }
-        self.remember(found).into_iter().chain([Change::Clear(self.password())]).collect()
+        let remembered = found.not_in_history().map(|replaced| self.remember(replaced));
+        remembered.into_iter().chain([Change::Clear(self.password())]).collect()
     }
 
-    fn remember(self, found: &Ciphertexts) -> Option<Change> {
-        let replaced = found.current.as_ref().filter(|replaced| !found.history.contains(replaced));
-        replaced.map(|replaced| Change::Add(self.history(), plain(replaced.as_slice())))
+    fn remember(self, replaced: &[u8]) -> Change {
+        Change::Add(self.history(), plain(replaced))
     }
 
-    /// The changes that drop what is kept no longer.
-    pub(super) fn trim(self, history: &[Vec<u8>], keep: usize) -> Vec<Change> {
-        self.drop_all(history, keep, |_| false)
-    }
-
-    /// Drops all but the newest, by the time that each tells of itself: a directory gives them in no order. What has no such
-    /// time is none of ours, and is the first to go.
-    fn drop_all(self, history: &[Vec<u8>], keep: usize, is_kept: impl Fn(&Vec<u8>) -> bool) -> Vec<Change> {
-        let mut newest: Vec<&Vec<u8>> = history.iter().filter(|value| !is_kept(value)).collect();
-        newest.sort_by_key(|value| core::cmp::Reverse(updated(value)));
-        let dropped = newest.into_iter().skip(keep);
+    /// The changes that drop what is kept no longer: behind what is spared all but the newest, by the time that each tells of
+    /// itself, for a directory gives them in no order. What has no such time is none of ours and the first to go; then what
+    /// has one that is yet to come, or it would stand before all others until then.
+    pub(super) fn trim(self, history: &[Vec<u8>], kept: &Kept<'_>) -> Vec<Change> {
+        let mut ranked: Vec<&Vec<u8>> = history.iter().collect();
+        ranked.sort_by_key(|value| {
+            let place = kept.spared.iter().position(|spared| spared == *value).unwrap_or(usize::MAX);
+            let updated = updated(value);
+            (place, Reverse((updated.filter(|updated| *updated <= kept.now), updated)))
+        });
+        let dropped = ranked.into_iter().skip(kept.number);
         dropped.map(|value| Change::Delete(self.history(), plain(value.as_slice()))).collect()
     }
+}
+
+impl Ciphertexts {
+    /// What would have to go into the history if it were replaced.
+    fn not_in_history(&self) -> Option<&Vec<u8>> {
+        self.current.as_ref().filter(|current| !self.history.contains(current))
+    }
+}
+
+/// What a store has to spare, the most important first: what was encrypted at the time of the password in force, and what
+/// is being replaced, which is another if somebody else has written.
+pub(super) fn spared(found: [&Ciphertexts; 2], in_force: Option<FileTime>) -> Vec<Vec<u8>> {
+    let replaced = || found.into_iter().filter_map(|found| found.current.as_ref());
+    let all = replaced().chain(found.into_iter().flat_map(|found| &found.history));
+    let is_in_force = |value: &&Vec<u8>| in_force.is_some() && updated(value) == in_force;
+    all.filter(is_in_force).chain(replaced()).cloned().collect()
 }
 
 /// The time that stands before a ciphertext.
@@ -131,8 +163,14 @@ mod tests {
             history: history.iter().copied().map(value).collect(),
         };
         let in_force = in_force.map(|time| FileTime::from_ticks(time).unwrap());
-        let changes = Slot::Account.store(&value(9), &found, keep, in_force);
+        let spared = spared([&found, &Ciphertexts::default()], in_force);
+        let changes = Slot::Account.store(&value(9), &found, &kept(keep, &spared));
         words(&changes).into_iter().map(|text| text.replace("msLAPS-EncryptedPassword", "")).collect()
+    }
+
+    /// At the time 9.
+    fn kept(number: usize, spared: &[Vec<u8>]) -> Kept<'_> {
+        Kept { number, spared, now: FileTime::from_ticks(9).unwrap() }
     }
 
     #[test]
@@ -169,12 +207,56 @@ mod tests {
     }
 
     #[test]
+    fn what_was_replaced_last_is_the_last_to_go_whatever_its_time() {
+        // Replaced when the clock was set back, or with a prefix that makes no sense.
+        for replaced in [value(1), b"garbage".to_vec()] {
+            let history = [value(5), replaced.clone(), value(7)];
+            let spared = core::slice::from_ref(&replaced);
+            let left = |number| {
+                let mut left = history.to_vec();
+                for change in Slot::Account.trim(&history, &kept(number, spared)) {
+                    let Change::Delete(_, value) = change else { panic!("{change:?}") };
+                    left.retain(|kept| kept != value.expose_secret());
+                }
+                left
+            };
+            assert_eq!(left(2), [replaced.clone(), value(7)]);
+            assert_eq!(left(1), spared);
+            assert_eq!(left(0), [b""; 0]);
+        }
+        // The password in force outlasts what another host stored in its place.
+        assert_eq!(
+            words(&Slot::Account.trim(&[value(3), value(8)], &kept(1, &[value(3), value(8)]))),
+            ["delete msLAPS-EncryptedPasswordHistory 8"]
+        );
+    }
+
+    #[test]
+    fn a_time_that_is_yet_to_come_keeps_no_place() {
+        assert_eq!(
+            stored(Some(8), &[99, 7, 98], 2, Some(8)),
+            ["replace  9", "add History 8", "delete History 99", "delete History 98"]
+        );
+        // As long as there is room, it may stay, and longer than what has no time.
+        let history = [value(99), b"no ciphertext".to_vec(), value(7)];
+        assert_eq!(
+            words(&Slot::Account.trim(&history, &kept(2, &[]))),
+            ["delete msLAPS-EncryptedPasswordHistory 0"]
+        );
+        // It was replaced last.
+        assert_eq!(
+            stored(Some(99), &[7, 6], 2, Some(99)),
+            ["replace  9", "add History 99", "delete History 6"]
+        );
+    }
+
+    #[test]
     fn what_is_kept_no_longer_is_dropped_and_strangers_first() {
         let history = [value(5), b"no ciphertext".to_vec(), value(7)];
         assert_eq!(
-            words(&Slot::Controller.trim(&history, 1)),
+            words(&Slot::Controller.trim(&history, &kept(1, &[]))),
             ["delete msLAPS-EncryptedDSRMPasswordHistory 5", "delete msLAPS-EncryptedDSRMPasswordHistory 0",]
         );
-        assert!(Slot::Account.trim(&history, 3).is_empty());
+        assert!(Slot::Account.trim(&history, &kept(3, &[])).is_empty());
     }
 }

@@ -14,7 +14,7 @@ use lapwing_proto::ad::{
 };
 
 use super::{
-    history::{Ciphertexts, Slot},
+    history::{Ciphertexts, Kept, Slot, spared},
     plain,
 };
 
@@ -50,7 +50,8 @@ pub(super) struct Found {
     pub(super) expiry: Option<FileTime>,
     /// The expiry in the very form that it has there, by which it is named to be replaced.
     expiry_text: Option<String>,
-    pub(super) ciphertexts: Ciphertexts,
+    account: Ciphertexts,
+    controller: Ciphertexts,
 }
 
 /// What a password is stored as.
@@ -59,12 +60,23 @@ pub(super) enum Stored<'a> {
     /// As it is, with when it was first sent.
     Clear(&'a Password, FileTime),
     /// Encrypted, as the whole value that it becomes.
-    Encrypted(&'a [u8], Slot, History),
+    Encrypted(&'a [u8], Slot, Kept<'a>),
 }
 
-/// How many earlier passwords are kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct History(pub(super) usize);
+impl Found {
+    pub(super) const fn ciphertexts(&self, slot: Slot) -> &Ciphertexts {
+        match slot {
+            Slot::Account => &self.account,
+            Slot::Controller => &self.controller,
+        }
+    }
+
+    /// The ciphertexts to spare when something is stored over what was read.
+    pub(super) fn spared(&self, store: &Store) -> Vec<Vec<u8>> {
+        let in_force = store.in_force_encrypted_to.as_ref().map(|in_force| in_force.updated);
+        spared([&self.account, &self.controller], in_force)
+    }
+}
 
 impl Layout {
     /// The one that a schema allows; none if it lacks what is needed. Passwords are encrypted into the slot, if there is one.
@@ -100,20 +112,22 @@ impl Layout {
     }
 
     /// What is read of the computer: never a password, but as ciphertext.
-    pub(super) fn attributes(self, slot: Slot) -> Vec<&'static str> {
+    pub(super) fn attributes(self) -> Vec<&'static str> {
+        let ciphertexts = || Slot::ALL.into_iter().flat_map(Slot::attributes).map(LapsAttribute::ldap_name);
         match self {
-            Self::Versions => vec![EXPIRY, VERSION, slot.password(), slot.history()],
-            Self::ByExpiry => vec![EXPIRY, slot.password(), slot.history()],
+            Self::Versions => [EXPIRY, VERSION].into_iter().chain(ciphertexts()).collect(),
+            Self::ByExpiry => [EXPIRY].into_iter().chain(ciphertexts()).collect(),
             Self::Legacy => vec![LEGACY_EXPIRATION_TIME],
         }
     }
 
     /// Understands what was read; the name of the attribute that makes no sense otherwise.
-    pub(super) fn found(self, entry: &Entry, slot: Slot) -> Result<Found, &'static str> {
+    pub(super) fn found(self, entry: &Entry) -> Result<Found, &'static str> {
         let expiry_text = entry.text(self.expiry()).map(str::to_owned);
         let expiry = expiry_text.as_deref().map(parse_expiry).transpose().map_err(|_| self.expiry())?;
         let version = entry.value(VERSION).map(parse_version).transpose().map_err(|_| VERSION)?;
-        Ok(Found { version, expiry, expiry_text, ciphertexts: slot.read(entry) })
+        let [account, controller] = Slot::ALL.map(|slot| slot.read(entry));
+        Ok(Found { version, expiry, expiry_text, account, controller })
     }
 
     /// The one modification that stores a password, which fails unless the directory holds what is expected.
@@ -152,21 +166,25 @@ impl Layout {
 }
 
 impl Layout {
-    /// The password alone: in one form, and gone in the other.
+    /// The password alone: in one form and one place, and gone in the others.
     fn password(self, store: &Store, stored: &Stored<'_>, found: &Found) -> Vec<Change> {
+        let retired = |slot: Slot| slot.retire(found.ciphertexts(slot));
         match (self, stored) {
             (Self::Versions | Self::ByExpiry, Stored::Clear(password, updated)) => {
                 let value = password_value(&store.account, *updated, password);
-                let retired = Slot::Account.retire(&found.ciphertexts);
-                [Change::Replace(PASSWORD, value)].into_iter().chain(retired).collect()
+                [Change::Replace(PASSWORD, value)]
+                    .into_iter()
+                    .chain(Slot::ALL.into_iter().flat_map(retired))
+                    .collect()
             }
             (Self::Legacy, Stored::Clear(password, _)) => {
                 let value = SecretBytes::new(password.expose_secret().as_bytes().to_vec());
                 vec![Change::Replace(LEGACY_PASSWORD, value)]
             }
-            (_, Stored::Encrypted(value, slot, History(keep))) => {
-                let in_force = store.in_force_encrypted_to.as_ref().map(|in_force| in_force.updated);
-                let mut changes = slot.store(value, &found.ciphertexts, *keep, in_force);
+            (_, Stored::Encrypted(value, slot, kept)) => {
+                let mut changes = slot.store(value, found.ciphertexts(*slot), kept);
+                // This host may have become a domain controller since, or have ceased to be one.
+                changes.extend(retired(slot.other()));
                 changes.push(Change::Clear(PASSWORD));
                 changes
             }
@@ -204,9 +222,8 @@ mod tests {
         "2026-12-24T18:00:00Z".parse().unwrap()
     }
 
-    /// The modification in words, in its order.
-    fn changes(layout: Layout, expected: Expected, expiry_text: Option<&str>) -> Vec<String> {
-        let store = Store {
+    fn store(expected: Expected) -> Store {
+        Store {
             version: version(2),
             account: "lapadmin".parse().unwrap(),
             uid: Uid(1000),
@@ -214,26 +231,34 @@ mod tests {
             in_force: None,
             in_force_encrypted_to: None,
             expiry: WallTime(expiry()),
-        };
-        let found = Found { expiry_text: expiry_text.map(str::to_owned), ..Found::default() };
-        let password = Password::new("Wq7+kd{T2m.Z!x".to_owned());
-        let updated = FileTime::from_ticks(0x1_dd1e_7a00_0000).unwrap();
+        }
+    }
+
+    fn updated() -> FileTime {
+        FileTime::from_ticks(0x1_dd1e_7a00_0000).unwrap()
+    }
+
+    /// The modification in words, in its order.
+    fn in_words(changes: &[Change]) -> Vec<String> {
         let words = |value: &SecretBytes| match value.expose_secret() {
             [first, ..] if value.expose_secret().len() == 16 && !first.is_ascii_digit() => {
                 format!("version {first}")
             }
             text => String::from_utf8(text.to_vec()).unwrap(),
         };
-        layout
-            .store(&store, &Stored::Clear(&password, updated), &found)
-            .iter()
-            .map(|change| match change {
-                Change::Add(name, value) => format!("add {name} {}", words(value)),
-                Change::Delete(name, value) => format!("delete {name} {}", words(value)),
-                Change::Replace(name, value) => format!("replace {name} {}", words(value)),
-                Change::Clear(name) => format!("clear {name}"),
-            })
-            .collect()
+        let in_words = |change: &Change| match change {
+            Change::Add(name, value) => format!("add {name} {}", words(value)),
+            Change::Delete(name, value) => format!("delete {name} {}", words(value)),
+            Change::Replace(name, value) => format!("replace {name} {}", words(value)),
+            Change::Clear(name) => format!("clear {name}"),
+        };
+        changes.iter().map(in_words).collect()
+    }
+
+    fn changes(layout: Layout, expected: Expected, expiry_text: Option<&str>) -> Vec<String> {
+        let found = Found { expiry_text: expiry_text.map(str::to_owned), ..Found::default() };
+        let password = Password::new("Wq7+kd{T2m.Z!x".to_owned());
+        in_words(&layout.store(&store(expected), &Stored::Clear(&password, updated()), &found))
     }
 
     const VALUE: &str =
@@ -281,6 +306,54 @@ mod tests {
                 &format!("add ms-Mcs-AdmPwdExpirationTime {marked}"),
             ]
         );
+    }
+
+    #[test]
+    fn what_a_host_stored_in_another_role_is_retired_by_the_first_store_in_its_own() {
+        let stored = |ciphertext: &str| Ciphertexts { current: Some(ciphertext.into()), history: Vec::new() };
+        let found =
+            Found { account: stored("a member's"), controller: stored("a controller's"), ..Found::default() };
+        let store = store(Expected::Nothing);
+        let spared = found.spared(&store);
+        let kept = Kept { number: 0, spared: &spared, now: updated() };
+        let passwords = |stored: &Stored<'_>| in_words(&Layout::Versions.password(&store, stored, &found));
+        let retired = [
+            "add msLAPS-EncryptedPasswordHistory a member's",
+            "clear msLAPS-EncryptedPassword",
+            "add msLAPS-EncryptedDSRMPasswordHistory a controller's",
+            "clear msLAPS-EncryptedDSRMPassword",
+        ];
+        assert_eq!(
+            passwords(&Stored::Encrypted(b"new", Slot::Controller, kept)),
+            [
+                "replace msLAPS-EncryptedDSRMPassword new",
+                retired[2],
+                retired[0],
+                retired[1],
+                "clear msLAPS-Password"
+            ]
+        );
+        assert_eq!(
+            passwords(&Stored::Encrypted(b"new", Slot::Account, kept)),
+            [
+                "replace msLAPS-EncryptedPassword new",
+                retired[0],
+                retired[2],
+                retired[3],
+                "clear msLAPS-Password"
+            ]
+        );
+        let password = Password::new("Wq7+kd{T2m.Z!x".to_owned());
+        assert_eq!(passwords(&Stored::Clear(&password, updated()))[1..], retired);
+    }
+
+    #[test]
+    fn what_every_role_has_stored_is_read() {
+        for layout in [Layout::Versions, Layout::ByExpiry] {
+            let read = layout.attributes();
+            let all = Slot::ALL.into_iter().flat_map(Slot::attributes);
+            assert!(all.into_iter().all(|attribute| read.contains(&attribute.ldap_name())), "{read:?}");
+        }
     }
 
     #[test]

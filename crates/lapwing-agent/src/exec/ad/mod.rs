@@ -27,8 +27,8 @@ pub(super) use self::layout::Attributes;
 use self::{
     encryption::{Decryptor, controller_unmanaged, level_too_low},
     failure::{malformed, no_account, query_failed, schema_lacking, unreached, update_failed},
-    history::Slot,
-    layout::{Found, History, Layout, Stored},
+    history::{Kept, Slot},
+    layout::{Found, Layout, Stored},
 };
 use super::{
     chain,
@@ -52,6 +52,8 @@ pub(super) struct ActiveDirectory {
     /// When the password of this version was first sent, so that the same bytes are sent again.
     stamped: Option<(PasswordVersion, FileTime)>,
     decryptor: Decryptor,
+    /// The ciphertexts that the last store had to spare, with the version that it stored.
+    spared: Option<(PasswordVersion, Vec<Vec<u8>>)>,
     session: Option<Open>,
 }
 
@@ -66,7 +68,7 @@ struct Open {
     layout: Layout,
     slot: Slot,
     /// How many earlier passwords are kept, where they are encrypted.
-    history: Option<History>,
+    history: Option<usize>,
     root: RootDse,
     /// The controller's clock at the beginning.
     time: Option<WallTime>,
@@ -155,7 +157,7 @@ impl ActiveDirectory {
             container: computer.name.parent().map(|name| name.to_string()),
             layout,
             slot,
-            history: encryption.map(|encryption| History(usize::from(encryption.history.entries()))),
+            history: encryption.map(|encryption| usize::from(encryption.history.entries())),
             time: root.clock().map(WallTime),
             root,
             found: Found::default(),
@@ -215,7 +217,7 @@ impl ActiveDirectory {
         settled: bool,
     ) -> Result<DirectoryState, DirectoryFailure> {
         let Some(open) = &mut self.session else { return Err(nothing_to_send()) };
-        open.state(known, settled).await
+        open.state(known, settled, self.spared.as_ref()).await
     }
 
     /// Makes sure that the policy's principal is still this one, for what is encrypted cannot be taken back.
@@ -228,6 +230,7 @@ impl ActiveDirectory {
     /// Sends the password, once.
     pub(super) async fn store(&mut self, store: &Store, material: &Material) -> StoreOutcome {
         let Some(open) = &mut self.session else { return StoreOutcome::NotSent(nothing_to_send()) };
+        let spared = open.found.spared(store);
         let stored = match material {
             Material::Clear(password) => {
                 let updated = match self.stamped {
@@ -239,10 +242,15 @@ impl ActiveDirectory {
             }
             // Where the policy says no number, it says nothing of those that are there.
             Material::Sealed(value) => {
-                Stored::Encrypted(value, open.slot, open.history.unwrap_or(History(usize::MAX)))
+                let kept = open.kept(open.history.unwrap_or(usize::MAX), &spared);
+                Stored::Encrypted(value, open.slot, kept)
             }
         };
-        open.store(store, &stored).await
+        let outcome = open.store(store, &stored).await;
+        if matches!(outcome, StoreOutcome::Acknowledged(_) | StoreOutcome::Unanswered(_)) {
+            self.spared = Some((store.version, spared));
+        }
+        outcome
     }
 }
 
@@ -259,7 +267,12 @@ async fn address(name: &str) -> Option<core::net::IpAddr> {
 }
 
 impl Open {
-    async fn state(&mut self, known: &[Known], settled: bool) -> Result<DirectoryState, DirectoryFailure> {
+    async fn state(
+        &mut self,
+        known: &[Known],
+        settled: bool,
+        spared: Option<&(PasswordVersion, Vec<Vec<u8>>)>,
+    ) -> Result<DirectoryState, DirectoryFailure> {
         let found = self.read().await?;
         let version = match (self.layout, found.version) {
             (Layout::Versions, Some(version)) => Told::Version(Some(version)),
@@ -268,7 +281,9 @@ impl Open {
         };
         let in_force = known.first().map(|known| known.version);
         if settled && in_force.is_some() && version == Told::Version(in_force) {
-            self.trim().await;
+            // After a restart nobody knows what was replaced last.
+            let spared = spared.filter(|(version, _)| Some(*version) == in_force);
+            self.trim(spared.map(|(_, spared)| spared.as_slice())).await;
         }
         Ok(DirectoryState {
             version,
@@ -278,11 +293,24 @@ impl Open {
         })
     }
 
-    /// Drops the earlier passwords that the policy keeps no longer. What fails is done in a later cycle: it is no reason to
-    /// keep a password that is due.
-    async fn trim(&mut self) {
-        let Some(History(keep)) = self.history else { return };
-        let changes = self.slot.trim(&self.found.ciphertexts.history, keep);
+    /// Which earlier passwords are kept now.
+    fn kept<'a>(&self, number: usize, spared: &'a [Vec<u8>]) -> Kept<'a> {
+        let host = os::now().wall.0;
+        // The later of the two clocks: one that is behind must not make times of the past those of the future.
+        Kept { number, spared, now: self.root.clock().map_or(host, |controller| controller.max(host)) }
+    }
+
+    /// Drops the earlier passwords that the policy keeps no longer; where some are kept and it is not known which are to be
+    /// spared, the next store does that. What fails is done in a later cycle: it is no reason to keep a password that is due.
+    async fn trim(&mut self, spared: Option<&[Vec<u8>]>) {
+        let Some(number) = self.history else { return };
+        let kept = match spared {
+            Some(spared) => self.kept(number, spared),
+            None if number == 0 => self.kept(number, &[]),
+            None => return,
+        };
+        let trimmed = |slot: Slot| slot.trim(&self.found.ciphertexts(slot).history, &kept);
+        let changes: Vec<_> = Slot::ALL.into_iter().flat_map(trimmed).collect();
         if changes.is_empty() {
             return;
         }
@@ -295,13 +323,11 @@ impl Open {
     }
 
     async fn read(&mut self) -> Result<Found, DirectoryFailure> {
-        let attributes = self.layout.attributes(self.slot);
+        let attributes = self.layout.attributes();
         let entry = self.connection.read(&self.entry, &attributes).await.map_err(|e| query_failed(&e))?;
         let entry = entry.ok_or_else(|| no_account(self.connection.peer(), &self.entry))?;
-        self.found = self
-            .layout
-            .found(&entry, self.slot)
-            .map_err(|attribute| malformed(self.connection.peer(), attribute))?;
+        self.found =
+            self.layout.found(&entry).map_err(|attribute| malformed(self.connection.peer(), attribute))?;
         Ok(self.found.clone())
     }
 

@@ -26,6 +26,7 @@ use super::{computer, ldif};
 use crate::{
     failure::{Code, Failure},
     output,
+    program::command,
     root_keys::Unreadable,
 };
 
@@ -273,16 +274,6 @@ fn must_have(program: &str, debian: &str, others: &str) -> Result<(), Failure> {
         format!("{program}, which a backup is read with, is not installed"),
         next_step,
     ))
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the one place where a program is started, with an empty environment"
-)]
-fn command(program: &str) -> Command {
-    let mut command = Command::new(program);
-    command.env_clear().env("PATH", "/usr/bin:/bin").env("LC_ALL", "C.UTF-8").stdin(Stdio::null());
-    command
 }
 
 /// What a program writes, in a file in memory.

@@ -109,7 +109,7 @@ fn an_error_tells_everyone_who_was_asked_and_what_to_do() {
     let (.., next) = error(vec![away(), KeyFailure::NotRegistered]);
     assert!(next.contains("lapwing-kds"), "{next}");
     let (.., next) = error(vec![KeyFailure::NotRegistered, away()]);
-    assert!(next.contains("firewall"), "{next}");
+    assert!(next.contains("firewall") && next.contains("14135"), "{next}");
     let (text, ..) = error(vec![]);
     assert_eq!(text, "nobody in lapwing.test gave the group key");
 }

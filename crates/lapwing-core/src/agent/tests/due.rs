@@ -175,14 +175,20 @@ fn an_expiry_that_has_come_is_not_waited_for_once_more_while_it_is_dealt_with() 
 
 /// A world with a grace period of an hour, whose account has just been used.
 fn used() -> World {
+    used_under(PostAuthenticationActions::Reset)
+}
+
+/// The same where that follows.
+pub(super) fn used_under(actions: PostAuthenticationActions) -> World {
     let mut world = World::settled();
-    world.verdict = Verdict::Managed(Plan { reset_delay: Some(60 * MINUTE), ..plan() });
+    let after = PostAuthentication { actions, delay: 60 * MINUTE };
+    world.verdict = Verdict::Managed(Plan { post_authentication: Some(after), ..plan() });
     world.input(Input::PolicyChanged);
     let mut world = world.forget_the_past();
-    world.input(Input::Authenticated("somebody".parse().unwrap()));
+    world.input(seen(Use::Authenticated, "somebody"));
     assert_eq!(world.machine.report().activity, Activity::Idle);
-    assert!(world.events.is_empty());
-    world.input(Input::Authenticated("lapadmin".parse().unwrap()));
+    assert!(!world.raised(EventId::PostAuthScheduled));
+    world.input(seen(Use::Authenticated, "lapadmin"));
     assert!(world.raised(EventId::PostAuthScheduled));
     world
 }
@@ -191,7 +197,7 @@ fn used() -> World {
 fn a_password_that_was_used_is_changed_when_the_grace_period_is_over() {
     let mut world = used();
     world.pass(30 * MINUTE);
-    world.input(Input::Authenticated("lapadmin".parse().unwrap()));
+    world.input(seen(Use::Authenticated, "lapadmin"));
     world.pass(29 * MINUTE);
     assert_eq!(world.in_force(), Some(version(1)));
     world.events.clear();

@@ -21,9 +21,11 @@ fn both_sides_agree_on_a_secret_of_full_width() {
         let [one, other] = [0, 1].map(|_| PrivateKey::draw(agreement, &mut rng));
         let (left, right) =
             (one.agree(&other.public_key()).unwrap(), other.agree(&one.public_key()).unwrap());
-        assert_eq!(left.0.expose_secret(), right.0.expose_secret());
-        assert_eq!(left.0.expose_secret().len(), len);
+        assert_eq!(left.secret.expose_secret(), right.secret.expose_secret());
+        assert_eq!(left.secret.expose_secret().len(), len);
         let bytes = one.public_key().to_bytes();
+        let blinded = other.agree_blinded(&UncheckedKey::parse(&bytes, agreement).unwrap()).unwrap();
+        assert_eq!(left.secret.expose_secret(), blinded.secret.expose_secret());
         assert!(PublicKey::parse(&bytes, agreement) == Ok(one.public_key()));
     }
 }
@@ -84,6 +86,23 @@ fn elements_that_tell_something_of_a_private_key_are_refused() {
         assert_eq!(with(&element).unwrap_err(), PublicKeyError::Outside);
     }
     assert!(with(&Group::rfc5114().generator()).is_ok());
+}
+
+/// What opens a blob and what does not is seen by whoever wrote it.
+#[test]
+fn a_blinded_agreement_tells_no_remainder_of_a_private_key() {
+    let (agreement, mut rng) = (SecretAgreement::windows_default(), ChaCha20Rng::seed_from_u64(7));
+    let valid = PrivateKey::draw(&agreement, &mut rng).public_key().to_bytes();
+    let outside = [&valid[..520], &Group::rfc5114().of_order(7)].concat();
+    let read = || UncheckedKey::parse(&outside, &agreement).unwrap();
+    assert_eq!(read().check().unwrap_err(), PublicKeyError::Outside);
+    let told = (0..64).filter(|_| {
+        let private = PrivateKey::draw(&agreement, &mut rng);
+        let remainder = private.agree(&PublicKey(read().0)).unwrap().secret;
+        private.agree_blinded(&read()).unwrap().secret.expose_secret() == remainder.expose_secret()
+    });
+    // One in seven is right by chance.
+    assert!((1..20).contains(&told.count()));
 }
 
 #[test]

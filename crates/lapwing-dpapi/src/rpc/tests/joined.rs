@@ -2,72 +2,21 @@
 
 use core::net::Ipv4Addr;
 
-use lapwing_core::{event::Hresult, secret::SecretBytes, types::Guid};
+use lapwing_core::{event::Hresult, types::Guid};
 
-use super::fake::{Fake, FakeError, KERBEROS, Legs, NEGOTIATE};
+use super::{
+    both::*,
+    fake::{Fake, FakeError, KERBEROS, Legs, NEGOTIATE},
+};
 use crate::rpc::{
-    Answer, ClientError, Ended, Event, GetKey, Lookup, Mapper, Next, Server, ServerError,
-    association::Association,
-    isdkey::{self, Request},
+    Answer, ClientError, Event, GetKey, Lookup, Mapper, Next, Server, ServerError, isdkey,
     ndr::Transfer,
     pdu::{
-        AuthHeader, AuthKind, Bind, BindAck, BindNak, CallHeader, Fragment, HEADER_SIGNING, Header, Kind,
-        NO_INTERFACE, NO_TRANSFER, Offer, Outcome, SyntaxId, write, write_call,
+        AuthHeader, AuthKind, BindAck, BindNak, CallHeader, Fragment, HEADER_SIGNING, Kind, NO_INTERFACE,
+        NO_TRANSFER, Outcome, SyntaxId, write, write_call,
     },
     trailer,
 };
-
-const PORT: u16 = 49_700;
-const PRIVATE: AuthHeader = AuthHeader::new(AuthKind::Negotiate, 0);
-
-pub(super) fn request() -> Request {
-    Request {
-        descriptor: (0..108).collect(),
-        root_key: Some(Guid::from_bytes([7; 16])),
-        interval: [364, 18, -1],
-    }
-}
-
-fn envelope(len: usize) -> Answer {
-    Answer::Envelope(SecretBytes::new((0..len).map(|at| (at % 251) as u8).collect()))
-}
-
-/// Has both speak until the server knows the request; `chunk` is how many bytes arrive at a time.
-fn ask(kind: AuthKind, legs: Legs, chunk: usize) -> (GetKey<Fake>, Server<Fake>, Request) {
-    let (seal, token) = Fake::client(legs);
-    let (mut client, mut to_server) = GetKey::begin(seal, kind, &token, request());
-    let mut server = Server::begin(Fake::server(legs), PORT);
-    loop {
-        let mut to_client = Vec::new();
-        for part in to_server.chunks(chunk) {
-            match server.receive(part).unwrap() {
-                Event::Read => {}
-                Event::Send(bytes) => to_client = bytes,
-                Event::GetKey(request) => return (client, server, request),
-            }
-        }
-        to_server = Vec::new();
-        for part in to_client.chunks(chunk) {
-            match client.receive(part).unwrap() {
-                Next::Read => {}
-                Next::Send(bytes) => to_server = bytes,
-                Next::Done(answer) => panic!("{answer:?} before there was one"),
-            }
-        }
-        assert!(!to_server.is_empty(), "the client waits for nothing");
-    }
-}
-
-fn take(client: &mut GetKey<Fake>, bytes: &[u8]) -> Answer {
-    for part in bytes.chunks(100) {
-        match client.receive(part).unwrap() {
-            Next::Read => {}
-            Next::Done(answer) => return answer,
-            Next::Send(_) => panic!("nothing is left to be sent"),
-        }
-    }
-    panic!("the answer does not end")
-}
 
 #[test]
 fn a_key_is_asked_for_and_given_however_the_bytes_arrive_and_however_many_tokens_it_takes() {
@@ -108,77 +57,6 @@ fn every_changed_byte_of_a_sealed_call_is_noticed() {
         }
     }
     assert!(matches!(client.receive(&answer), Ok(Next::Done(Answer::Envelope(_)))));
-}
-
-/// A client that says what a test wants it to say.
-struct Hand {
-    server: Server<Fake>,
-    association: Association<Fake>,
-}
-
-impl Hand {
-    fn bind(
-        legs: Legs,
-        flags: u8,
-        auth: Option<AuthHeader>,
-        offers: Vec<Offer>,
-    ) -> (Self, Result<Event, Ended<FakeError>>) {
-        let (seal, token) = Fake::client(legs);
-        let association = Association {
-            seal,
-            auth: auth.unwrap_or(PRIVATE),
-            signs_headers: flags & HEADER_SIGNING != 0,
-            fragment_len_max: 5840,
-        };
-        let mut server = Server::begin(Fake::server(legs), PORT);
-        let auth = auth.map(|auth| (auth, &token[..]));
-        let event = server.receive(&write(Kind::Bind, flags, 2, &bind(offers), auth));
-        (Self { server, association }, event)
-    }
-
-    /// Has proved who it is, by two tokens.
-    fn ready() -> Self {
-        let (mut this, event) = Self::bind(KERBEROS, HEADER_SIGNING, Some(PRIVATE), offers());
-        let Ok(Event::Send(ack)) = event else { panic!("{event:?}") };
-        let third = this.token(&ack);
-        let event = this.server.receive(&write(Kind::Auth3, 0, 2, &[0; 4], Some((PRIVATE, &third))));
-        assert!(matches!(event, Ok(Event::Read)), "{event:?}");
-        this
-    }
-
-    fn token(&mut self, ack: &[u8]) -> Vec<u8> {
-        use crate::rpc::Seal as _;
-        let (_, token) = Fragment::parse(ack).unwrap().auth.unwrap();
-        self.association.seal.step(token).unwrap()
-    }
-
-    fn call(&mut self, header: CallHeader, stub: &[u8]) -> Result<Event, Ended<FakeError>> {
-        let sealed = self.association.seal(Kind::Request, 2, header, stub).unwrap();
-        self.server.receive(&sealed)
-    }
-}
-
-fn bind(offers: Vec<Offer>) -> Vec<u8> {
-    Bind { send_max: 5840, receive_max: 5840, group: 0, offers }.to_body()
-}
-
-fn offer(context: u16, interface: SyntaxId, transfer: SyntaxId) -> Offer {
-    Offer { context, interface, transfers: vec![transfer] }
-}
-
-fn offers() -> Vec<Offer> {
-    vec![offer(0, isdkey::INTERFACE, Transfer::Ndr64.syntax())]
-}
-
-const GET_KEY: CallHeader = CallHeader { hint: 0, context: 0, method: 0 };
-
-fn fault(outcome: Result<Event, Ended<FakeError>>) -> (ServerError<FakeError>, u32) {
-    let Ended { last_words, why } = outcome.map(|event| panic!("{event:?}")).unwrap_err();
-    let words = last_words.unwrap();
-    let fragment = Fragment::parse(&words).unwrap();
-    assert_eq!(fragment.header.kind, Kind::Fault);
-    let (_, stub) = CallHeader::parse(&fragment).unwrap();
-    (why, u32::from_le_bytes(*stub.first_chunk().unwrap()))
 }
 
 #[test]
@@ -280,36 +158,6 @@ fn calls_of_something_else_get_their_faults() {
     long.descriptor.push(0);
     let (_, status) = fault(Hand::ready().call(GET_KEY, &long.to_stub(Transfer::Ndr64)));
     assert_eq!(status, 0x6f7);
-}
-
-#[test]
-fn fragments_out_of_order_or_of_too_long_a_call_are_refused() {
-    let stub = vec![0xff; 64 << 10];
-    let two = |hand: &mut Hand| {
-        let sealed = hand.association.seal(Kind::Request, 2, GET_KEY, &stub[..10_000]).unwrap();
-        let len = Header::parse(&sealed).unwrap().unwrap().fragment_len.into();
-        let (first, second) = sealed.split_at(len);
-        (first.to_vec(), second.to_vec())
-    };
-    let mut hand = Hand::ready();
-    let (first, second) = two(&mut hand);
-    assert!(matches!(hand.server.receive(&first), Ok(Event::Read)));
-    // All are there, and it is no call of GetKey.
-    assert_eq!(fault(hand.server.receive(&second)).1, 0x6f7);
-
-    // A second call begins before the first has ended.
-    let mut hand = Hand::ready();
-    let (first, _) = two(&mut hand);
-    assert!(matches!(hand.server.receive(&first), Ok(Event::Read)));
-    hand.association.seal.take_back(1);
-    let (again, _) = two(&mut hand);
-    assert_eq!(fault(hand.server.receive(&again)).1, 0x1c01_000b);
-
-    let mut hand = Hand::ready();
-    let event = hand.call(GET_KEY, &vec![0xff; (64 << 10) + 1]);
-    assert!(matches!(fault(event), (ServerError::Malformed(_), 0x1c01_000b)));
-    let mut hand = Hand::ready();
-    assert_eq!(fault(hand.call(GET_KEY, &stub)).1, 0x6f7, "as long as it may be");
 }
 
 #[test]

@@ -5,8 +5,8 @@ use core::net::Ipv4Addr;
 use proptest::prelude::*;
 
 use super::{
+    both::request,
     fake::{Fake, FakeError, KERBEROS},
-    joined::request,
 };
 use crate::rpc::{
     Answer, GetKey, Lookup, Mapper, Next, Server,

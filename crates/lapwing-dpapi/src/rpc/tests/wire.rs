@@ -4,7 +4,7 @@ use core::net::Ipv4Addr;
 
 use lapwing_core::{event::Hresult, secret::SecretBytes};
 
-use super::{fake::FakeError, joined::request};
+use super::{both::request, fake::FakeError};
 use crate::rpc::{
     Answer, ClientError, DecodeError, Lookup, Mapper, Next,
     epm::{self, Places, Question, Tower},

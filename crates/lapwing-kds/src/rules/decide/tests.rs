@@ -43,11 +43,15 @@ fn admins() -> Sid {
 }
 
 fn ask(caller: &Caller, request: &Request) -> Decision {
+    ask_at(now(), caller, request)
+}
+
+fn ask_at(now: FileTime, caller: &Caller, request: &Request) -> Decision {
     let names = DomainNames {
         domain: Name::new("lapwing.test").unwrap(),
         forest: Name::new("lapwing.test").unwrap(),
     };
-    decide(&keys(), &names, caller, request, now())
+    decide(&keys(), &names, caller, request, now)
 }
 
 fn envelope(decision: &Decision) -> GroupKeyEnvelope {
@@ -129,4 +133,33 @@ fn an_unknown_root_key_is_told_apart() {
     };
     let decision = ask(&caller(), &request);
     assert!(matches!(decision.answer, Answer::Refused(Hresult::NO_KEY)), "{decision:?}");
+}
+
+#[test]
+fn by_a_clock_that_is_wrong_nothing_is_given_of_a_future_or_of_a_time_before_the_root_key() {
+    let own = for_somebody(&account());
+    let given_now = envelope(&ask(&caller(), &own));
+    // Clocks may differ by minutes at the end of an interval, and no further.
+    let of_now = Request {
+        root_key: Some(given_now.root_key_id()),
+        interval: given_now.interval().indexes(),
+        ..own.clone()
+    };
+    let begins = given_now.interval().start().ticks();
+    let before = |gap: u64| FileTime::from_ticks(begins - gap * 10_000_000).unwrap();
+    assert!(matches!(ask_at(before(4 * 60), &caller(), &of_now).answer, Answer::Envelope(_)));
+    for behind in [before(6 * 60), before(400 * 24 * 60 * 60)] {
+        let decision = ask_at(behind, &caller(), &of_now);
+        assert!(matches!(decision.answer, Answer::Refused(Hresult::INVALID_ARGUMENT)), "{decision:?}");
+        assert!(decision.record.given.is_none() && decision.record.why.is_some());
+    }
+    let decision = ask_at("2024-01-01T00:00:00Z".parse().unwrap(), &caller(), &own);
+    assert!(matches!(decision.answer, Answer::Refused(Hresult::NO_KEY)), "{decision:?}");
+    // What was protected by a clock that was ahead opens when that time has come.
+    let ahead = now().saturating_add(Duration::from_secs(400 * 24 * 60 * 60));
+    let given_then = envelope(&ask_at(ahead, &caller(), &own)).interval();
+    let of_then = Request { interval: given_then.indexes(), ..of_now };
+    let decision = ask(&caller(), &of_then);
+    assert!(matches!(decision.answer, Answer::Refused(Hresult::INVALID_ARGUMENT)), "{decision:?}");
+    assert!(envelope(&ask_at(ahead, &caller(), &of_then)).seed(given_then).is_some());
 }

@@ -1,0 +1,140 @@
+//! logind, asked by systemd's own `busctl`: this process stays without an event loop, threads or a library for D-Bus, for what is
+//! asked a few times a day. org.freedesktop.login1(5).
+
+use lapwing_core::types::{Uid, WallTime};
+use serde::Deserialize;
+
+use super::{SessionsError, terminal};
+use crate::os;
+
+const SERVICE: &str = "org.freedesktop.login1";
+const MANAGER: [&str; 2] = ["/org/freedesktop/login1", "org.freedesktop.login1.Manager"];
+const SESSION: &str = "org.freedesktop.login1.Session";
+/// What logind says of a user, or of a session, that is there no more.
+const GONE: [&str; 4] = ["not known", "not logged in", "No session", "Unknown object"];
+
+/// A session of a person.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Session {
+    pub(super) id: String,
+    /// Below `/dev`; empty without one.
+    pub(super) terminal: String,
+    pub(super) remote_host: String,
+}
+
+/// What `busctl --json=short` prints.
+#[derive(Deserialize)]
+struct Answer<T> {
+    data: T,
+}
+
+/// Identifier, uid, name, seat and path of each session: `a(susso)`.
+type Listed = (Vec<(String, u32, String, String, String)>,);
+
+/// The sessions of an account, but for those that only run its services.
+pub(super) fn sessions(uid: Uid) -> Result<Vec<Session>, SessionsError> {
+    let listed = busctl(&[&["call", SERVICE], &MANAGER[..], &["ListSessions"]].concat())?;
+    let mut sessions = Vec::new();
+    for (id, path) in parse_list(&listed, uid)? {
+        let asked = ["get-property", SERVICE, &path, SESSION, "Class", "TTY", "RemoteHost"];
+        match busctl(&asked) {
+            Ok(properties) => sessions.extend(parse_session(id, &properties)?),
+            Err(error) if is_gone(&error) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(sessions)
+}
+
+fn parse_list(printed: &str, uid: Uid) -> Result<Vec<(String, String)>, SessionsError> {
+    let Answer { data: (listed,) } = serde_json::from_str::<Answer<Listed>>(printed)?;
+    let own = listed.into_iter().filter(|(_, owner, ..)| *owner == uid.0);
+    Ok(own.map(|(id, .., path)| (id, path)).collect())
+}
+
+/// None for a session that is no person's: `manager`, `greeter`, `background`.
+fn parse_session(id: String, printed: &str) -> Result<Option<Session>, SessionsError> {
+    let mut values = Vec::new();
+    for line in printed.lines() {
+        values.push(serde_json::from_str::<Answer<String>>(line)?.data);
+    }
+    Ok(match <[String; 3]>::try_from(values) {
+        Ok([class, terminal, remote_host]) if class.starts_with("user") => {
+            let found = terminal.is_empty().then(|| terminal::of_session(&id)).flatten();
+            Some(Session { terminal: found.unwrap_or(terminal), id, remote_host })
+        }
+        Ok(_) => None,
+        Err(_) => return Err(SessionsError::Logind("it told of a session what was not asked".to_owned())),
+    })
+}
+
+/// Ends every session of an account, and its services.
+pub(super) fn terminate_user(uid: Uid) -> Result<(), SessionsError> {
+    end(&["TerminateUser", "u", &uid.to_string()])
+}
+
+pub(super) fn terminate_session(id: &str) -> Result<(), SessionsError> {
+    end(&["TerminateSession", "s", id])
+}
+
+fn end(call: &[&str]) -> Result<(), SessionsError> {
+    match busctl(&[&["call", SERVICE], &MANAGER[..], call].concat()) {
+        Ok(_) => Ok(()),
+        Err(error) if is_gone(&error) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+pub(super) fn schedule_reboot(at: WallTime, message: &str) -> Result<(), SessionsError> {
+    let manager = [&["call", SERVICE], &MANAGER[..]].concat();
+    busctl(&[&manager[..], &["SetWallMessage", "sb", message, "true"]].concat())?;
+    let at = at.0.since_unix().as_micros().to_string();
+    busctl(&[&manager[..], &["ScheduleShutdown", "st", "reboot", &at]].concat()).map(drop)
+}
+
+fn is_gone(error: &SessionsError) -> bool {
+    matches!(error, SessionsError::Logind(said) if GONE.iter().any(|gone| said.contains(gone)))
+}
+
+fn busctl(arguments: &[&str]) -> Result<String, SessionsError> {
+    let mut command = os::busctl();
+    command.args(["--system", "--json=short", "--timeout=15"]).args(arguments);
+    let output = command.output().map_err(SessionsError::NoBusctl)?;
+    if output.status.success() {
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    } else {
+        Err(SessionsError::Logind(String::from_utf8_lossy(&output.stderr).trim().to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // As busctl of systemd 257 prints them.
+    const LISTED: &str = r#"{"type":"a(susso)","data":[[["c1",0,"root","","/org/freedesktop/login1/session/c1"],["7",1001,"lapadmin","","/org/freedesktop/login1/session/_37"],["8",1001,"lapadmin","","/org/freedesktop/login1/session/_38"]]]}"#;
+
+    #[test]
+    fn the_sessions_of_one_uid_are_told_from_the_others() {
+        let own = parse_list(LISTED, Uid(1001)).unwrap();
+        let expected =
+            [("7", "/org/freedesktop/login1/session/_37"), ("8", "/org/freedesktop/login1/session/_38")];
+        assert_eq!(own, expected.map(|(id, path)| (id.to_owned(), path.to_owned())));
+        assert!(parse_list(LISTED, Uid(1002)).unwrap().is_empty());
+        assert!(parse_list(r#"{"type":"s","data":["x"]}"#, Uid(0)).is_err());
+    }
+
+    #[test]
+    fn a_session_is_somebodys_or_runs_services() {
+        let printed = |class: &str| {
+            format!(
+                "{{\"type\":\"s\",\"data\":\"{class}\"}}\n{{\"type\":\"s\",\"data\":\"pts/0\"}}\n{{\"type\":\"s\",\"data\":\"192.0.2.7\"}}\n"
+            )
+        };
+        let session = |class| parse_session("7".to_owned(), &printed(class)).unwrap();
+        let remote_host = "192.0.2.7".to_owned();
+        let expected = Session { id: "7".to_owned(), terminal: "pts/0".to_owned(), remote_host };
+        assert_eq!((session("user"), session("manager")), (Some(expected), None));
+        assert!(parse_session("7".to_owned(), "{\"type\":\"s\",\"data\":\"user\"}").is_err());
+    }
+}

@@ -1,0 +1,108 @@
+//! Log-ons with the managed account, and what follows them: real sshd, su, PAM and logind.
+
+use std::time::Duration;
+
+use xtask::programs::ACCOUNT;
+use xtask::scene::Scene;
+
+use crate::support::{processes, settled};
+
+/// A minute's grace, then sessions and processes end.
+const POLICY: &str = "BackupDirectory = 1\nAdministratorAccountName = \"lapadmin\"\nPasswordAgeDays = 30\n\
+    PostAuthenticationResetDelayMinutes = 1\nPostAuthenticationActions = 11\n";
+/// A cycle and a busy machine, and nothing to wait for.
+const AT_ONCE: Duration = Duration::from_secs(30);
+/// A minute, and the same.
+const A_MINUTE: Duration = Duration::from_secs(90);
+/// Two minutes, and the same.
+const TWO_MINUTES: Duration = Duration::from_secs(150);
+
+fn wait_for(scene: &Scene, event: u32, limit: Duration) {
+    scene.host.wait_until_told(event, limit).unwrap();
+}
+
+#[test]
+fn a_log_on_is_followed_by_another_password_and_the_end_of_its_sessions_though_the_network_was_away() {
+    let scene = settled();
+    scene.set_policy(POLICY).unwrap();
+    wait_for(&scene, 10054, AT_ONCE);
+    let before = scene.password().unwrap();
+    let mut session =
+        scene.host.stay(ACCOUNT, &before, "setsid nohup sleep 1001 >/dev/null & exec sleep 1002").unwrap();
+    wait_for(&scene, 30034, AT_ONCE);
+    wait_for(&scene, 10041, AT_ONCE);
+    // In no session.
+    scene.host.run(&["systemd-run", &format!("--uid={ACCOUNT}"), "sleep", "1003"]).unwrap();
+
+    scene.host.cut_link().unwrap();
+    wait_for(&scene, 10043, A_MINUTE);
+    assert!(!session.has_ended().unwrap());
+    scene.host.restore_link().unwrap();
+    wait_for(&scene, 10044, A_MINUTE);
+    let after = scene.password().unwrap();
+    scene.must_not_open(&before).unwrap();
+    wait_for(&scene, 10078, AT_ONCE);
+    scene
+        .host
+        .wait_until("the warning on the terminal", AT_ONCE, |_| {
+            Ok(session.seen()?.contains("The password of this account has been changed"))
+        })
+        .unwrap();
+    assert!(!session.has_ended().unwrap());
+    wait_for(&scene, 10074, TWO_MINUTES);
+    assert!(session.has_ended().unwrap());
+    assert_eq!(processes(&scene.host, &["--exact", "sleep"]).unwrap(), "");
+    for number in [10042, 10073, 10077, 10080, 10081, 10082, 10087, 10088] {
+        wait_for(&scene, number, AT_ONCE);
+    }
+    scene.must_open(&after).unwrap();
+}
+
+#[test]
+fn a_log_on_is_followed_by_a_reboot_where_policy_wants_one() {
+    const PLANNED: [&str; 7] = [
+        "busctl",
+        "--json=short",
+        "get-property",
+        "org.freedesktop.login1",
+        "/org/freedesktop/login1",
+        "org.freedesktop.login1.Manager",
+        "ScheduledShutdown",
+    ];
+    let scene = settled();
+    assert!(!scene.host.run(&PLANNED).unwrap().contains("reboot"));
+    scene
+        .set_policy(&POLICY.replace("PostAuthenticationActions = 11", "PostAuthenticationActions = 5"))
+        .unwrap();
+    wait_for(&scene, 10044, A_MINUTE);
+    wait_for(&scene, 10074, AT_ONCE);
+    let planned = scene.host.run(&PLANNED).unwrap();
+    assert!(planned.contains("reboot"), "{planned}");
+    scene.host.run(&["shutdown", "-c"]).unwrap();
+}
+
+#[test]
+fn nobody_changes_the_password_in_the_stack_and_the_module_is_heard_of_whatever_the_agent_does() {
+    let scene = settled();
+    let password = scene.password().unwrap();
+    let change = || {
+        let line = format!("{ACCOUNT}:another-Password-7\n");
+        scene.host.feed(&["chpasswd"], line.as_bytes()).unwrap_err().to_string()
+    };
+    let said = change();
+    assert!(said.contains("managed by Lapwing") && said.contains("lapwing reset-password"), "{said}");
+    wait_for(&scene, 10031, AT_ONCE);
+    scene.must_open(&password).unwrap();
+    // Other accounts are nobody's business.
+    scene.host.run(&["useradd", "other"]).unwrap();
+    scene.host.feed(&["chpasswd"], b"other:another-Password-7\n").unwrap();
+
+    // What is sent while the agent is away waits.
+    let agent = ["systemctl", "stop", "lapwingd.service"];
+    scene.host.run(&agent).unwrap();
+    assert!(matches!(scene.log_on("wrong").unwrap(), xtask::lab::Login::Refused));
+    scene.must_open(&password).unwrap();
+    scene.host.run(&["systemctl", "start", "lapwingd.service"]).unwrap();
+    wait_for(&scene, 30034, AT_ONCE);
+    wait_for(&scene, 30036, AT_ONCE);
+}
