@@ -20,8 +20,9 @@ const PROGRAMS: [(&str, &str); 3] = [
 ];
 
 /// Where the files of `dist/` go on a host.
-const FILES: [(&str, &str); 10] = [
+const FILES: [(&str, &str); 11] = [
     ("pam-configs/lapwing", "/usr/share/pam-configs/lapwing"),
+    ("pam-configs/lapwing-smart-cards", "/usr/share/pam-configs/lapwing-smart-cards"),
     ("systemd/lapwing-log-on.socket", "/usr/lib/systemd/system/lapwing-log-on.socket"),
     ("pam.d/lapwing", "/etc/pam.d/lapwing"),
     ("systemd/lapwing-priv.socket", "/usr/lib/systemd/system/lapwing-priv.socket"),

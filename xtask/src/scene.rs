@@ -11,7 +11,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use serde::Deserialize;
 
-use crate::lab::{Host, Lab, Login, OUTSIDE};
+use crate::lab::{Host, Kind, Lab, Login, OUTSIDE};
 use crate::programs::{self, ACCOUNT};
 use crate::sys;
 
@@ -93,8 +93,12 @@ impl Scene {
     /// # Errors
     /// When the host does not boot or the server does not start.
     pub fn set(lab: Lab, programs: &Path) -> Result<Self> {
+        Self::set_on(Kind::Host, lab, programs)
+    }
+
+    fn set_on(kind: Kind, lab: Lab, programs: &Path) -> Result<Self> {
         let data = lab.folder().join(".server");
-        let host = lab.boot(DEVICE)?;
+        let host = lab.boot_kind(DEVICE, kind)?;
         let mut scene =
             Self { lab, host, programs: programs.to_owned(), data, server: None, clock: Vec::new() };
         scene.set_up_server()?;
@@ -107,7 +111,15 @@ impl Scene {
     /// # Errors
     /// When any part of that fails.
     pub fn settled(lab: Lab, programs: &Path) -> Result<Self> {
-        let scene = Self::set(lab, programs)?;
+        Self::settled_on(Kind::Host, lab, programs)
+    }
+
+    /// The same on a host of that kind.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn settled_on(kind: Kind, lab: Lab, programs: &Path) -> Result<Self> {
+        let scene = Self::set_on(kind, lab, programs)?;
         scene.install_agent()?;
         scene.enrol()?;
         let managed = scene.host.run(&["cat", "/etc/lapwing/managed.toml"])?;

@@ -23,7 +23,7 @@ enum Sign {
     Library(&'static str),
 }
 
-const NEEDS: [Need; 23] = [
+const NEEDS: [Need; 24] = [
     Need {
         package: "chromium",
         why: "is the browser that walks the console",
@@ -111,6 +111,11 @@ const NEEDS: [Need; 23] = [
         sign: Sign::File("/usr/share/doc/python3-venv"),
     },
     Need {
+        package: "qemu-system-x86",
+        why: "is the machine that sleeps and wakes",
+        sign: Sign::Program("qemu-system-x86_64"),
+    },
+    Need {
         package: "sqlite3",
         why: "tests look into the server's database from outside",
         sign: Sign::Program("sqlite3"),
@@ -171,7 +176,7 @@ pub(crate) fn run() -> Result<()> {
     for_packaging()?;
     pam_module::prepare()?;
     python::prepare()?;
-    for kind in [lab::Kind::Host, lab::Kind::Member, lab::Kind::Controller, lab::Kind::OlderController] {
+    for kind in lab::Kind::ALL {
         lab::Image::prepare(kind)?;
     }
     lab::domain::prepare()?;

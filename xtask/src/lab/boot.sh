@@ -7,6 +7,8 @@ shift 3
 mount --bind "$root" "$root"
 cd "$root"
 mount -t proc -o nosuid,nodev,noexec proc proc
+# As systemd has it, which will find this read-only: how many messages wait in a socket of datagrams.
+echo 512 >proc/sys/net/unix/max_dgram_qlen
 # What is in here is the whole machine's, not this host's: sysrq can restart it.
 for shared in proc/sys proc/sysrq-trigger; do
     if [ -e "$shared" ]; then

@@ -17,7 +17,7 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use super::cgroup::Cgroup;
 use super::runs::{self, Run};
-use super::ssh::{self, Login, Stay};
+use super::ssh::{self, Door, Login, Stay};
 use super::{Disk, image, inside_cgroup};
 use crate::{os, sys};
 
@@ -235,7 +235,7 @@ impl Host {
     /// # Errors
     /// When the tools are missing, or the command itself fails.
     pub fn ssh(&self, user: &str, password: &str, command: &str) -> Result<Login> {
-        ssh::log_in(self, user, password, command)
+        ssh::log_in(&Door::of(self, self.address, ssh::PORT)?, user, password, command)
     }
 
     /// Logs in from outside to stay, on a terminal, with this command in the place of a shell.
@@ -383,6 +383,11 @@ impl Host {
     /// What the lab keeps about this host on this machine.
     pub(super) fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    /// The lab that it is in.
+    pub(super) fn lab_run(&self) -> Arc<Run> {
+        Arc::clone(&self.run)
     }
 
     /// A program outside, which logs in to this host.

@@ -61,11 +61,34 @@ const CONTROLLER: [&str; 12] = [
 /// What the controller of an older release has beside that.
 const OLDER_CONTROLLER: [&str; 2] = ["samba-dsdb-modules", "samba-vfs-modules"];
 
+/// What a host has besides on which every way to use an account is gone: who else asks PAM, and what types passwords into them.
+const WORKSTATION: [&str; 4] = ["cron", "expect", "pkexec", "polkitd"];
+
+/// What only Debian 13 has of that, and smart cards in software.
+const LATER_WORKSTATION: [&str; 6] =
+    ["authselect", "libpam-pkcs11", "opensc", "openssl", "softhsm2", "sudo-rs"];
+
+/// What a machine of its own has besides a host.
+const MACHINE: [&str; 4] = ["initramfs-tools", "kmod", "linux-image-cloud-amd64", "lz4"];
+
+/// Has the first root directory of its kernel hold what the machine's disk and card need, and no more. Run before packages are
+/// installed, with the new root as its argument.
+const BEGIN: &str = r#"set -eu
+mkdir -p "$1/etc/initramfs-tools/conf.d"
+printf 'MODULES=list\nCOMPRESS=lz4\n' >"$1/etc/initramfs-tools/conf.d/lab"
+printf 'virtio_pci\nvirtio_blk\nvirtio_net\next4\n' >"$1/etc/initramfs-tools/modules""#;
+
 /// What a host is for, which decides what is installed on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
     /// A host that is managed, in no domain.
     Host,
+    /// A managed host that people work at.
+    Workstation,
+    /// The same of Debian 12.
+    OlderWorkstation,
+    /// A managed host with a kernel of its own, for [`Machine`](super::Machine).
+    Machine,
     /// A host that may join an Active Directory domain.
     Member,
     /// A domain controller of Samba's.
@@ -75,9 +98,22 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// Every kind there is.
+    pub const ALL: [Self; 7] = [
+        Self::Host,
+        Self::Workstation,
+        Self::OlderWorkstation,
+        Self::Machine,
+        Self::Member,
+        Self::Controller,
+        Self::OlderController,
+    ];
+
     const fn name(self) -> &'static str {
         match self {
             Self::Host => "host",
+            Self::Workstation | Self::OlderWorkstation => "workstation",
+            Self::Machine => "machine",
             Self::Member => "member",
             Self::Controller | Self::OlderController => "controller",
         }
@@ -85,14 +121,17 @@ impl Kind {
 
     const fn release(self) -> &'static str {
         match self {
-            Self::Host | Self::Member | Self::Controller => "trixie",
-            Self::OlderController => "bookworm",
+            Self::Host | Self::Workstation | Self::Machine | Self::Member | Self::Controller => "trixie",
+            Self::OlderWorkstation | Self::OlderController => "bookworm",
         }
     }
 
     fn packages(self) -> Vec<&'static str> {
         match self {
             Self::Host => HOST.into(),
+            Self::Workstation => [&HOST[..], &WORKSTATION, &LATER_WORKSTATION].concat(),
+            Self::OlderWorkstation => [&HOST[..], &WORKSTATION].concat(),
+            Self::Machine => [&HOST[..], &MACHINE].concat(),
             Self::Member => [&HOST[..], &MEMBER].concat(),
             Self::Controller => [&HOST[..], &CONTROLLER].concat(),
             Self::OlderController => [&HOST[..], &CONTROLLER, &OLDER_CONTROLLER].concat(),
@@ -187,6 +226,9 @@ pub fn remove_folder(path: &Path) -> Result<()> {
 fn recipe(kind: Kind) -> u64 {
     let mut hasher = DefaultHasher::new();
     (kind.release(), kind.packages(), LEAVE_OUT, FINISH).hash(&mut hasher);
+    if kind == Kind::Machine {
+        BEGIN.hash(&mut hasher);
+    }
     hasher.finish()
 }
 
@@ -218,6 +260,9 @@ fn build(kind: Kind, home: &Path) -> Result<()> {
     command.arg(format!("--include={}", kind.packages().join(",")));
     command.arg(format!("--aptopt={}", settings.display()));
     command.args(LEAVE_OUT.map(|path| format!("--dpkgopt=path-exclude={path}")));
+    if kind == Kind::Machine {
+        command.arg(format!("--essential-hook={BEGIN}"));
+    }
     command.arg(format!("--customize-hook={FINISH}"));
     command.arg(kind.release()).arg(unfinished.join("root")).args(&files);
     sys::output(&mut command).context("cannot build a Debian root for the lab")?;

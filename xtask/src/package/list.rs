@@ -146,6 +146,7 @@ pub(super) const PACKAGES: [Package; 5] = [
             ),
             File(Library("libpam_lapwing.so"), "usr/lib64/security/pam_lapwing.so", Some(Form::Rpm)),
             File(Dist("pam-configs/lapwing"), "usr/share/pam-configs/", Some(Form::Deb)),
+            File(Dist("pam-configs/lapwing-smart-cards"), "usr/share/pam-configs/", Some(Form::Deb)),
         ],
         crates: &["lapwing-pam"],
     },

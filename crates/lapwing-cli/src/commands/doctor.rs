@@ -107,6 +107,7 @@ pub(super) fn examine(agent: &local::AgentArgs, root: &Root) -> Result<Vec<Findi
     findings.push(host::listed(&managed));
     findings.extend(host::policy(agent, root, &managed));
     findings.extend(host::system(root));
+    findings.push(host::log_ons(root));
     findings.extend(directory::findings(root, &managed)?);
     Ok(findings)
 }

@@ -35,8 +35,9 @@ enum Command {
     #[command(after_help = "\
 Examples:
   sudo lapwing pam enable
+  sudo lapwing pam enable --smart-cards
   sudo lapwing pam enable --root /mnt/image")]
-    Enable(ChangeArgs),
+    Enable(EnableArgs),
     /// Takes the module out of the host's PAM configuration, by pam-auth-update or authselect
     ///
     /// With authselect, the profile is selected again that was before. Must be run by root.
@@ -64,6 +65,17 @@ struct CheckArgs {
     /// Print JSON
     #[arg(long)]
     json: bool,
+}
+
+/// What to enter, and where.
+#[derive(Debug, clap::Args)]
+struct EnableArgs {
+    /// Let the managed account in by its password on a host that demands smart cards of everybody
+    #[arg(long)]
+    smart_cards: bool,
+
+    #[command(flatten)]
+    change: ChangeArgs,
 }
 
 /// Where to make a change.
@@ -111,7 +123,7 @@ struct NotReached(usize, usize);
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     match &args.command {
         Command::Check(args) => check(args),
-        Command::Enable(args) => change(args, tool::Change::Enable),
+        Command::Enable(args) => change(&args.change, tool::Change::Enable { smart_cards: args.smart_cards }),
         Command::Disable(args) => change(args, tool::Change::Disable),
     }
 }
@@ -139,6 +151,15 @@ fn check(args: &CheckArgs) -> Result<(), Failure> {
     }
     let next_step = format!("run `lapwing pam enable`; or put {MODULE} first by hand, as docs/pam.md shows");
     Err(Failure::new(Code::Failed, NotReached(missing, findings.len()), next_step))
+}
+
+/// The services that can be passed without the module, each with what is asked of them there; none where this host has no PAM.
+pub(super) fn passed_by(root: &Root) -> Option<Vec<String>> {
+    let findings = findings(root);
+    let missing = findings.iter().filter(|finding| finding.reach != Reach::Reached);
+    let shown = missing
+        .map(|finding| format!("{} ({})", finding.service, format!("{:?}", finding.facility).to_lowercase()));
+    (!findings.is_empty()).then(|| shown.collect())
 }
 
 fn findings(root: &Root) -> Vec<Finding> {

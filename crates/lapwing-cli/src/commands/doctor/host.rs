@@ -10,7 +10,7 @@ use lapwing_client::identity::Root;
 use lapwing_core::local::agent::{PolicyReport, Status};
 
 use super::Finding;
-use crate::{failure::Failure, local};
+use crate::{commands::pam, failure::Failure, local};
 
 /// The least that has to be free where files are replaced, in bytes.
 const FREE_MIN: u64 = 1 << 20;
@@ -206,6 +206,24 @@ pub(super) fn system(root: &Root) -> Vec<Finding> {
         Finding::warning("password rules", "/etc/pam.d/lapwing is missing", next)
     });
     findings
+}
+
+/// Whether log-ons are seen: nothing else depends on that, so what is missing is a warning.
+pub(super) fn log_ons(root: &Root) -> Finding {
+    const TEST: &str = "log-ons";
+    match pam::passed_by(root) {
+        None => Finding::warning(
+            TEST,
+            "this host has no PAM",
+            "log-ons with the account start no grace period here",
+        ),
+        Some(missing) if missing.is_empty() => Finding::ok(TEST, "each log-on comes by the PAM module"),
+        Some(missing) => Finding::warning(
+            TEST,
+            format!("not seen: {}", missing.join(", ")),
+            "run `lapwing pam enable`; `lapwing pam check` says what is in the way",
+        ),
+    }
 }
 
 fn root_half(root: &Root) -> Finding {

@@ -15,12 +15,23 @@ use crate::{
 
 /// The profile's name with either tool.
 const PROFILE: &str = "lapwing";
+/// The one of pam-auth-update that lets the managed account in without a smart card.
+const SMART_CARDS_PROFILE: &str = "lapwing-smart-cards";
+/// The same for authselect: whoever is on the list is judged by his password alone, and everybody else by what follows.
+/// docs/pam.md, "Hosts that demand smart cards".
+const SMART_CARDS_LINES: [&str; 2] = [
+    "auth        [success=ok default=1] pam_listfile.so item=user sense=allow file=/run/lapwing-priv/accounts onerr=fail quiet",
+    "auth        [success=done default=die] pam_unix.so",
+];
 const BY_HAND: &str = "enter the lines of docs/pam.md by hand";
 
 /// What is to be done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Change {
-    Enable,
+    Enable {
+        /// Whether the managed account is to be let in by its password where smart cards are demanded.
+        smart_cards: bool,
+    },
     Disable,
 }
 
@@ -77,7 +88,8 @@ impl<'a> System<'a> {
     /// Makes the change and says what was done.
     pub(super) fn apply(&self, change: Change) -> Result<String, Failure> {
         let has = |path| self.root.path(path).exists();
-        Ok(if has("usr/sbin/pam-auth-update") {
+        // Debian has both; there authselect keeps the files once a profile of its own is selected.
+        Ok(if has("usr/sbin/pam-auth-update") && !has("etc/authselect/authselect.conf") {
             self.by_pam_auth_update(change)
         } else if has("usr/bin/authselect") {
             self.by_authselect(change)
@@ -88,24 +100,30 @@ impl<'a> System<'a> {
 
     fn by_pam_auth_update(&self, change: Change) -> Result<String, ToolError> {
         const TOOL: &str = "pam-auth-update";
-        let profile = format!("usr/share/pam-configs/{PROFILE}");
-        if !self.root.path(&profile).exists() {
-            return Err(ToolError::NoProfile(format!("/{profile}")));
+        let (option, profiles): (_, &[_]) = match change {
+            Change::Enable { smart_cards: true } => ("--enable", &[PROFILE, SMART_CARDS_PROFILE]),
+            Change::Enable { smart_cards: false } => ("--enable", &[PROFILE]),
+            Change::Disable => ("--disable", &[PROFILE, SMART_CARDS_PROFILE]),
+        };
+        for profile in profiles {
+            let profile = format!("usr/share/pam-configs/{profile}");
+            if !self.root.path(&profile).exists() {
+                return Err(ToolError::NoProfile(format!("/{profile}")));
+            }
         }
-        let option = if change == Change::Enable { "--enable" } else { "--disable" };
-        self.run(TOOL, "/usr/sbin/pam-auth-update", &[option, PROFILE])?;
+        self.run(TOOL, "/usr/sbin/pam-auth-update", &[&[option], profiles].concat())?;
         // It succeeds too where it has found changes of somebody else's, and then does nothing.
         let read = |name: &str| fs::read_to_string(self.root.path(&format!("etc/pam.d/{name}"))).ok();
         let [auth, password] = [("common-auth", Facility::Auth), ("common-password", Facility::Password)]
             .map(|(file, facility)| stack::reach(&read, file, facility) == Some(Reach::Reached));
         match change {
-            Change::Enable if auth && password => {
+            Change::Enable { .. } if auth && password => {
                 Ok(format!("{TOOL} has entered {MODULE} into the common files of /etc/pam.d"))
             }
             Change::Disable if !auth && !password => {
                 Ok(format!("{TOOL} has taken {MODULE} out of the common files of /etc/pam.d"))
             }
-            Change::Enable | Change::Disable => Err(ToolError::LeftAlone),
+            Change::Enable { .. } | Change::Disable => Err(ToolError::LeftAlone),
         }
     }
 
@@ -119,15 +137,17 @@ impl<'a> System<'a> {
         let origin = folder.join("origin");
         let select = |profile: &str| self.authselect(&[&["select", profile][..], &features].concat());
         match (change, selected == own) {
-            (Change::Enable, true) => Ok(format!("{own} is selected already")),
+            (Change::Enable { .. }, true) => {
+                Ok(format!("{own} is selected already; `lapwing pam disable` comes before another choice"))
+            }
             (Change::Disable, false) => Ok(format!("{own} is not selected")),
-            (Change::Enable, false) => {
+            (Change::Enable { smart_cards }, false) => {
                 remove(&folder)?;
                 self.authselect(&["create-profile", PROFILE, "--base-on", selected, "--symlink-meta"])?;
                 replace(&origin, selected)?;
                 for file in ["system-auth", "password-auth"] {
                     let path = folder.join(file);
-                    replace(&path, &with_module_first(&read(&path)?))?;
+                    replace(&path, &with_module_first(&read(&path)?, smart_cards))?;
                 }
                 select(&own)?;
                 Ok(format!("authselect has selected {own}, made from {selected}, with the same features"))
@@ -189,7 +209,7 @@ fn remove(folder: &Path) -> Result<(), ToolError> {
 
 /// A stack of authselect's with our module before all others: `sufficient pam_localuser.so`, further down, ends the one of accounts
 /// for every local user.
-fn with_module_first(text: &str) -> String {
+fn with_module_first(text: &str, smart_cards: bool) -> String {
     let mut missing = vec![
         ("auth", "[default=ignore]"),
         ("account", "[default=ignore]"),
@@ -202,6 +222,9 @@ fn with_module_first(text: &str) -> String {
         if let Some(at) = missing.iter().position(|(missing, _)| *missing == facility) {
             let (facility, control) = missing.remove(at);
             lines.push(format!("{facility:<11} {control} {MODULE}"));
+            if facility == "auth" && smart_cards {
+                lines.extend(SMART_CARDS_LINES.map(str::to_owned));
+            }
         }
         lines.push(line.to_owned());
     }
@@ -222,7 +245,7 @@ mod tests {
 
     #[test]
     fn the_module_comes_before_all_others_and_nothing_else_changes() {
-        let changed = with_module_first(SYSTEM_AUTH);
+        let changed = with_module_first(SYSTEM_AUTH, false);
         let read = |name: &str| (name == "system-auth").then(|| changed.clone());
         for facility in [Facility::Auth, Facility::Account, Facility::Password] {
             assert_eq!(stack::reach(&read, "system-auth", facility), Some(Reach::Reached), "{facility:?}");
@@ -230,5 +253,8 @@ mod tests {
         let others: Vec<_> = changed.lines().filter(|line| !line.contains(MODULE)).collect();
         assert_eq!(others, SYSTEM_AUTH.lines().collect::<Vec<_>>());
         assert_eq!(changed.lines().count(), others.len() + 4);
+        let changed = with_module_first(SYSTEM_AUTH, true);
+        assert_eq!(changed.lines().skip(1).take(2).collect::<Vec<_>>(), SMART_CARDS_LINES);
+        assert_eq!(changed.lines().count(), others.len() + 6);
     }
 }
