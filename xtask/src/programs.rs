@@ -20,7 +20,8 @@ const PROGRAMS: [(&str, &str); 3] = [
 ];
 
 /// Where the files of `dist/` go on a host.
-const FILES: [(&str, &str); 11] = [
+const FILES: [(&str, &str); 12] = [
+    ("lapwing.catalog", "/usr/lib/systemd/catalog/lapwing.catalog"),
     ("pam-configs/lapwing", "/usr/share/pam-configs/lapwing"),
     ("pam-configs/lapwing-smart-cards", "/usr/share/pam-configs/lapwing-smart-cards"),
     ("systemd/lapwing-log-on.socket", "/usr/lib/systemd/system/lapwing-log-on.socket"),
@@ -156,6 +157,7 @@ pub fn install(host: &Host, programs: &Path) -> Result<()> {
     host.run(&["pam-auth-update", "--package"])?;
     host.run(&["systemd-sysusers"])?;
     host.run(&["systemd-tmpfiles", "--create", "/usr/lib/tmpfiles.d/lapwing.conf"])?;
+    host.run(&["journalctl", "--update-catalog"])?;
     host.run(&["systemctl", "daemon-reload"])?;
     host.run(&["useradd", "--create-home", "--shell", "/bin/bash", ACCOUNT])?;
     allow_container(host)

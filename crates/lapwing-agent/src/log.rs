@@ -28,15 +28,17 @@ pub(crate) fn start(to_stderr: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Writes an event: the number in a field of its own, the fields in the message and once more as JSON.
+/// Writes an event: the number in a field of its own and as the key of the journal's catalogue, the fields in the message and once
+/// more as JSON.
 pub(crate) fn raise(event: &Event) {
     let id = event.id();
+    let (code, message_id) = (id.code(), id.message_id());
     let fields = serde_json::Value::Object(
         event.fields().into_iter().map(|(name, value)| (name.to_owned(), value.to_string().into())).collect(),
     );
     match id.level() {
-        Level::Error => tracing::error!(event_id = id.code(), event_fields = %fields, "{event}"),
-        Level::Warning => tracing::warn!(event_id = id.code(), event_fields = %fields, "{event}"),
-        Level::Information => tracing::info!(event_id = id.code(), event_fields = %fields, "{event}"),
+        Level::Error => tracing::error!(event_id = code, %message_id, event_fields = %fields, "{event}"),
+        Level::Warning => tracing::warn!(event_id = code, %message_id, event_fields = %fields, "{event}"),
+        Level::Information => tracing::info!(event_id = code, %message_id, event_fields = %fields, "{event}"),
     }
 }

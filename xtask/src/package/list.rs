@@ -118,6 +118,7 @@ pub(super) const PACKAGES: [Package; 5] = [
             File(Dist("systemd/lapwingd.service"), UNITS, None),
             File(Dist("systemd/lapwingd.socket"), UNITS, None),
             File(Dist("rpm/80-lapwing.preset"), "usr/lib/systemd/system-preset/", Some(Form::Rpm)),
+            File(Dist("lapwing.catalog"), "usr/lib/systemd/catalog/", None),
             File(Dist("sysusers.d/lapwing.conf"), "usr/lib/sysusers.d/", None),
             File(Dist("tmpfiles.d/lapwing.conf"), "usr/lib/tmpfiles.d/", None),
             // Where there is no common-password, lapwingd-priv finds the stack by itself.

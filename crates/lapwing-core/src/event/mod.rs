@@ -10,11 +10,13 @@
 #[macro_use]
 mod define;
 mod catalogue;
+mod journal;
 mod markdown;
 mod value;
 
 pub use self::{
     catalogue::{Event, EventId},
+    journal::render_journal_catalogue,
     markdown::render_markdown,
     value::{FieldKind, FieldValue, Hresult, Rid},
 };

@@ -105,16 +105,26 @@ fn an_event_prints_as_one_line_whatever_a_peer_puts_into_it() {
     );
 }
 
-#[test]
-fn the_documented_catalogue_is_this_one() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/events.md");
-    let printed = render_markdown();
+/// Compares a printed page with the one in the checkout, or puts it there.
+fn is_as_printed(page: &str, printed: &str) {
+    let path = format!("{}/../../{page}", env!("CARGO_MANIFEST_DIR"));
     if std::env::var_os("UPDATE_DOCS").is_some() {
-        std::fs::write(path, &printed).unwrap();
+        std::fs::write(&path, printed).unwrap();
     }
     let documented = std::fs::read_to_string(path).unwrap_or_default();
     assert!(
         documented == printed,
-        "docs/events.md is not what the catalogue prints: run `UPDATE_DOCS=1 cargo test -p lapwing-core --lib event`"
+        "{page} is not what the catalogue prints: run `UPDATE_DOCS=1 cargo test -p lapwing-core --lib event`"
     );
+}
+
+#[test]
+fn the_documented_catalogue_is_this_one() {
+    is_as_printed("docs/events.md", &render_markdown());
+}
+
+#[test]
+fn the_catalogue_for_the_journal_is_this_one() {
+    is_as_printed("dist/lapwing.catalog", &render_journal_catalogue());
+    assert_eq!(EventId::PolicyIsAd.message_id(), "5b1f0c7e93a24d868e4c7a1d09f32725");
 }

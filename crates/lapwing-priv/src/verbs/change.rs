@@ -84,12 +84,14 @@ fn check_acknowledged(host: &LinuxHost, entry: &Entry, receipt: Option<&str>) ->
 }
 
 fn log_recovered(message: &str, event: EventId, done: &Entry) {
-    let (event, version) = (event.code().to_string(), done.version.to_string());
+    let (event, message_id, version) =
+        (event.code().to_string(), event.message_id(), done.version.to_string());
     let fields = [
         ("VERB", "recover"),
         ("ACCOUNT", done.account.as_str()),
         ("PASSWORD_VERSION", &version),
         ("EVENT_ID", &event),
+        ("MESSAGE_ID", &message_id),
     ];
     log::info(message, &fields);
 }

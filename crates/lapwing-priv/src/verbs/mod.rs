@@ -226,7 +226,7 @@ fn log_verb(request: &Request, answer: &Result<Answer, VerbError>) {
         Ok(Answer::Committed(_)) => Some(EventId::AccountUpdated),
         Ok(Answer::Journal(_) | Answer::Counted(_) | Answer::Keytab(_) | Answer::UseEnded(_)) => None,
     };
-    let event = event.map(|event| event.code().to_string());
+    let event = event.map(|event| (event.code().to_string(), event.message_id()));
     let (account, version) = match answer {
         Ok(Answer::Prepared(done)) => (Some(&done.account), Some(&done.version)),
         Ok(Answer::Committed(done)) => (Some(&done.account), Some(&done.version)),
@@ -237,7 +237,9 @@ fn log_verb(request: &Request, answer: &Result<Answer, VerbError>) {
     let mut fields = vec![("VERB", verb)];
     fields.extend(account.map(|account| ("ACCOUNT", account.as_str())));
     fields.extend(version.map(|version| ("PASSWORD_VERSION", version.as_str())));
-    fields.extend(event.as_deref().map(|event| ("EVENT_ID", event)));
+    if let Some((number, message_id)) = &event {
+        fields.extend([("EVENT_ID", number.as_str()), ("MESSAGE_ID", message_id)]);
+    }
     match answer {
         Ok(_) => log::info("Did what lapwingd asked", &fields),
         Err(error) => {

@@ -164,8 +164,10 @@ impl Work {
 }
 
 fn warn_of_rules(why: &str) {
-    let event = EventId::PasswordRuleWarned.code().to_string();
-    log::warning(&format!("The host's password rules were not obeyed: {why}"), &[("EVENT_ID", &event)]);
+    let event = EventId::PasswordRuleWarned;
+    let (number, message_id) = (event.code().to_string(), event.message_id());
+    let fields = [("EVENT_ID", number.as_str()), ("MESSAGE_ID", &message_id)];
+    log::warning(&format!("The host's password rules were not obeyed: {why}"), &fields);
 }
 
 fn told_sealed(sealed: &[u8]) -> Material {
