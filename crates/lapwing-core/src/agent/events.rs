@@ -139,6 +139,7 @@ pub(super) fn root_half_failed(account: Option<&AccountName>, failure: &RootHalf
         }
         Some(fault @ Fault::GroupKey) => Event::EncryptionFailed { hr: fault.into() },
         Some(Fault::NotNormalBoot) => Event::BootNotNormal { reason, next_step: failure.next_step.clone() },
+        Some(Fault::PossibleClone) => Event::PossibleClone { reason, next_step: failure.next_step.clone() },
         Some(Fault::JournalDamaged) => Event::JournalDamaged { reason },
         Some(
             Fault::AccountNotListed

@@ -220,6 +220,7 @@ impl Machine {
                 | Fault::Keytab
                 | Fault::Sessions
                 | Fault::NotNormalBoot
+                | Fault::PossibleClone
                 | Fault::HashRefused
                 | Fault::GroupKey
                 | Fault::ReceiptInvalid

@@ -45,7 +45,7 @@ pub use carried::Carried;
 pub use exchange::{
     Acceptance, Action, Answer, AnswerResult, Expected, Input, Known, Receipt, Request, RequestId, Store,
 };
-pub use journal::{Entry, Field, Journal, NotNormalBoot};
+pub use journal::{Entry, Field, Journal, NotNormalBoot, PossibleClone};
 pub use ledger::{ActionFailure, ActionStatus, Ledger, ManagedAction, OPEN_MAX, PENDING_MAX, SATISFIED_MAX};
 pub use machine::{Machine, REQUESTS_MAX};
 pub use memory::{Ending, FieldNote, Memory, Used};

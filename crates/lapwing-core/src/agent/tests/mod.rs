@@ -154,6 +154,7 @@ impl World {
                 unanswered: 0,
                 field: Field::Unmanaged,
                 not_normal: None,
+                possible_clone: None,
             },
             held: None,
             held_expiry: None,
