@@ -3,12 +3,14 @@
 
 mod ad;
 mod ad_admin;
+mod ad_copies;
 mod ad_encrypted;
 mod ad_rights;
 mod boot;
 mod button;
 mod certificate;
 mod changes;
+mod copies;
 mod crash;
 mod demo;
 mod diagnostics;

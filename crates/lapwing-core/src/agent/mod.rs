@@ -51,7 +51,7 @@ pub use machine::{Machine, REQUESTS_MAX};
 pub use memory::{Ending, FieldNote, Memory, Used};
 pub use outcome::{
     Committed, DirectoryFailure, DirectoryFault, DirectoryState, Guarantees, Outcome, Prepared,
-    RootHalfFailure, Session, StoreOutcome, Told,
+    RootHalfFailure, Session, StoreOutcome, Told, Written,
 };
 pub use plan::{Cause, Encryption, Plan, PlanRules, PolicyRead, Reason, Target, Verdict};
 pub use report::{Activity, Report};

@@ -55,10 +55,10 @@ impl Machine {
             (Step::ReadingState(facts), Outcome::State(Err(failure))) => {
                 self.on_unreachable(now, cycle, &facts.aim, failure);
             }
-            (Step::Reinstating(facts, held, expiry), Outcome::Committed(Ok(healed))) => {
+            (Step::Reinstating(facts, held, stored), Outcome::Committed(Ok(healed))) => {
                 self.raise(&mut cycle, Event::DriftHealed { account: healed.account });
                 self.note_heal(now);
-                self.weigh(now, cycle, facts, held, expiry);
+                self.weigh(now, cycle, facts, held, stored);
             }
             (Step::FetchingKey(facts, held), Outcome::GroupKey(Ok(()))) => {
                 self.prepare_new(now, cycle, facts, held);
@@ -337,6 +337,7 @@ impl Machine {
                     expiry: None,
                     receipt: None,
                     time: None,
+                    written: None,
                 };
                 self.weigh_state(now, cycle, facts, state);
             }

@@ -67,6 +67,8 @@ struct World {
     journal: Journal,
     held: Option<PasswordVersion>,
     held_expiry: Option<WallTime>,
+    /// What the directory tells of when that came.
+    written: Option<Written>,
     guarantees: Guarantees,
     hides: Hides,
     /// Whether it is one of several.
@@ -158,6 +160,7 @@ impl World {
             },
             held: None,
             held_expiry: None,
+            written: None,
             guarantees: Guarantees::ComparesAndTells,
             hides: Hides::Nothing,
             replica: false,
