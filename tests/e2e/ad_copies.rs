@@ -113,6 +113,11 @@ fn two_hosts_with_one_keytab_report_each_other_and_stop() {
     let event = told(&twin, CONFLICT);
     assert!(event.contains("written=20") && event.contains("lapwing generalize"), "{event}");
     assert!(opens(host, &password) && opens(&twin, &of_twin));
+    // What opens the twin is lost to the directory, in clear text: the twin says so, and takes the record when it is told to.
+    assert!(status(&twin).contains("another host with this identity"), "{}", status(&twin));
+    twin.run(&["lapwing", "reset-password"]).unwrap();
+    assert!(opens(&twin, &world.password()));
+    assert!(!status(&twin).contains("another host with this identity"), "{}", status(&twin));
 }
 
 #[test]

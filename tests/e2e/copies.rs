@@ -148,6 +148,9 @@ fn two_hosts_with_one_identity_are_told_apart_and_reported() {
     assert!(process(&twin));
     assert_eq!((twin.told(CONFLICT).unwrap(), scene.password().unwrap()), (1, password.clone()));
     assert_eq!((twin.told(POSSIBLE_CLONE).unwrap(), scene.host.told(POSSIBLE_CLONE).unwrap()), (0, 0));
+    let told = status_of(&twin);
+    assert_eq!(told.state, "failing");
+    assert!(told.next_step.is_some_and(|next| next.contains("lapwing generalize")));
     scene.must_open(&password).unwrap();
     // What opens the other is not lost: the directory keeps it.
     assert!(opens(&twin, &of_twin));

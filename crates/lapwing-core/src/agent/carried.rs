@@ -56,6 +56,7 @@ impl Machine {
             version_lack_told: _,
             not_normal_told: _,
             possible_clone: _,
+            in_conflict: _,
             post_authentication: _,
             is_ending: _,
             use_resumed: _,

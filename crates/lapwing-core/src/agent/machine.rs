@@ -56,6 +56,8 @@ pub struct Machine {
     pub(super) rotation_owed: bool,
     /// A version that was never ours has been met, and no change has been finished since.
     pub(super) foreign_met: bool,
+    /// The directory holds another writer's password, and it is left there until this host's is due.
+    pub(super) in_conflict: bool,
     /// What was sent last in this run, and what it expected to replace.
     pub(super) last_sent: Option<(PasswordVersion, Expected)>,
     /// A password in clear text that may still land, and until when the shell keeps it.
@@ -99,6 +101,7 @@ impl Machine {
             waiting: VecDeque::new(),
             rotation_owed: false,
             foreign_met: false,
+            in_conflict: false,
             last_sent: None,
             kept: None,
             post_authentication: None,

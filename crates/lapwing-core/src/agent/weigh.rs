@@ -238,6 +238,7 @@ impl Machine {
         written: Option<&Written>,
     ) -> bool {
         self.foreign_met = false;
+        self.in_conflict = false;
         let version = match held {
             Held::Foreign(version) => Some(version),
             Held::Unreadable => None,
@@ -251,6 +252,7 @@ impl Machine {
         let replaced = self.memory.last_foreign;
         let conflict = replaced.is_some_and(|then| now.wall.saturating_since(then) < CONFLICT_WINDOW);
         self.foreign_met = !conflict;
+        self.in_conflict = conflict;
         if conflict {
             self.memory.last_foreign = Some(now.wall);
             self.remember();

@@ -23,6 +23,13 @@ fn a_second_foreign_version_within_a_day_is_a_conflict_and_not_answered_by_a_rot
     world.input(Input::Request(RequestId(2), Request::ProcessPolicy));
     assert!(world.raised(EventId::Conflict));
     assert_eq!((world.in_force(), world.held), (Some(version(2)), Some(version(98))));
+    // The directory's password does not open this host, and whoever looks is told so until it does again.
+    let report = world.machine.report();
+    assert_eq!(report.activity, Activity::Failing);
+    assert!(report.next_step.is_some_and(|next| next.contains("lapwing generalize")));
+    world.input(Input::Request(RequestId(3), Request::ResetPassword));
+    assert_eq!((world.in_force(), world.held), (Some(version(3)), Some(version(3))));
+    assert_eq!(world.machine.report().activity, Activity::Idle);
 }
 
 #[test]
