@@ -34,6 +34,7 @@ pub(crate) fn seal(
     )
     .context("sealing")?;
     Ok(SealedUpload {
+        instance: None,
         version,
         condition: held.map_or(Condition::Absent, Condition::Holds),
         in_force: held,

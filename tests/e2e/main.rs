@@ -3,6 +3,7 @@
 
 mod ad;
 mod ad_admin;
+mod ad_copies;
 mod ad_encrypted;
 mod ad_rights;
 mod boot;
@@ -10,6 +11,7 @@ mod button;
 mod card;
 mod certificate;
 mod changes;
+mod copies;
 mod crash;
 mod demo;
 mod diagnostics;

@@ -5,7 +5,7 @@ use std::{io, os::fd::OwnedFd, time::SystemTime};
 
 use lapwing_core::{
     agent::Deadline,
-    types::{BootId, BootTime, FileTime, Guid, Now, RunId, WallTime},
+    types::{BootId, BootTime, FileTime, Guid, InstanceId, Now, RunId, WallTime},
 };
 use rustix::{
     io::Errno,
@@ -115,6 +115,11 @@ pub(crate) async fn burst(descriptor: &AsyncFd<OwnedFd>) -> io::Result<AsyncFdRe
 /// Draws the name of this run.
 pub(crate) fn run_id() -> RunId {
     RunId(Guid::from_random_bytes(random()))
+}
+
+/// Draws the name of this run for its directory.
+pub(crate) fn instance_id() -> InstanceId {
+    InstanceId(Guid::from_random_bytes(random()))
 }
 
 /// Names this boot. A kernel that names none gives each run of this program one of its own, so that what must outlast a

@@ -121,7 +121,10 @@ pub(crate) async fn run(root: Root) -> anyhow::Result<()> {
         }
         protection.follow(&root, machine.protects_password());
         let now = os::now().boot;
-        if let Some(because) = contact.poll_start(now) {
+        // Who may be a copy does not call as the other, and above all does not renew the other's certificate.
+        if !machine.is_possible_clone()
+            && let Some(because) = contact.poll_start(now)
+        {
             visits
                 .send(Visit::new(because, &machine, now))
                 .await
@@ -196,7 +199,8 @@ fn hear(news: News, lock: &mut Option<Lock>, wake: &wake::Handle, contact: &mut 
 
 /// When something is to be done by itself.
 fn soonest(machine: &Machine, contact: &Contact) -> Option<Deadline> {
-    match (machine.poll_timeout(), contact.poll_timeout()) {
+    let contact = if machine.is_possible_clone() { None } else { contact.poll_timeout() };
+    match (machine.poll_timeout(), contact) {
         (Some(own), Some(contact)) => Some(Deadline { boot: own.boot.min(contact), ..own }),
         (own, None) => own,
         (None, Some(contact)) => Some(Deadline { boot: contact, wall: None }),

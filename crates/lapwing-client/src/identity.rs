@@ -162,7 +162,7 @@ impl IdentityError {
         match self {
             Self::NotEnrolled { .. } => "run `lapwing enrol` with an enrolment token of the server",
             Self::OtherMachine { .. } => {
-                "on a copy run `lapwing generalize`, then `lapwing enrol` with a new enrolment token; if this is the same machine with a new id, remove that file"
+                "on a copy run `lapwing generalize`, then `lapwing enrol` with a new enrolment token; if this is the same machine with a new id, run `lapwing adopt`"
             }
             Self::Unreadable { .. } => "run this as root, or as the user `lapwing`",
             Self::Unwritable { .. } => {

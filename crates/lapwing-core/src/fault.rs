@@ -48,6 +48,8 @@ pub enum Fault {
     Keytab,
     /// The account's sessions cannot be told or ended.
     Sessions,
+    /// This host may be a copy of the one that the journal was written on.
+    PossibleClone,
     /// This system was not booted in the normal way.
     NotNormalBoot,
     /// The request is malformed.

@@ -27,6 +27,7 @@ pub mod csp;
 pub mod event;
 pub mod fault;
 pub mod generate;
+pub mod host_binding;
 pub mod laps;
 #[cfg(feature = "wire")]
 pub mod local;

@@ -157,7 +157,13 @@ impl State {
             self.disk.journal.visible.candidates.clear();
             self.disk.journal.sync();
         }
-        Outcome::State(Ok(DirectoryState { version: Told::Version(held), expiry, receipt: None, time: None }))
+        Outcome::State(Ok(DirectoryState {
+            version: Told::Version(held),
+            expiry,
+            receipt: None,
+            time: None,
+            written: None,
+        }))
     }
 
     /// Whether that says that something outside the protocol has happened, which in this model nothing does.
@@ -193,6 +199,7 @@ impl State {
                 expiry: None,
                 receipt: None,
                 time: None,
+                written: None,
             }),
             None => StoreOutcome::Unanswered(unreachable()),
         };

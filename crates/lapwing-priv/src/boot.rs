@@ -49,7 +49,8 @@ fn look() -> BootFacts {
     }
 }
 
-fn container() -> Option<String> {
+/// The kind of container that this is, if it is one.
+pub(crate) fn container() -> Option<String> {
     let told = fs::read_to_string("/run/systemd/container").ok().map(|kind| kind.trim().to_owned());
     let marked = || CONTAINER_MARKS.into_iter().find(|mark| Path::new(mark).exists()).map(str::to_owned);
     told.or_else(marked)

@@ -2,6 +2,7 @@
 
 use lapwing_core::{
     agent::NotNormalBoot,
+    host_binding::HostBinding,
     local::root_half::Fault,
     root_half::{self, Host, Point},
     types::{AccountName, Uid, WallTime},
@@ -10,7 +11,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     account::{self, Target, day},
-    boot, failpoint,
+    binding, boot, failpoint,
     hash::PasswordHash,
     journal::JournalFile,
     root::Root,
@@ -84,6 +85,10 @@ impl Host for LinuxHost {
 
     fn not_normal(&self) -> Option<NotNormalBoot> {
         boot::check_normal(&self.root).err().map(NotNormalBoot::from)
+    }
+
+    fn binding(&self, bound: Option<&HostBinding>) -> HostBinding {
+        binding::of(&self.root, bound)
     }
 
     fn reached(&mut self, point: Point) {

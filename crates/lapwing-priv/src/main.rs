@@ -8,6 +8,7 @@
 //! the form that root's file allows the directory.
 
 mod account;
+mod binding;
 mod boot;
 mod crypt;
 mod dry_run;
@@ -54,6 +55,7 @@ const USAGE: &str = "usage: lapwingd-priv [--root DIR] COMMAND
   serve                 answer one request on the connection passed by systemd or as standard input
   listen --socket PATH  accept connections there and serve each
   recover               at boot: commit what is recorded
+  adopt                 bind the journal to this machine: no other host has its identity
   show                  print the journal's entries: what each is, its version, account and directory";
 
 /// What to do.
@@ -63,6 +65,7 @@ enum Command {
         socket: PathBuf,
     },
     Recover,
+    Adopt,
     Show,
     /// Hidden: the child that asks the host's password rules.
     TryPassword {
@@ -86,10 +89,15 @@ fn main() -> ExitCode {
     if root.is_host() && !matches!(command, Command::Show) {
         log::connect();
     }
+    let is_adoption = matches!(command, Command::Adopt);
     match run(&root, command, passed_connection) {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => {
             log::error(&message, &[]);
+            // Whose word was refused looks at the terminal too.
+            if is_adoption {
+                eprintln!("{message}");
+            }
             ExitCode::FAILURE
         }
     }
@@ -104,6 +112,8 @@ fn run(root: &Root, command: Command, passed_connection: bool) -> Result<(), Str
         Command::Listen { socket } => listen::listen(root, &socket).map_err(failed("Cannot listen")),
         Command::Recover => verbs::recover(root, os::now())
             .map_err(|error| format!("Cannot recover: {}; {}", error.message(), error.next_step())),
+        Command::Adopt => verbs::adopt(root, os::now())
+            .map_err(|error| format!("Cannot adopt: {}; {}", error.message(), error.next_step())),
         Command::Show => {
             let entries = verbs::show(root, os::now()).map_err(|error| {
                 format!("Cannot read the journal: {}; {}", error.message(), error.next_step())
@@ -146,6 +156,7 @@ fn parse_arguments(mut arguments: impl Iterator<Item = OsString>) -> Option<(Roo
         ("serve", None, None) => Command::Serve,
         ("listen", Some(socket), None) => Command::Listen { socket },
         ("recover", None, None) => Command::Recover,
+        ("adopt", None, None) => Command::Adopt,
         ("show", None, None) => Command::Show,
         (dry_run::SUBCOMMAND, None, Some(account)) => Command::TryPassword { account },
         _ => return None,

@@ -28,6 +28,34 @@ pub(crate) fn try_lock_description(file: &File) -> io::Result<bool> {
     }
 }
 
+/// `FS_IOC_GETFSUUID`, Linux 6.9: a length and as many bytes, of `struct fsuuid2`. linux/fs.h.
+const GET_UUID: u32 = 0x8011_1500;
+/// `BTRFS_IOC_FS_INFO`: the UUID stands after two numbers of `struct btrfs_ioctl_fs_info_args`. linux/btrfs.h.
+const BTRFS_INFO: u32 = 0x8400_941f;
+const BTRFS_INFO_LEN: usize = 1024;
+const BTRFS_UUID_AT: usize = 16;
+
+/// The UUID of the file system that this folder is on, where the kernel tells it; all zeros where it has none.
+pub(crate) fn filesystem_uuid(folder: &File) -> Option<[u8; 16]> {
+    let mut answer = [0_u8; 17];
+    // SAFETY: the descriptor is open, and the call writes at most 17 bytes, which this buffer has.
+    let done = unsafe { libc::ioctl(folder.as_raw_fd(), GET_UUID as _, answer.as_mut_ptr()) };
+    let (len, uuid) = answer.split_first()?;
+    (done == 0 && *len == 16).then(|| uuid.try_into().ok()).flatten()
+}
+
+/// The UUID of the Btrfs that this folder is on.
+pub(crate) fn btrfs_uuid(folder: &File) -> Option<[u8; 16]> {
+    let mut answer = [0_u8; BTRFS_INFO_LEN];
+    // SAFETY: the descriptor is open, and the call reads and writes at most the 1024 bytes of its struct, which this
+    // buffer has; it needs no alignment, for the kernel copies.
+    let done = unsafe { libc::ioctl(folder.as_raw_fd(), BTRFS_INFO as _, answer.as_mut_ptr()) };
+    if done != 0 {
+        return None;
+    }
+    answer.get(BTRFS_UUID_AT..)?.first_chunk().copied()
+}
+
 /// The first descriptor that systemd passes. sd_listen_fds(3).
 const LISTEN_FDS_START: i32 = 3;
 

@@ -164,6 +164,29 @@ pub struct DeviceInfo {
     pub last_backup: Option<String>,
     /// When it will rotate.
     pub expiry: Option<String>,
+    /// That two hosts have its identity; left out if nothing tells so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shared_identity: Option<SharedIdentity>,
+}
+
+/// Two hosts that take turns at storing passwords for one device.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SharedIdentity {
+    /// When one last stored again after another had.
+    pub found: String,
+    /// Each of them, by its last store, newest first.
+    pub hosts: Vec<SharingHost>,
+}
+
+/// One of the hosts of a [`SharedIdentity`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SharingHost {
+    /// Where its last store came from.
+    pub address: String,
+    /// When that was.
+    pub stored: String,
 }
 
 /// `PATCH devices/{id}`.

@@ -249,6 +249,7 @@ impl Tenant {
         .context("sealing")?;
         let held = std::mem::replace(&mut device.held, version);
         let members = SealedUpload {
+            instance: None,
             version,
             condition: Condition::Holds(held),
             in_force: Some(held),

@@ -145,6 +145,7 @@ impl World {
             expiry: current.map(|stored| stored.expiry),
             receipt: current.map(|stored| receipt(stored.version)),
             time: Some(self.now.wall(0)),
+            written: None,
         };
         let read = current.map(|stored| stored.expiry);
         if let Some(agent) = self.agent(index) {
@@ -242,6 +243,7 @@ impl World {
                 expiry: None,
                 receipt: None,
                 time: None,
+                written: None,
             }),
         };
         let wait = self.latency();

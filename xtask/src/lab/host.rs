@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{XattrFlags, setxattr};
 use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
@@ -44,6 +45,15 @@ const CONFINED: [&str; 2] = ["setpriv", "--bounding-set=-sys_time,-sys_module,-s
 
 const BOOT: &str = include_str!("boot.sh");
 
+/// How a disk is copied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Copied {
+    /// Block by block: the file system has the same UUID.
+    Blocks,
+    /// File by file, onto a file system of its own.
+    Files,
+}
+
 /// A host of a lab. Dropping it cuts its power; its disk goes with the lab.
 #[derive(Debug)]
 pub struct Host {
@@ -51,6 +61,8 @@ pub struct Host {
     name: String,
     address: Ipv4Addr,
     folder: PathBuf,
+    /// The layers that it never writes to, as the kernel is told.
+    lower: String,
     /// The folders that the disk is made of, as the kernel is told.
     layers: CString,
     cgroup: Cgroup,
@@ -68,29 +80,54 @@ struct Power {
 
 impl Host {
     pub(super) fn create(run: Arc<Run>, disk: &Disk, name: &str, address: Ipv4Addr) -> Result<Self> {
-        runs::check_name(name)?;
-        let folder = run.folder.join(name);
-        ensure!(!folder.exists(), "the lab has a host {name} already");
-        for part in [UPPER, WORK, ROOT] {
-            image::folder(&folder.join(part))?;
-        }
+        let mut host = Self::build(run, &disk.layers(), name, address)?;
         // The upper folder's mode is the one of the host's `/`.
-        fs::set_permissions(folder.join(UPPER), std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
-        let layers = format!(
-            "lowerdir={},upperdir={folder}/{UPPER},workdir={folder}/{WORK}",
-            disk.layers(),
-            folder = folder.display()
-        );
-        let layers = CString::new(layers)?;
-        run.network.plug(name, address)?;
-        let cgroup = run.cgroup.part(name)?;
-        let mut host = Self { run, name: name.to_owned(), address, folder, layers, cgroup, power: None };
+        image::folder(&host.folder.join(UPPER))?;
+        fs::set_permissions(host.folder.join(UPPER), std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
         host.mount()?;
         host.write("/etc/hostname", 0o644, format!("{}\n", host.name()).as_bytes())?;
         let hosts = format!("127.0.0.1 localhost\n{address} {}\n", host.name());
         host.write("/etc/hosts", 0o644, hosts.as_bytes())?;
         host.power_on()?;
         Ok(host)
+    }
+
+    /// A machine with that name on its network, its disk not written yet.
+    fn build(run: Arc<Run>, lower: &str, name: &str, address: Ipv4Addr) -> Result<Self> {
+        runs::check_name(name)?;
+        let folder = run.folder.join(name);
+        ensure!(!folder.exists(), "the lab has a host {name} already");
+        for part in [WORK, ROOT] {
+            image::folder(&folder.join(part))?;
+        }
+        let layers = format!(
+            "lowerdir={lower},upperdir={folder}/{UPPER},workdir={folder}/{WORK}",
+            folder = folder.display()
+        );
+        let layers = CString::new(layers)?;
+        run.network.plug(name, address)?;
+        let cgroup = run.cgroup.part(name)?;
+        let (name, lower) = (name.to_owned(), lower.to_owned());
+        Ok(Self { run, name, address, folder, lower, layers, cgroup, power: None })
+    }
+
+    /// Another machine with a copy of this host's disk, for which this host is off for a moment; both are on then. Only in the
+    /// lab the copy has another name, and an address of its own: what is on the disk is the same.
+    pub(super) fn copy_to(&mut self, name: &str, address: Ipv4Addr, copy: Copied) -> Result<Self> {
+        self.power_off()?;
+        let mut twin = Self::build(Arc::clone(&self.run), &self.lower, name, address)?;
+        copy_folder(&self.folder.join(UPPER), &twin.folder.join(UPPER))?;
+        self.power_on()?;
+        if copy == Copied::Files {
+            // Where the kernel keeps the UUID of a disk that is made of layers.
+            let uuid = u128::from(address.to_bits()).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_0c2d_5d1b_a3e1);
+            let name = "trusted.overlay.uuid";
+            setxattr(twin.folder.join(UPPER), name, &uuid.to_be_bytes(), XattrFlags::REPLACE)
+                .context("the kernel gives layered disks no UUID")?;
+        }
+        twin.mount()?;
+        twin.power_on()?;
+        Ok(twin)
     }
 
     /// The host's name.
@@ -366,9 +403,7 @@ impl Host {
     }
 
     fn copy(&self, from: &str, to: &str) -> Result<()> {
-        let (from, to) = (self.folder.join(from), self.folder.join(to));
-        image::remove_folder(&to)?;
-        sys::run(sys::command("cp").args(["--archive", "--no-target-directory", "--"]).arg(from).arg(to))
+        copy_folder(&self.folder.join(from), &self.folder.join(to))
     }
 
     /// A power failure: off and on again.
@@ -421,6 +456,12 @@ impl Drop for Host {
             eprintln!("{} is not fully off: {error:#}", self.name());
         }
     }
+}
+
+/// With all that the file system knows of each file.
+fn copy_folder(from: &Path, to: &Path) -> Result<()> {
+    image::remove_folder(to)?;
+    sys::run(sys::command("cp").args(["--archive", "--no-target-directory", "--"]).arg(from).arg(to))
 }
 
 /// A command as root's shell has it in any Debian host.

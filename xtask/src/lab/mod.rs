@@ -42,7 +42,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use anyhow::{Result, ensure};
 
 pub use self::apt::archives;
-pub use self::host::Host;
+pub use self::host::{Copied, Host};
 pub use self::image::{Image, Kind, cache, remove_folder};
 pub use self::machine::Machine;
 pub use self::network::OUTSIDE;
@@ -96,9 +96,21 @@ impl Lab {
     /// # Errors
     /// As [`Lab::boot`].
     pub fn boot_kind(&self, name: &str, kind: Kind) -> Result<Host> {
+        self.boot_disk(name, &Disk::of(kind)?, self.next_address()?)
+    }
+
+    /// Adds a host of that name with a copy of another one's disk, for which that one is off for a moment; both are on then.
+    ///
+    /// # Errors
+    /// As [`Lab::boot`].
+    pub fn copy(&self, of: &mut Host, name: &str, copied: Copied) -> Result<Host> {
+        of.copy_to(name, self.next_address()?, copied)
+    }
+
+    fn next_address(&self) -> Result<Ipv4Addr> {
         let number = self.hosts.fetch_add(1, Ordering::Relaxed);
         ensure!(number < network::HOSTS_MAX, "a lab holds at most {} hosts", network::HOSTS_MAX);
-        self.boot_disk(name, &Disk::of(kind)?, address(FIRST_HOST + number))
+        Ok(address(FIRST_HOST + number))
     }
 
     /// A host that starts from what `disk` holds, at an address of its own.

@@ -11,10 +11,10 @@ use lapwing_client::{
 use lapwing_core::{
     agent::{
         DirectoryFailure, DirectoryFault, DirectoryState, Expected, Guarantees, Receipt, Session, Store,
-        StoreOutcome, Told,
+        StoreOutcome, Told, Written,
     },
     event::Hresult,
-    types::{RecordId, WallTime},
+    types::{InstanceId, RecordId, WallTime},
 };
 use lapwing_proto::register::{Condition, SealedUpload};
 
@@ -26,11 +26,13 @@ use crate::os;
 pub(super) struct Cloud {
     root: Root,
     session: Option<Connected>,
+    /// By which the directory tells this host from another with the same identity.
+    instance: InstanceId,
 }
 
 impl Cloud {
-    pub(super) const fn new(root: Root) -> Self {
-        Self { root, session: None }
+    pub(super) const fn new(root: Root, instance: InstanceId) -> Self {
+        Self { root, session: None, instance }
     }
 
     /// Closes the connection.
@@ -75,6 +77,10 @@ impl Cloud {
             expiry: held.expiry.map(WallTime),
             receipt: held.receipt.map(|receipt| Receipt(receipt.to_vec())),
             time: Some(WallTime(held.time)),
+            written: held.stored.map(|at| Written {
+                at: WallTime(at),
+                from: held.stored_from.map(|address| address.to_string()),
+            }),
         })
     }
 
@@ -94,6 +100,7 @@ impl Cloud {
                     in_force: store.in_force,
                     expiry: store.expiry.0,
                     sealed: bytes.clone(),
+                    instance: Some(self.instance),
                 };
                 cloud::Material::Sealed(&sealed)
             }
@@ -110,6 +117,7 @@ impl Cloud {
                     expiry: None,
                     receipt: None,
                     time: None,
+                    written: None,
                 })
             }
             cloud::StoreOutcome::Refused(refusal) => {

@@ -8,7 +8,7 @@ use lapwing_core::{
     },
     event::Hresult,
     policy::DsrmBackup,
-    types::{Replica, Sid},
+    types::{InstanceId, Replica, Sid},
 };
 
 use super::{
@@ -45,8 +45,12 @@ pub(super) struct Asked<'a> {
 }
 
 impl Directory {
-    pub(super) fn new(root: &Root) -> Self {
-        Self { cloud: Cloud::new(root.clone()), active_directory: ActiveDirectory::default(), is_ad: false }
+    pub(super) fn new(root: &Root, instance: InstanceId) -> Self {
+        Self {
+            cloud: Cloud::new(root.clone(), instance),
+            active_directory: ActiveDirectory::default(),
+            is_ad: false,
+        }
     }
 
     /// Closes the connection.

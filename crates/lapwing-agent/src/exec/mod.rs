@@ -46,7 +46,7 @@ impl Executor {
         Self {
             root_half: RootHalf::new(&root, run),
             domain: Domain::new(root.clone()),
-            directory: Directory::new(&root),
+            directory: Directory::new(&root, os::instance_id()),
             policy: PolicySources::new(root.clone()),
             group_policy: GroupPolicyReader::new(root),
             material: None,

@@ -11,7 +11,10 @@ use std::{
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use lapwing_client::identity::Root;
 use lapwing_core::{
-    agent::{Committed, Entry, Field, Journal, NotNormalBoot, Plan, Prepared, Receipt, RootHalfFailure},
+    agent::{
+        Committed, Entry, Field, Journal, NotNormalBoot, Plan, PossibleClone, Prepared, Receipt,
+        RootHalfFailure,
+    },
     local::{
         FRAME_END, FRAME_LEN_MAX,
         root_half::{self as wire, Refusal, Request},
@@ -357,6 +360,9 @@ fn journal(journal: wire::Journal) -> Result<Journal, AnswerError> {
             wire::Field::Emptied => Field::Emptied,
             wire::Field::Missing => Field::Missing,
         },
+        possible_clone: journal
+            .possible_clone
+            .map(|why| Box::new(PossibleClone { message: why.message, next_step: why.next_step })),
         not_normal: journal
             .not_normal
             .map(|why| Box::new(NotNormalBoot { message: why.message, next_step: why.next_step })),

@@ -174,6 +174,7 @@ async fn play_root_half(socket: UnixListener) {
         unanswered: 0,
         field: Field::Unmanaged,
         not_normal: None,
+        possible_clone: None,
     };
     let mut answer = json!({ "parameters": journal }).to_string().into_bytes();
     answer.push(0);

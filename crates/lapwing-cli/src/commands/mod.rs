@@ -1,6 +1,7 @@
 //! One file per command.
 
 pub(crate) mod ad;
+pub(crate) mod adopt;
 pub(crate) mod doctor;
 pub(crate) mod enrol;
 pub(crate) mod generalize;

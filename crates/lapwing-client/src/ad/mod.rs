@@ -31,6 +31,7 @@ mod root_keys;
 mod settings;
 mod survey;
 mod sys;
+mod written;
 
 pub use self::{
     channel::{Limits, Protection},
@@ -54,4 +55,5 @@ pub use self::{
     root_keys::{ROOT_KEYS_MAX, RootKeys, Surrounding, root_key_container},
     settings::{AdSettings, AdSettingsError},
     survey::{Decryptor, Mode, Survey, Surveyed},
+    written::last_written,
 };

@@ -27,11 +27,11 @@ use super::{
     connection::{Connection, Entry, Page, Scope, Search, SecurityParts},
     domain::{LapsSchema, RootDse},
     error::AdError,
+    written::{self, METADATA},
 };
 
 const COMPUTERS: &str = "(objectCategory=computer)";
 const DESCRIPTOR: &str = "nTSecurityDescriptor";
-const METADATA: &str = "replPropertyMetaData";
 /// `ADS_UF_ACCOUNTDISABLE`. [MS-ADTS] 2.2.16.
 const DISABLED: u32 = 0x2;
 /// How many different lists of permissions are remembered. Computers of one unit that one account has joined share one.
@@ -168,7 +168,7 @@ impl Survey {
     ) -> Result<Self, AdError> {
         let mut stored = Vec::new();
         for attribute in Stored::ALL.into_iter().filter(|attribute| attribute.is_in(schema)) {
-            stored.push((attribute, number(connection, root, attribute).await?));
+            stored.push((attribute, written::number(connection, root, attribute.ldap_name()).await?));
         }
         let mut survey = Self {
             base,
@@ -319,25 +319,6 @@ fn decryptor(entry: &Entry, attribute: Stored) -> Option<Decryptor> {
     let value = entry.value(attribute.ldap_name())?;
     let read = EncryptedPassword::parse(value);
     Some(read.map_or(Decryptor::Malformed, |read| Decryptor::Sid(read.blob.sid)))
-}
-
-/// The number by which a forest's metadata knows an attribute. [MS-ADTS] 3.1.1.2.6, `msDS-IntId`.
-async fn number(
-    connection: &mut Connection,
-    root: &RootDse,
-    attribute: Stored,
-) -> Result<Option<u32>, AdError> {
-    let search = Search {
-        base: root.contexts.schema.as_str(),
-        scope: Scope::OneLevel,
-        filter: &format!("(lDAPDisplayName={})", attribute.ldap_name()),
-        attributes: &["msDS-IntId"],
-        security: SecurityParts::None,
-    };
-    let found = connection.search(&search).await?;
-    let number = |entry: &Entry| -> Option<i32> { entry.text("msDS-IntId")?.parse().ok() };
-    // Written as a signed number, and its highest bit is set.
-    Ok(found.iter().find_map(number).map(i32::cast_unsigned))
 }
 
 /// Half of a digest: names that share it by chance are not to be expected, and none can be chosen so.

@@ -18,6 +18,15 @@ pub fn bind(root: &Root) -> Result<(), IdentityError> {
     Ok(())
 }
 
+/// Writes down that the identity under `root` is of this machine, whatever it was of: root says that no other uses it.
+///
+/// # Errors
+/// [`IdentityError`] if a file cannot be read or written.
+pub fn adopt(root: &Root) -> Result<(), IdentityError> {
+    // The agent writes it anew when it uses the identity next.
+    files::remove(&root.machine())
+}
+
 /// Checks that this is that machine, as far as both are known.
 ///
 /// # Errors

@@ -85,6 +85,7 @@ impl Device {
         )
         .unwrap();
         SealedUpload {
+            instance: None,
             version,
             condition,
             in_force: in_force.map(version_of),

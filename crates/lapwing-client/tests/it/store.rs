@@ -73,6 +73,7 @@ async fn answer_step(stream: &mut Tls, step: usize, headers: &str) {
 
 fn sealed(version: u8) -> SealedUpload {
     SealedUpload {
+        instance: None,
         version: PasswordVersion(Guid::from_bytes([version; 16])),
         condition: Condition::Absent,
         in_force: None,

@@ -55,6 +55,8 @@ impl Machine {
             late_told: _,
             version_lack_told: _,
             not_normal_told: _,
+            possible_clone: _,
+            in_conflict: _,
             post_authentication: _,
             is_ending: _,
             use_resumed: _,

@@ -201,6 +201,7 @@ impl Machine {
         self.memory.last_send = None;
         self.memory.activated = None;
         self.timers.expiry = Some(committing.expiry);
+        self.in_conflict = false;
         if core::mem::take(&mut self.foreign_met) {
             self.memory.last_foreign = Some(now.wall);
         }

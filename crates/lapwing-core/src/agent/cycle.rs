@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{
     exchange::{Known, Request, RequestId},
     journal::{Entry, Journal},
-    outcome::{DirectoryFailure, Prepared, Session, Told},
+    outcome::{DirectoryFailure, DirectoryState, Prepared, Session, Told, Written},
     plan::{Cause, Plan},
     resolve::Held,
 };
@@ -57,7 +57,7 @@ pub(super) enum Step {
     /// The directory tells what it holds.
     ReadingState(Facts),
     /// The hash in force goes back into a field that somebody changed.
-    Reinstating(Facts, Held, Option<WallTime>),
+    Reinstating(Facts, Held, Stored),
     /// The key to encrypt a password with is asked for.
     FetchingKey(Facts, Held),
     /// A candidate is prepared, or its seal fetched.
@@ -210,5 +210,18 @@ impl Step {
             // A cycle asked for now must see the policy as it is now.
             Request::ProcessPolicy => matches!(self, Self::ReadingJournal | Self::Refilling(_)),
         }
+    }
+}
+
+/// What a directory tells of the password that it holds, beside its version.
+#[derive(Debug, Clone)]
+pub(super) struct Stored {
+    pub(super) expiry: Option<WallTime>,
+    pub(super) written: Option<Written>,
+}
+
+impl Stored {
+    pub(super) fn of(state: &DirectoryState) -> Self {
+        Self { expiry: state.expiry, written: state.written.clone() }
     }
 }

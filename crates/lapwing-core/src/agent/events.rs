@@ -5,7 +5,7 @@ use core::time::Duration;
 use super::{
     cycle::Committing,
     journal::Entry,
-    outcome::{Committed, DirectoryFailure, DirectoryFault, Prepared, RootHalfFailure, Session},
+    outcome::{Committed, DirectoryFailure, DirectoryFault, Prepared, RootHalfFailure, Session, Written},
     plan::{Reason, Target},
 };
 use crate::{
@@ -73,6 +73,33 @@ pub(super) fn update_failed(committing: &Committing, failure: &RootHalfFailure) 
     }
 }
 
+/// A version that this journal does not know.
+pub(super) fn never_ours(
+    directory: &DirectoryId,
+    version: Option<PasswordVersion>,
+    written: Option<&Written>,
+) -> Event {
+    let directory = directory.clone();
+    Event::VersionNeverOurs { directory, version, written: Written::tell(written) }
+}
+
+/// One more of them within a day.
+pub(super) fn conflict(
+    directory: &DirectoryId,
+    version: Option<PasswordVersion>,
+    written: Option<&Written>,
+) -> Event {
+    Event::Conflict {
+        directory: directory.clone(),
+        version,
+        written: Written::tell(written),
+        next_step: CONFLICT_NEXT_STEP.to_owned(),
+    }
+}
+
+/// What to do about two hosts with one identity.
+pub(super) const CONFLICT_NEXT_STEP: &str = "find the other host with this identity, for example a copy of this one's disk, and run `lapwing generalize` there; the directory's password may open that host and not this one until `lapwing reset-password` has run here";
+
 /// Why a directory could not be used.
 pub(super) fn directory_failed(
     now: WallTime,
@@ -139,6 +166,7 @@ pub(super) fn root_half_failed(account: Option<&AccountName>, failure: &RootHalf
         }
         Some(fault @ Fault::GroupKey) => Event::EncryptionFailed { hr: fault.into() },
         Some(Fault::NotNormalBoot) => Event::BootNotNormal { reason, next_step: failure.next_step.clone() },
+        Some(Fault::PossibleClone) => Event::PossibleClone { reason, next_step: failure.next_step.clone() },
         Some(Fault::JournalDamaged) => Event::JournalDamaged { reason },
         Some(
             Fault::AccountNotListed

@@ -73,7 +73,7 @@ impl Failure {
             patience: Patience::Unanswered,
             not_before: None,
             message: "the directory held another version each time it was asked".to_owned(),
-            next_step: "look for a second host with the same identity, for example a clone".to_owned(),
+            next_step: events::CONFLICT_NEXT_STEP.to_owned(),
         }
     }
 
@@ -220,6 +220,7 @@ impl Machine {
                 | Fault::Keytab
                 | Fault::Sessions
                 | Fault::NotNormalBoot
+                | Fault::PossibleClone
                 | Fault::HashRefused
                 | Fault::GroupKey
                 | Fault::ReceiptInvalid

@@ -63,7 +63,10 @@ impl From<Fault> for Hresult {
     /// The nearest Win32 code of a refusal by the root half. [MS-ERREF] 2.2.
     fn from(fault: Fault) -> Self {
         Self::from_win32(match fault {
-            Fault::AccountNotListed | Fault::DirectoryNotListed | Fault::NotAuthorized => 5,
+            Fault::AccountNotListed
+            | Fault::DirectoryNotListed
+            | Fault::NotAuthorized
+            | Fault::PossibleClone => 5,
             Fault::ManagedFile | Fault::Malformed => 87,
             Fault::AccountMissing => 1317,
             Fault::AccountUnsuitable => 1331,

@@ -2,6 +2,7 @@
 
 use crate::{
     boot::NotNormal,
+    host_binding::Evidence,
     types::{AccountName, DirectoryId, EncryptedTo, PasswordVersion, RecordId, Replica, Uid, WallTime},
 };
 
@@ -75,6 +76,23 @@ pub struct Journal {
     pub field: Field,
     /// Why nothing is changed in this boot, if nothing is.
     pub not_normal: Option<Box<NotNormalBoot>>,
+    /// Why this host may be a copy of another, if it may.
+    pub possible_clone: Option<Box<PossibleClone>>,
+}
+
+/// Why this host may be a copy of another, so that nothing is changed before root has said which one it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PossibleClone {
+    /// Why, for people.
+    pub message: String,
+    /// What to do about it.
+    pub next_step: String,
+}
+
+impl From<Evidence> for PossibleClone {
+    fn from(evidence: Evidence) -> Self {
+        Self { message: evidence.to_string(), next_step: evidence.next_step().to_owned() }
+    }
 }
 
 /// Why nothing is changed in this boot.

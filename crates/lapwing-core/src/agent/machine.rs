@@ -7,7 +7,7 @@ use super::{
     backoff::{Backoff, Jitter},
     cycle::{Cycle, Step},
     exchange::{Action, Answer, AnswerResult, Expected, Input, Request, RequestId},
-    journal::NotNormalBoot,
+    journal::{NotNormalBoot, PossibleClone},
     ledger::Ledger,
     memory::Memory,
     outcome::{Outcome, Prepared},
@@ -45,6 +45,8 @@ pub struct Machine {
     pub(super) begun: bool,
     /// What has been told of why nothing is changed in this boot.
     pub(super) not_normal_told: Option<NotNormalBoot>,
+    /// Why this host may be a copy, as the journal was read last; it has been told of.
+    pub(super) possible_clone: Option<PossibleClone>,
     pub(super) cycle: Option<Box<Cycle>>,
     pub(super) causes: BTreeSet<Cause>,
     /// The account's files have changed since they were looked at.
@@ -54,6 +56,8 @@ pub struct Machine {
     pub(super) rotation_owed: bool,
     /// A version that was never ours has been met, and no change has been finished since.
     pub(super) foreign_met: bool,
+    /// The directory holds another writer's password, and it is left there until this host's is due.
+    pub(super) in_conflict: bool,
     /// What was sent last in this run, and what it expected to replace.
     pub(super) last_sent: Option<(PasswordVersion, Expected)>,
     /// A password in clear text that may still land, and until when the shell keeps it.
@@ -90,12 +94,14 @@ impl Machine {
             backoff: Backoff::default(),
             begun: false,
             not_normal_told: None,
+            possible_clone: None,
             cycle: None,
             causes: BTreeSet::from([Cause::Schedule]),
             look_owed: false,
             waiting: VecDeque::new(),
             rotation_owed: false,
             foreign_met: false,
+            in_conflict: false,
             last_sent: None,
             kept: None,
             post_authentication: None,
@@ -123,6 +129,12 @@ impl Machine {
     pub fn with_traces(mut self, traces: Traces) -> Self {
         self.recorder.resume(traces);
         self
+    }
+
+    /// Whether this host may be a copy of another, whose identity it must not use then.
+    #[must_use]
+    pub const fn is_possible_clone(&self) -> bool {
+        self.possible_clone.is_some()
     }
 
     /// Takes in what has happened.

@@ -45,13 +45,13 @@ pub use carried::Carried;
 pub use exchange::{
     Acceptance, Action, Answer, AnswerResult, Expected, Input, Known, Receipt, Request, RequestId, Store,
 };
-pub use journal::{Entry, Field, Journal, NotNormalBoot};
+pub use journal::{Entry, Field, Journal, NotNormalBoot, PossibleClone};
 pub use ledger::{ActionFailure, ActionStatus, Ledger, ManagedAction, OPEN_MAX, PENDING_MAX, SATISFIED_MAX};
 pub use machine::{Machine, REQUESTS_MAX};
 pub use memory::{Ending, FieldNote, Memory, Used};
 pub use outcome::{
     Committed, DirectoryFailure, DirectoryFault, DirectoryState, Guarantees, Outcome, Prepared,
-    RootHalfFailure, Session, StoreOutcome, Told,
+    RootHalfFailure, Session, StoreOutcome, Told, Written,
 };
 pub use plan::{Cause, Encryption, Plan, PlanRules, PolicyRead, Reason, Target, Verdict};
 pub use report::{Activity, Report};

@@ -94,6 +94,28 @@ pub struct DirectoryState {
     pub receipt: Option<Receipt>,
     /// The directory's clock.
     pub time: Option<WallTime>,
+    /// When it was stored, where the directory tells that.
+    pub written: Option<Written>,
+}
+
+/// When a password was stored, by the directory's clock.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Written {
+    /// When.
+    pub at: WallTime,
+    /// The address that it came from, where the directory tells that too.
+    pub from: Option<String>,
+}
+
+impl Written {
+    /// For an event, also where nothing is known of it.
+    pub(super) fn tell(written: Option<&Self>) -> String {
+        match written {
+            None => "at a time that the directory does not tell".to_owned(),
+            Some(Self { at, from: None }) => at.0.to_string(),
+            Some(Self { at, from: Some(from) }) => format!("{} from {from}", at.0),
+        }
+    }
 }
 
 /// What a directory tells of the version that it holds.

@@ -6,7 +6,7 @@ use super::{
     events,
     exchange::{Action, Answer, AnswerResult},
     failure::Failure,
-    journal::{Field, Journal, NotNormalBoot},
+    journal::{Field, Journal, NotNormalBoot, PossibleClone},
     machine::Machine,
     outcome::{DirectoryState, Guarantees, Outcome, Session, Told},
     plan::{Plan, PolicyRead, Target, Verdict},
@@ -34,7 +34,10 @@ impl Machine {
             (Step::Refilling(journal), Outcome::Committed(Ok(healed))) => {
                 self.raise(&mut cycle, Event::EmptyFieldClosed { account: healed.account });
                 self.note_heal(now);
-                self.read_policy(cycle, journal);
+                match journal.possible_clone.clone() {
+                    None => self.read_policy(cycle, journal),
+                    Some(why) => self.stand_by_as_copy(now, cycle, *why),
+                }
             }
             (Step::ReadingPolicy(journal), Outcome::Policy(read)) => {
                 self.on_policy(now, cycle, journal, read)
@@ -52,10 +55,10 @@ impl Machine {
             (Step::ReadingState(facts), Outcome::State(Err(failure))) => {
                 self.on_unreachable(now, cycle, &facts.aim, failure);
             }
-            (Step::Reinstating(facts, held, expiry), Outcome::Committed(Ok(healed))) => {
+            (Step::Reinstating(facts, held, stored), Outcome::Committed(Ok(healed))) => {
                 self.raise(&mut cycle, Event::DriftHealed { account: healed.account });
                 self.note_heal(now);
-                self.weigh(now, cycle, facts, held, expiry);
+                self.weigh(now, cycle, facts, held, stored);
             }
             (Step::FetchingKey(facts, held), Outcome::GroupKey(Ok(()))) => {
                 self.prepare_new(now, cycle, facts, held);
@@ -125,10 +128,15 @@ impl Machine {
             self.raise(&mut cycle, Event::CandidateResolved { version: committing.version });
             return self.commit(cycle, committing, None, None);
         }
+        if journal.possible_clone.is_none() {
+            self.possible_clone = None;
+        }
         if let Some(why) = journal.not_normal {
             return self.stand_by(now, cycle, *why);
         }
+        let possible_clone = journal.possible_clone.clone();
         match (journal.field, &journal.current) {
+            // Also on a possible copy: whoever's it is, nobody logs on without a password.
             (Field::Emptied, Some(current)) => {
                 let version = current.version;
                 self.raise(&mut cycle, events::drift_found(current, "emptied"));
@@ -143,7 +151,10 @@ impl Machine {
                 | Field::Drifted
                 | Field::Missing,
                 _,
-            ) => self.read_policy(cycle, journal),
+            ) => match possible_clone {
+                None => self.read_policy(cycle, journal),
+                Some(why) => self.stand_by_as_copy(now, cycle, *why),
+            },
         }
     }
 
@@ -154,6 +165,19 @@ impl Machine {
             self.tell(Event::BootNotNormal { reason: message.clone(), next_step: next_step.clone() });
         }
         let (event, hresult) = (EventId::BootNotNormal, Fault::NotNormalBoot.into());
+        let patience = Patience::Refused;
+        self.fail(now, cycle, Failure { event, hresult, patience, not_before: None, message, next_step });
+    }
+
+    /// The host that this one may be a copy of may be running: were the password changed here, the directory would hold one
+    /// that opens nothing there. No directory is even asked, for the identity is the other's.
+    fn stand_by_as_copy(&mut self, now: Now, cycle: Box<Cycle>, why: PossibleClone) {
+        let PossibleClone { message, next_step } = why.clone();
+        if self.possible_clone.as_ref() != Some(&why) {
+            self.possible_clone = Some(why);
+            self.tell(Event::PossibleClone { reason: message.clone(), next_step: next_step.clone() });
+        }
+        let (event, hresult) = (EventId::PossibleClone, Fault::PossibleClone.into());
         let patience = Patience::Refused;
         self.fail(now, cycle, Failure { event, hresult, patience, not_before: None, message, next_step });
     }
@@ -313,6 +337,7 @@ impl Machine {
                     expiry: None,
                     receipt: None,
                     time: None,
+                    written: None,
                 };
                 self.weigh_state(now, cycle, facts, state);
             }

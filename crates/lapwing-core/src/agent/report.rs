@@ -1,6 +1,9 @@
 //! What the agent knows of itself, for people.
 
-use super::{journal::Entry, machine::Machine, memory::FieldNote, tamper::CONTESTED_NEXT_STEP};
+use super::{
+    events::CONFLICT_NEXT_STEP, journal::Entry, machine::Machine, memory::FieldNote,
+    tamper::CONTESTED_NEXT_STEP,
+};
 use crate::{event::EventId, types::WallTime};
 
 /// What the agent knows of itself, for people.
@@ -70,6 +73,12 @@ impl Machine {
             "somebody keeps changing the account's password, so that it is left for now"
                 .clone_into(&mut report.summary);
             report.next_step = Some(CONTESTED_NEXT_STEP.to_owned());
+        }
+        if self.in_conflict {
+            report.activity = Activity::Failing;
+            "another host with this identity stores passwords too, and the directory holds one of its own"
+                .clone_into(&mut report.summary);
+            report.next_step = Some(CONFLICT_NEXT_STEP.to_owned());
         }
         report
     }

@@ -4,13 +4,13 @@ use core::time::Duration;
 
 use super::{
     change::ROUNDS_MAX,
-    cycle::{Aim, Candidate, Committing, Cycle, Facts, Step},
+    cycle::{Aim, Candidate, Committing, Cycle, Facts, Step, Stored},
     events,
     exchange::{Action, AnswerResult, Known},
     failure::Failure,
     journal::{Entry, Field},
     machine::Machine,
-    outcome::{DirectoryState, Guarantees, Session},
+    outcome::{DirectoryState, Guarantees, Session, Written},
     plan::Reason,
     reasons::{Circumstances, due_at, reasons},
     resolve::Held,
@@ -63,14 +63,11 @@ impl Machine {
             ),
             Held::Foreign(version) => self.raise(
                 &mut cycle,
-                Event::VersionNeverOurs {
-                    directory: facts.session.directory.clone(),
-                    version: Some(version),
-                },
+                events::never_ours(&facts.session.directory, Some(version), state.written.as_ref()),
             ),
             Held::Unreadable if facts.aim.journal.current.is_some() => self.raise(
                 &mut cycle,
-                Event::VersionNeverOurs { directory: facts.session.directory.clone(), version: None },
+                events::never_ours(&facts.session.directory, None, state.written.as_ref()),
             ),
             Held::Current(_) | Held::Unreadable | Held::Nothing | Held::Vanished => {}
         }
@@ -78,7 +75,11 @@ impl Machine {
             // Only a directory that confirms the version in force shows that putting its hash back is right; with
             // any other version the rotation that follows sets the account anyway.
             (Field::Drifted, Some(_), Held::Current(version)) if !self.is_contested(now) => {
-                self.go(cycle, Step::Reinstating(facts, held, state.expiry), Action::Reinstate(version));
+                self.go(
+                    cycle,
+                    Step::Reinstating(facts, held, Stored::of(&state)),
+                    Action::Reinstate(version),
+                );
             }
             (
                 Field::Drifted
@@ -90,7 +91,7 @@ impl Machine {
                 | Field::Missing,
                 _,
                 _,
-            ) => self.weigh(now, cycle, facts, held, state.expiry),
+            ) => self.weigh(now, cycle, facts, held, Stored::of(&state)),
         }
     }
 
@@ -101,13 +102,14 @@ impl Machine {
         mut cycle: Box<Cycle>,
         facts: Facts,
         held: Held,
-        directory_expiry: Option<WallTime>,
+        stored: Stored,
     ) {
+        let directory_expiry = stored.expiry;
         if let Some(failure) = facts.session.unfit.clone() {
             // Only now: what had landed before the policy became so was to be committed first.
             return self.on_unreachable(now, cycle, &facts.aim, *failure);
         }
-        let conflict = self.note_foreign(now, &mut cycle, &facts, held);
+        let conflict = self.note_foreign(now, &mut cycle, &facts, held, stored.written.as_ref());
         let reasons = reasons(
             &facts.aim,
             &Circumstances {
@@ -227,8 +229,16 @@ impl Machine {
     /// Tells whether a version that was never ours stands there within a day of the last one that we replaced: then two
     /// writers fight over one record, and rotating at once would only feed the fight. One that we have not replaced yet,
     /// because the send was lost, is no second one.
-    fn note_foreign(&mut self, now: Now, cycle: &mut Cycle, facts: &Facts, held: Held) -> bool {
+    fn note_foreign(
+        &mut self,
+        now: Now,
+        cycle: &mut Cycle,
+        facts: &Facts,
+        held: Held,
+        written: Option<&Written>,
+    ) -> bool {
         self.foreign_met = false;
+        self.in_conflict = false;
         let version = match held {
             Held::Foreign(version) => Some(version),
             Held::Unreadable => None,
@@ -242,10 +252,11 @@ impl Machine {
         let replaced = self.memory.last_foreign;
         let conflict = replaced.is_some_and(|then| now.wall.saturating_since(then) < CONFLICT_WINDOW);
         self.foreign_met = !conflict;
+        self.in_conflict = conflict;
         if conflict {
             self.memory.last_foreign = Some(now.wall);
             self.remember();
-            self.raise(cycle, Event::Conflict { directory: facts.session.directory.clone(), version });
+            self.raise(cycle, events::conflict(&facts.session.directory, version, written));
         }
         conflict
     }

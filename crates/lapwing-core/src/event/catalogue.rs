@@ -334,10 +334,10 @@ events! {
         { directory: Directory, version: Version };
     30006 Warning Lapwing VersionNeverOurs
         "The directory holds a password never sent from here: this host was restored, or another writes too"
-        { directory: Directory, version: FoundVersion };
+        { directory: Directory, version: FoundVersion, written: Text };
     30007 Error Lapwing Conflict
         "Another writer replaced this host's password twice within a day; it is now changed only when due"
-        { directory: Directory, version: FoundVersion };
+        { directory: Directory, version: FoundVersion, written: Text, next_step: Text };
     30008 Warning Lapwing DriftFound "The account's password is not the one that Lapwing set"
         { account: Account, kind: Text };
     30009 Information Lapwing DriftHealed "The account has the password again that Lapwing set"
@@ -411,6 +411,6 @@ events! {
     30060 Warning Lapwing BootNotNormal
         "This system was not booted in the normal way, so no password is changed" { reason: Text, next_step: Text };
     30061 Error Lapwing PossibleClone
-        "This host may be a copy of the one that enrolled, whose identity it does not use"
+        "This host may be a copy of another, so nothing is changed here and its identity is not used"
         { reason: Text, next_step: Text };
 }

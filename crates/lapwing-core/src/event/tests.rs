@@ -63,7 +63,11 @@ fn what_is_raised_has_the_form_of_its_entry() {
             client_process_id: 42,
             client_process_exe: "/usr/bin/passwd".to_owned(),
         },
-        Event::VersionNeverOurs { directory: "ad:corp.example".parse().unwrap(), version: None },
+        Event::VersionNeverOurs {
+            directory: "ad:corp.example".parse().unwrap(),
+            version: None,
+            written: "2026-01-01T00:00:00.0000000Z".to_owned(),
+        },
     ];
     for event in events {
         let raised: Vec<Field> =

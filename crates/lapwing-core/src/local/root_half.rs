@@ -285,6 +285,19 @@ pub struct Journal {
     /// Why nothing is changed in this boot, if nothing is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_normal: Option<NotNormal>,
+    /// Why this host may be a copy of another, if it may: nothing is changed then either.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub possible_clone: Option<PossibleClone>,
+}
+
+/// Why this host may be a copy of another.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PossibleClone {
+    /// Why, for people.
+    pub message: String,
+    /// What to do about it.
+    pub next_step: String,
 }
 
 /// Why nothing is changed in this boot.

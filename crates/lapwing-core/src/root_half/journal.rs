@@ -10,6 +10,7 @@ use core::time::Duration;
 
 use crate::{
     fault::Fault,
+    host_binding::{Evidence, HostBinding},
     mutant::{self, Mutant},
     types::{
         AccountName, DirectoryId, EncryptedTo, FileTime, PasswordVersion, RecordId, Replica, RunId, Uid,
@@ -53,6 +54,8 @@ pub struct Journal<H> {
     pub commits: Vec<FileTime>,
     /// When reboots were asked for, within the last 24 hours.
     pub reboots: Vec<FileTime>,
+    /// The machine that it was last written on by a change or by root's word; none before the first of these.
+    pub binding: Option<HostBinding>,
 }
 
 /// One password.
@@ -109,6 +112,9 @@ pub enum ProtocolError {
         /// How many are allowed.
         limit: u32,
     },
+    /// Another host may have this identity.
+    #[error("{0}")]
+    PossibleCopy(Evidence),
     /// There is nothing to put back.
     #[error("the account's field stands as it should")]
     NoDrift,
@@ -123,6 +129,7 @@ impl ProtocolError {
             Self::UnknownVersion => Fault::UnknownVersion,
             Self::CommitPending(_) => Fault::CommitPending,
             Self::BudgetSpent { .. } | Self::RebootsSpent { .. } => Fault::BudgetSpent,
+            Self::PossibleCopy(_) => Fault::PossibleClone,
             Self::NoDrift => Fault::NoDrift,
         }
     }
@@ -140,6 +147,7 @@ impl ProtocolError {
             Self::RebootsSpent { .. } => {
                 "find out who uses the account so often, or raise reboots_per_day in managed.toml"
             }
+            Self::PossibleCopy(evidence) => evidence.next_step(),
             Self::NoDrift => "nothing: lapwingd asks for the journal and decides anew",
         }
     }
@@ -158,6 +166,7 @@ impl<H> Default for Journal<H> {
             send_open: false,
             commits: Vec::new(),
             reboots: Vec::new(),
+            binding: None,
         }
     }
 }

@@ -15,7 +15,8 @@ pub use journal::{
 };
 
 use crate::{
-    agent::{self, Field, NotNormalBoot},
+    agent::{self, Field, NotNormalBoot, PossibleClone},
+    host_binding::{HostBinding, Origin, Parts},
     mutant::{self, Mutant},
     types::{AccountName, PasswordVersion, Replica, RunId, Uid, WallTime},
 };
@@ -78,6 +79,14 @@ pub trait Host {
         None
     }
 
+    /// This machine: its digests with the salt of `bound`, or with a fresh one. A host that knows nothing of that is always
+    /// the same.
+    /// What cannot be read is left out.
+    fn binding(&self, bound: Option<&HostBinding>) -> HostBinding {
+        let salt = bound.map_or([0; 16], |bound| bound.salt);
+        HostBinding { salt, digests: Parts::default() }
+    }
+
     /// Told when a verb has come so far. Crash tests end the program here.
     fn reached(&mut self, _point: Point) {}
 }
@@ -137,7 +146,47 @@ impl<H: Host> RootHalf<H> {
             unanswered: self.journal.unanswered,
             field: self.field()?,
             not_normal: self.host.not_normal().map(Box::new),
+            possible_clone: match self.origin() {
+                Origin::Same | Origin::Restored => None,
+                Origin::PossibleCopy(evidence) => Some(Box::new(PossibleClone::from(evidence))),
+            },
         })
+    }
+
+    /// Whether this is the machine that the journal was written on.
+    #[must_use]
+    pub fn origin(&self) -> Origin {
+        let bound = self.journal.binding.as_ref();
+        bound.map_or(Origin::Same, |bound| bound.compare(&self.host.binding(Some(bound)).digests))
+    }
+
+    /// Checks that no other host can have this identity, as far as that can be told.
+    ///
+    /// # Errors
+    /// [`ProtocolError::PossibleCopy`].
+    pub fn check_origin(&self) -> Result<(), ProtocolError> {
+        match self.origin() {
+            Origin::Same | Origin::Restored => Ok(()),
+            Origin::PossibleCopy(evidence) => Err(ProtocolError::PossibleCopy(evidence)),
+        }
+    }
+
+    /// Binds the journal to this machine, unless it may be a copy of the one that it is bound to.
+    fn bind(&mut self) {
+        if self.check_origin().is_ok() {
+            let seen = self.host.binding(self.journal.binding.as_ref());
+            self.journal.binding =
+                Some(self.journal.binding.map_or(seen, |bound| bound.renewed(seen.digests)));
+        }
+    }
+
+    /// Binds the journal to this machine whatever it was bound to: root says that no other host has this identity.
+    ///
+    /// # Errors
+    /// The host's.
+    pub fn adopt(&mut self) -> Result<(), H::Error> {
+        self.journal.binding = Some(self.host.binding(None));
+        self.host.save(&self.journal)
     }
 
     /// Compares the account of `current`, or else of the newest candidate, with the journal.
@@ -164,9 +213,11 @@ impl<H: Host> RootHalf<H> {
     /// Adds a candidate; the account is unchanged.
     ///
     /// # Errors
-    /// [`ProtocolError::CommitPending`], or the host's.
+    /// [`ProtocolError::CommitPending`], [`ProtocolError::PossibleCopy`], or the host's.
     pub fn prepare(&mut self, entry: Entry<H::Hash>) -> Result<(), H::Error> {
+        self.check_origin()?;
         self.journal.add(entry)?;
+        self.bind();
         self.host.save(&self.journal)
     }
 
@@ -209,7 +260,7 @@ impl<H: Host> RootHalf<H> {
     ///
     /// # Errors
     /// What `check` says of the candidate, the journal's or the host's. [`ProtocolError::CommitPending`] while another
-    /// version is recorded.
+    /// version is recorded, [`ProtocolError::PossibleCopy`] if none is.
     pub fn commit(
         &mut self,
         version: PasswordVersion,
@@ -223,6 +274,7 @@ impl<H: Host> RootHalf<H> {
         if self.journal.recorded != Some(version) {
             let entry = self.journal.candidate(version)?;
             self.journal.check_nothing_recorded()?;
+            self.check_origin()?;
             check(&self.host, entry)?;
             self.host.reached(Point::BeforeRecord);
             self.journal.record(version, by, now)?;
@@ -246,6 +298,7 @@ impl<H: Host> RootHalf<H> {
         }
         self.host.reached(Point::BeforeFinish);
         self.journal.finish(now);
+        self.bind();
         self.host.save(&self.journal)?;
         self.host.reached(Point::AfterFinish);
         Ok(entry)

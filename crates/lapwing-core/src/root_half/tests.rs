@@ -168,3 +168,119 @@ fn whatever_outlives_a_commit_was_prepared_before_that_came_into_force() {
     assert_eq!(journal.candidates.len(), 1);
     assert!(journal.candidates.iter().all(|outlived| outlived.prepared < in_force));
 }
+
+/// A host with nothing but a machine under it, of which there is one number for each part.
+struct Machine {
+    parts: [Option<u8>; 3],
+    disk: Journal<u8>,
+}
+
+impl Host for Machine {
+    type Hash = u8;
+    type Content = u8;
+    type Error = ProtocolError;
+
+    fn sync(&mut self) -> Result<(), ProtocolError> {
+        Ok(())
+    }
+
+    fn load(&self) -> Result<Journal<u8>, ProtocolError> {
+        Ok(self.disk.clone())
+    }
+
+    fn save(&mut self, journal: &Journal<u8>) -> Result<(), ProtocolError> {
+        self.disk = journal.clone();
+        Ok(())
+    }
+
+    fn field(&self, _: &AccountName, _: Uid) -> Result<Option<u8>, ProtocolError> {
+        Ok(Some(0))
+    }
+
+    fn is_empty(_: &u8) -> bool {
+        false
+    }
+
+    fn is_locked(_: &u8) -> bool {
+        false
+    }
+
+    fn stands(hash: &u8, content: &u8) -> bool {
+        hash == content
+    }
+
+    fn put(&mut self, _: &Entry<u8>, _: bool) -> Result<(), ProtocolError> {
+        Ok(())
+    }
+
+    fn is_account_missing(_: &ProtocolError) -> bool {
+        false
+    }
+
+    fn binding(&self, bound: Option<&HostBinding>) -> HostBinding {
+        let [machine_id, product_uuid, filesystem] = self.parts.map(|part| part.map(|part| [part; 32]));
+        let salt = bound.map_or([7; 16], |bound| bound.salt);
+        HostBinding { salt, digests: Parts { machine_id, product_uuid, filesystem } }
+    }
+}
+
+/// A host with a password in force that was set on the machine `[1, 1, 1]`, now on this one.
+fn moved_to(parts: [u8; 3]) -> RootHalf<Machine> {
+    let host = Machine { parts: [Some(1); 3], disk: Journal::default() };
+    let mut half = RootHalf::open(host).unwrap();
+    half.prepare(entry(1)).unwrap();
+    half.commit(version(1), None, at(1), |_, _| Ok(())).unwrap();
+    half.prepare(entry(2)).unwrap();
+    half.host.parts = parts.map(Some);
+    RootHalf::open(half.host).unwrap()
+}
+
+#[test]
+fn nothing_is_prepared_or_recorded_on_a_possible_copy_until_root_adopts_it() {
+    for parts in [[2, 1, 1], [1, 2, 1], [1, 2, 2], [2, 2, 2], [2, 1, 2]] {
+        let mut half = moved_to(parts);
+        assert!(half.state().unwrap().possible_clone.is_some(), "{parts:?}");
+        let refused = |result| matches!(result, Err(ProtocolError::PossibleCopy(_)));
+        assert!(refused(half.prepare(entry(3))), "{parts:?}");
+        assert!(refused(half.commit(version(2), None, at(2), |_, _| Ok(())).map(drop)), "{parts:?}");
+        assert_eq!(half.host.disk.candidates.len(), 1, "{parts:?}");
+        half.adopt().unwrap();
+        let mut half = RootHalf::open(half.host).unwrap();
+        assert_eq!(half.state().unwrap().possible_clone, None, "{parts:?}");
+        half.commit(version(2), None, at(2), |_, _| Ok(())).unwrap();
+        assert_eq!(half.host.disk.current.as_ref().unwrap().version, version(2));
+        // It is bound to the new machine: the first one is now the copy.
+        half.host.parts = [Some(1); 3];
+        assert!(matches!(half.origin(), Origin::PossibleCopy(_)), "{parts:?}");
+    }
+}
+
+#[test]
+fn a_restored_host_goes_on_and_is_bound_to_its_new_disk_by_the_next_change() {
+    let mut half = moved_to([1, 1, 2]);
+    assert_eq!((half.origin(), half.state().unwrap().possible_clone), (Origin::Restored, None));
+    half.commit(version(2), None, at(2), |_, _| Ok(())).unwrap();
+    assert_eq!(half.origin(), Origin::Same);
+}
+
+#[test]
+fn what_was_recorded_is_finished_on_a_possible_copy_which_stays_one() {
+    let mut half = moved_to([1, 1, 1]);
+    half.journal.record(version(2), None, at(2)).unwrap();
+    half.host.save(&half.journal.clone()).unwrap();
+    half.host.parts = [Some(2); 3];
+    let mut half = RootHalf::open(half.host).unwrap();
+    half.recover_commit(at(3)).unwrap();
+    assert_eq!(half.host.disk.current.as_ref().unwrap().version, version(2));
+    assert_eq!(half.origin(), Origin::PossibleCopy(crate::host_binding::Evidence::Installation));
+}
+
+#[test]
+fn a_journal_of_before_bindings_is_bound_by_the_next_change() {
+    let mut half = moved_to([2, 2, 2]);
+    half.journal.binding = None;
+    assert_eq!(half.origin(), Origin::Same);
+    half.prepare(entry(3)).unwrap();
+    half.host.parts = [Some(1); 3];
+    assert!(matches!(half.origin(), Origin::PossibleCopy(_)));
+}

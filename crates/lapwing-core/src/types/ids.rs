@@ -44,6 +44,11 @@ guid_newtype! {
     RunId
 }
 guid_newtype! {
+    /// Names one run of `lapwingd` towards its directory, which tells two hosts with one identity apart by it: drawn at each
+    /// start, never kept, and made of nothing that the host is.
+    InstanceId
+}
+guid_newtype! {
     /// Names one press of a button: a rotation that device management asks for.
     ActionId
 }

@@ -13,8 +13,8 @@ pub use encrypted::EncryptedTo;
 pub use file_time::{FileTime, FileTimeError};
 pub use guid::{Guid, GuidError};
 pub use ids::{
-    ActionId, BulkRotationId, DeviceId, DirectoryId, DirectoryIdError, GroupId, PasswordVersion, PolicyId,
-    RecordId, Replica, ReplicaError, RunId, TenantId, TraceId, Uid,
+    ActionId, BulkRotationId, DeviceId, DirectoryId, DirectoryIdError, GroupId, InstanceId, PasswordVersion,
+    PolicyId, RecordId, Replica, ReplicaError, RunId, TenantId, TraceId, Uid,
 };
 pub use names::{ACCOUNT_NAME_LEN_MAX, AccountName, AccountNameError};
 pub use security::SecurityDescriptor;

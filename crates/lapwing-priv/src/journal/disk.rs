@@ -1,7 +1,10 @@
 //! The journal as it stands in its file: one JSON object, a newline, the SHA-256 of both in hexadecimal, a newline.
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use lapwing_core::types::{EncryptedTo, FileTime, RecordId};
+use lapwing_core::{
+    host_binding::{HostBinding, Parts},
+    types::{EncryptedTo, FileTime, RecordId},
+};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
@@ -27,6 +30,21 @@ struct Disk {
     commits: Vec<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     reboots: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    binding: Option<DiskBinding>,
+}
+
+/// Hexadecimal.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DiskBinding {
+    salt: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    machine_id: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    product_uuid: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    filesystem: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -69,6 +87,7 @@ pub(super) fn encode(journal: &Journal) -> Zeroizing<Vec<u8>> {
         send_open: journal.send_open,
         commits: journal.commits.iter().map(ToString::to_string).collect(),
         reboots: journal.reboots.iter().map(ToString::to_string).collect(),
+        binding: journal.binding.map(DiskBinding::from),
     };
     let mut bytes = Zeroizing::new(serde_json::to_vec(&disk).expect("strings and numbers are always JSON"));
     bytes.push(b'\n');
@@ -106,6 +125,7 @@ fn parse(disk: Disk) -> Option<Journal> {
         send_open: disk.send_open,
         commits: disk.commits.iter().map(|time| time.parse().ok()).collect::<Option<_>>()?,
         reboots: disk.reboots.iter().map(|time| time.parse().ok()).collect::<Option<_>>()?,
+        binding: option(disk.binding.as_ref().map(DiskBinding::parse))?,
     };
     journal.is_sound().then_some(journal)
 }
@@ -113,6 +133,32 @@ fn parse(disk: Disk) -> Option<Journal> {
 /// A value that is absent, or present and valid.
 fn option<T>(value: Option<Option<T>>) -> Option<Option<T>> {
     value.map_or(Some(None), |parsed| parsed.map(Some))
+}
+
+impl From<HostBinding> for DiskBinding {
+    fn from(HostBinding { salt, digests }: HostBinding) -> Self {
+        let digest = |digest: Option<[u8; 32]>| digest.map(|digest| hex(&digest));
+        Self {
+            salt: hex(&salt),
+            machine_id: digest(digests.machine_id),
+            product_uuid: digest(digests.product_uuid),
+            filesystem: digest(digests.filesystem),
+        }
+    }
+}
+
+impl DiskBinding {
+    fn parse(&self) -> Option<HostBinding> {
+        let digest = |text: &Option<String>| option(text.as_deref().map(unhex));
+        Some(HostBinding {
+            salt: unhex(&self.salt)?,
+            digests: Parts {
+                machine_id: digest(&self.machine_id)?,
+                product_uuid: digest(&self.product_uuid)?,
+                filesystem: digest(&self.filesystem)?,
+            },
+        })
+    }
 }
 
 impl From<&Entry> for DiskEntry {
@@ -170,4 +216,13 @@ fn hex(bytes: &[u8]) -> String {
         write!(text, "{byte:02x}").expect("writing to a string never fails");
         text
     })
+}
+
+fn unhex<const LEN: usize>(text: &str) -> Option<[u8; LEN]> {
+    let (digits, []) = text.as_bytes().as_chunks::<2>() else { return None };
+    let byte = |[high, low]: &[u8; 2]| {
+        let digit = |digit: u8| char::from(digit).to_digit(16);
+        u8::try_from(digit(*high)? << 4 | digit(*low)?).ok()
+    };
+    digits.iter().map(byte).collect::<Option<Vec<_>>>()?.try_into().ok()
 }

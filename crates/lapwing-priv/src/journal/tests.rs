@@ -1,7 +1,8 @@
 use core::time::Duration;
 
-use lapwing_core::types::{
-    EncryptedTo, FileTime, Guid, PasswordVersion, RecordId, RunId, Sid, Uid, WallTime,
+use lapwing_core::{
+    host_binding::{HostBinding, Parts},
+    types::{EncryptedTo, FileTime, Guid, PasswordVersion, RecordId, RunId, Sid, Uid, WallTime},
 };
 use proptest::prelude::*;
 
@@ -38,7 +39,9 @@ fn entry(number: u8) -> Entry {
 /// One with something in each of its members.
 pub(super) fn full_journal() -> Journal {
     let replica = |name: &str| Some(name.parse().unwrap());
-    let mut journal = Journal::default();
+    let digests = Parts { machine_id: Some([0x0f; 32]), product_uuid: None, filesystem: Some([0xf0; 32]) };
+    let binding = Some(HostBinding { salt: [0xa5; 16], digests });
+    let mut journal = Journal { binding, ..Journal::default() };
     journal.begin(RunId(Guid::from_bytes([0xee; 16])));
     for number in 0..20 {
         journal.add(entry(number)).unwrap();

@@ -27,7 +27,7 @@ use crate::{account, boot, host::LinuxHost, journal::JournalFile, log, named, ro
 #[derive(Serialize)]
 #[serde(untagged)]
 pub(crate) enum Answer {
-    Journal(Told),
+    Journal(Box<Told>),
     Prepared(Prepared),
     Counted(Counted),
     Committed(Committed),
@@ -89,6 +89,16 @@ pub(crate) fn recover(root: &Root, now: WallTime) -> Result<(), VerbError> {
     recovered
 }
 
+/// Binds the journal to this machine: root says that no other host has its identity.
+///
+/// # Errors
+/// Why the journal cannot be read or written.
+pub(crate) fn adopt(root: &Root, now: WallTime) -> Result<(), VerbError> {
+    Work::begin(root, now)?.half.adopt()?;
+    log::info("Bound the journal to this machine, as root says", &[("VERB", "adopt")]);
+    Ok(())
+}
+
 /// The journal's entries, one a line: `current` or `candidate`, version, account, directory. An account's password is the one of
 /// record if there is no candidate.
 ///
@@ -123,11 +133,11 @@ impl Work {
             Request::Begin(request) => {
                 self.half.begin(parse(&request.run)?)?;
                 self.name_accounts();
-                self.state().map(Answer::Journal)
+                self.state().map(|told| Answer::Journal(Box::new(told)))
             }
             Request::State(request) => {
                 self.check_run(&request.run)?;
-                self.state().map(Answer::Journal)
+                self.state().map(|told| Answer::Journal(Box::new(told)))
             }
             Request::Prepare(request) => {
                 self.check_run(&request.run)?;
@@ -256,6 +266,7 @@ const fn refusal_event(fault: Fault) -> EventId {
         Fault::BudgetSpent => EventId::BudgetExhausted,
         Fault::ReceiptInvalid => EventId::ReceiptInvalid,
         Fault::NotNormalBoot => EventId::BootNotNormal,
+        Fault::PossibleClone => EventId::PossibleClone,
         Fault::AccountNotListed
         | Fault::DirectoryNotListed
         | Fault::ManagedFile

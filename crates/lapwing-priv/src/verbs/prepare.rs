@@ -39,6 +39,7 @@ impl Work {
     ) -> Result<Prepared, VerbError> {
         self.check_boot()?;
         self.half.journal.check_nothing_recorded()?;
+        self.half.check_origin()?;
         let directory_id: DirectoryId = parse(&request.directory)?;
         let expiry: FileTime = parse(&request.expiry)?;
         let rules = parse_rules(self.root(), &request.rules)?;

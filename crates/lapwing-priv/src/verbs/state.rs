@@ -2,14 +2,14 @@
 
 use lapwing_core::{
     agent,
-    local::root_half::{EncryptedTo, Entry, Field, Journal, NotNormal},
+    local::root_half::{EncryptedTo, Entry, Field, Journal, NotNormal, PossibleClone},
 };
 
 use super::{VerbError, Work};
 
 impl Work {
     pub(super) fn state(&self) -> Result<Journal, VerbError> {
-        let agent::Journal { current, candidates, replaced, unanswered, field, not_normal } =
+        let agent::Journal { current, candidates, replaced, unanswered, field, not_normal, possible_clone } =
             self.half.state()?;
         Ok(Journal {
             current: current.map(tell),
@@ -25,6 +25,8 @@ impl Work {
                 agent::Field::Emptied => Field::Emptied,
                 agent::Field::Missing => Field::Missing,
             },
+            possible_clone: possible_clone
+                .map(|why| PossibleClone { message: why.message, next_step: why.next_step }),
             not_normal: not_normal.map(|why| NotNormal { message: why.message, next_step: why.next_step }),
         })
     }

@@ -8,6 +8,7 @@
 )]
 
 mod account;
+mod copies;
 #[cfg(feature = "failpoints")]
 mod crash;
 mod encrypt;

@@ -1,9 +1,11 @@
 //! The password upload: Windows' form, the form with our extension, and the answers.
 
+use core::net::IpAddr;
+
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use lapwing_core::{
     secret::{PASSWORD_LEN_MAX, Password, SecretBytes},
-    types::{AccountName, AccountNameError, FileTime, FileTimeError, GuidError, PasswordVersion},
+    types::{AccountName, AccountNameError, FileTime, FileTimeError, GuidError, InstanceId, PasswordVersion},
 };
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -51,6 +53,8 @@ pub struct SealedUpload {
     pub expiry: FileTime,
     /// See docs/protocol.md, "Seal".
     pub sealed: Vec<u8>,
+    /// The run of the agent that sends it; none from an agent that tells none.
+    pub instance: Option<InstanceId>,
 }
 
 /// What the directory must hold now for a store to succeed.
@@ -109,6 +113,7 @@ struct Extension {
     inforceversion: Option<String>,
     expiry: String,
     sealedpassword: String,
+    instance: Option<String>,
 }
 
 /// A FILETIME as a number, or RFC 3339: which one Windows sends is not known.
@@ -184,6 +189,7 @@ impl Extension {
             in_force: self.inforceversion.map(|version| version.parse()).transpose()?,
             expiry: self.expiry.parse()?,
             sealed,
+            instance: self.instance.map(|instance| instance.parse()).transpose()?,
         })
     }
 }
@@ -252,6 +258,9 @@ impl LapwingUpload<'_> {
             Condition::Absent => Some(serde_json::Value::Null),
             Condition::Holds(version) => Some(version.to_string().into()),
         };
+        if let (Some(instance), Some(object)) = (members.instance, extension.as_object_mut()) {
+            object.insert("Instance".to_owned(), instance.to_string().into());
+        }
         if let (Some(expected), Some(object)) = (expected, extension.as_object_mut()) {
             object.insert("ExpectedVersion".to_owned(), expected);
         }
@@ -362,6 +371,12 @@ pub struct StateMembers {
     pub receipt: Option<String>,
     /// The server's clock.
     pub time: String,
+    /// When it was stored, RFC 3339; left out by older servers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stored: Option<String>,
+    /// The address that it was stored from, where that is known; left out by older servers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stored_from: Option<String>,
 }
 
 /// A state, understood; its receipt is not verified yet.
@@ -377,6 +392,10 @@ pub struct HeldState {
     pub receipt: Option<[u8; 64]>,
     /// The server's clock.
     pub time: FileTime,
+    /// When it was stored.
+    pub stored: Option<FileTime>,
+    /// The address that it was stored from.
+    pub stored_from: Option<IpAddr>,
 }
 
 impl StateAnswer {
@@ -392,6 +411,9 @@ impl StateAnswer {
             account: lapwing.account_name.map(|text| text.parse()).transpose()?,
             receipt: lapwing.receipt.map(|text| parse_receipt(&text)).transpose()?,
             time: lapwing.time.parse()?,
+            stored: lapwing.stored.map(|text| text.parse()).transpose()?,
+            // It only explains.
+            stored_from: lapwing.stored_from.and_then(|text| text.parse().ok()),
         })
     }
 }

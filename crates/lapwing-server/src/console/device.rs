@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     http::fault::Fault,
-    rules::{access::Act, audit::Activity, fleet::FleetState},
+    rules::{access::Act, audit::Activity, fleet::FleetState, instances},
     store::{AuditQuery, DeviceRow, EnableDevice, HeldRow},
 };
 
@@ -31,6 +31,8 @@ struct Page {
     mark: Option<Mark>,
     created: Moment,
     last_contact: Option<Moment>,
+    /// The hosts that take turns with its identity, newest first; empty if nothing tells so.
+    sharers: Vec<Sharer>,
     rotations: Rotations,
     policy: Option<DevicePolicyPart>,
     /// How many hours after a reveal the device rotates.
@@ -40,6 +42,12 @@ struct Page {
     may_reveal: bool,
     may_rotate: bool,
     may_administer: bool,
+}
+
+/// One of several hosts with one identity.
+struct Sharer {
+    address: String,
+    stored: Moment,
 }
 
 /// A password held, without the password.
@@ -80,6 +88,7 @@ pub(super) async fn page(visit: Visit) -> Result<Response, Fault> {
         mark: is_there.then(|| Mark(FleetState::of(device.enabled, expiry, now))),
         created: Moment { at: device.created, now },
         last_contact: device.last_contact.map(|at| Moment { at, now }),
+        sharers: sharers(&visit, &device).await?,
         rotations: Rotations::of(&visit, device.id).await?,
         policy,
         hours_after_reveal: hours_after_reveal(&visit, &device).await?,
@@ -90,6 +99,19 @@ pub(super) async fn page(visit: Visit) -> Result<Response, Fault> {
         passwords,
         entries,
     })
+}
+
+async fn sharers(visit: &Visit, device: &DeviceRow) -> Result<Vec<Sharer>, Fault> {
+    let now = visit.context.at;
+    if !device.shared.is_some_and(|found| instances::is_shown(found, now)) {
+        return Ok(Vec::new());
+    }
+    let turns = visit.app.store.turns(device.id).await?;
+    let sharer = |turn: &instances::Turn| Sharer {
+        address: turn.address.to_string(),
+        stored: Moment { at: turn.last, now },
+    };
+    Ok(instances::sharers(&turns).into_iter().map(sharer).collect())
 }
 
 /// Also one that was deleted: its passwords stay.

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     http::fault::Fault,
-    rules::{audit::Activity, fleet::FleetState},
+    rules::{audit::Activity, fleet::FleetState, instances::is_shown},
     store::{FleetKey, FleetOrder, FleetQuery, FleetRow},
 };
 
@@ -59,6 +59,7 @@ struct Row {
     stored: Option<Moment>,
     expiry: Option<Moment>,
     last_contact: Option<Moment>,
+    is_shared: bool,
 }
 
 pub(super) async fn page(visit: Visit) -> Result<Response, Fault> {
@@ -115,6 +116,7 @@ fn shown(row: FleetRow, visit: &Visit) -> Row {
         stored: row.stored.map(|at| Moment { at, now }),
         expiry: row.expiry.map(|at| Moment { at, now }),
         last_contact: row.last_contact.map(|at| Moment { at, now }),
+        is_shared: row.shared.is_some_and(|found| is_shown(found, now)),
         name: row.name,
     }
 }

@@ -34,7 +34,7 @@ use crate::{
         audit::{Activity, Actor},
         history::Offer,
     },
-    store::{Form, HeldRow, StoreOutcome, StorePassword},
+    store::{Form, HeldRow, Seen, StoreOutcome, StorePassword},
     token::bearer,
 };
 
@@ -123,11 +123,14 @@ fn prepare(app: &App, context: &Context, device: DeviceId, body: &[u8]) -> Resul
     let upload = Upload::parse(body).map_err(|error| Fault::bad_request(error.to_string()))?;
     let tenant = app.meta.tenant;
     let account = upload.account;
+    let mut seen = None;
     let (password, version, expiry, form) = match upload.password {
         UploadPassword::Clear { password, expiry } => {
             (password, None, plausible_expiry(expiry, context.at), Form::Plain)
         }
         UploadPassword::Sealed(sealed) => {
+            let address = context.peer.address.to_canonical();
+            seen = sealed.instance.map(|instance| Seen { instance, address });
             let binding = SealBinding { tenant, device, version: sealed.version, account: &account };
             let password = app.keys.seal.open_password(&sealed.sealed, &binding).map_err(|_| {
                 Fault::bad_request("The sealed password does not open.").with_subcode(SUBCODE_SEAL_INVALID)
@@ -140,6 +143,7 @@ fn prepare(app: &App, context: &Context, device: DeviceId, body: &[u8]) -> Resul
         device,
         expiry,
         form,
+        seen,
         sealed: app.keys.kek.seal_password(&mut os::rng(), &password, binding)?,
         record: record(context.at, Actor::Device(device), Activity::StorePassword, &device.to_string()),
         account,
@@ -188,7 +192,10 @@ pub(super) async fn state(
         None => return Err(missing_device(&app, device)),
     }
     let held = app.store.newest(device).await?;
+    let turns = app.store.turns(device).await?;
     let lapwing = StateMembers {
+        stored: held.as_ref().map(|row| row.stored.to_string()),
+        stored_from: turns.last().map(|turn| turn.address.to_string()),
         version: held.as_ref().and_then(|row| row.version).map(|version| version.to_string()),
         expiry: held.as_ref().map(|row| row.expiry.to_string()),
         account_name: held.as_ref().map(|row| row.account.to_string()),

@@ -91,6 +91,7 @@ pub(crate) enum Activity {
     DeleteGroup,
     TagDevice,
     DeliverLapsPolicy,
+    FindSharedIdentity,
 }
 
 impl Activity {
@@ -145,6 +146,7 @@ impl Activity {
             Self::DeleteGroup => "Delete group",
             Self::TagDevice => "Tag device",
             Self::DeliverLapsPolicy => "Deliver LAPS policy",
+            Self::FindSharedIdentity => "Find device identity shared by two hosts",
         }
     }
 }

@@ -9,6 +9,7 @@ pub(crate) mod csv;
 pub(crate) mod fleet;
 pub(crate) mod flow;
 pub(crate) mod history;
+pub(crate) mod instances;
 pub(crate) mod operator;
 pub(crate) mod package;
 pub(crate) mod policy_assignment;

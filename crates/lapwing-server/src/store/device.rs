@@ -6,6 +6,7 @@ use super::{
     Change, DeviceRow, Transaction,
     action::cancel_pending,
     row::{blob, guid, ticks},
+    turns,
 };
 use crate::rules::audit::Record;
 
@@ -155,12 +156,15 @@ impl Change for EnableDevice {
     type Outcome = Option<DeviceRow>;
 
     async fn apply(&mut self, transaction: &mut Transaction<'_>) -> Result<Option<DeviceRow>, sqlx::Error> {
-        let row = sqlx::query("UPDATE device SET enabled = ? WHERE id = ? AND deleted IS NULL RETURNING *")
+        let row = sqlx::query("UPDATE device SET enabled = ?1, shared = iif(?1, NULL, shared) WHERE id = ?2 AND deleted IS NULL RETURNING *")
             .bind(self.enabled)
             .bind(blob(self.device.0))
             .fetch_optional(&mut *transaction.connection)
             .await?;
-        if !self.enabled {
+        if self.enabled {
+            // Whoever lets it in has looked who it is.
+            turns::forget(transaction, self.device).await?;
+        } else {
             cancel_pending(transaction, self.device, self.record.time).await?;
         }
         self.record.refusal = row.is_none().then(|| "the device is unknown".to_owned());

@@ -45,6 +45,8 @@ pub(crate) struct FleetRow {
     pub(crate) stored: Option<FileTime>,
     pub(crate) expiry: Option<FileTime>,
     pub(crate) last_contact: Option<FileTime>,
+    /// When it last showed that two hosts have this identity.
+    pub(crate) shared: Option<FileTime>,
 }
 
 impl FleetRow {
@@ -56,6 +58,7 @@ impl FleetRow {
             stored: time_or_zero(row, "stored")?,
             expiry: time_or_zero(row, "expiry")?,
             last_contact: time_or_null(row, "last_contact")?,
+            shared: time_or_null(row, "shared")?,
         })
     }
 
@@ -117,7 +120,7 @@ fn select(query: &FleetQuery, before: &str) -> QueryBuilder<Sqlite> {
     // The fleet first: its indexes give the order, so that only a page's devices are looked up.
     let mut sql: QueryBuilder<Sqlite> = QueryBuilder::new(before);
     sql.push(
-        "SELECT f.device, f.name, f.enabled, f.stored, f.expiry, d.last_contact
+        "SELECT f.device, f.name, f.enabled, f.stored, f.expiry, d.last_contact, d.shared
          FROM fleet f CROSS JOIN device d ON d.id = f.device WHERE 1",
     );
     if let Ok(device) = query.search.parse::<DeviceId>() {

@@ -32,6 +32,7 @@ mod standing;
 #[cfg(test)]
 pub(crate) mod testing;
 mod trace;
+mod turns;
 mod writer;
 
 use std::path::Path;
@@ -75,6 +76,7 @@ pub(crate) use self::{
     },
     standing::{NoteDrift, NoteRefused, StandingRow},
     trace::{TellTraces, Told, TraceRow, passed},
+    turns::Seen,
 };
 
 const BUSY_TIMEOUT: core::time::Duration = core::time::Duration::from_secs(10);

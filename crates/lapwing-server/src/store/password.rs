@@ -7,6 +7,7 @@ use super::{
     Change, Transaction,
     reveal::void_answered,
     row::{HeldRow, blob, ticks, version_or_null},
+    turns::{self, Seen},
 };
 use crate::{
     keys::envelope::SealedRecord,
@@ -23,6 +24,8 @@ pub(crate) struct StorePassword {
     pub(crate) account: AccountName,
     pub(crate) expiry: FileTime,
     pub(crate) form: Form,
+    /// Which run of the agent stores, if it says so.
+    pub(crate) seen: Option<Seen>,
     pub(crate) sealed: SealedRecord,
     pub(crate) record: Record,
 }
@@ -158,6 +161,9 @@ impl StorePassword {
         .execute(&mut *transaction.connection)
         .await?;
         void_answered(transaction, self.device, row.sequence, row.stored).await?;
+        if let Some(seen) = self.seen {
+            turns::note(transaction, self.device, seen, self.record.time).await?;
+        }
         if let Some(offer) = offer {
             set_in_force(transaction, self.device, offer.in_force).await?;
         }

@@ -24,6 +24,8 @@ pub(crate) struct DeviceRow {
     pub(crate) created: FileTime,
     pub(crate) is_deleted: bool,
     pub(crate) last_contact: Option<FileTime>,
+    /// When it last showed that two hosts have this identity.
+    pub(crate) shared: Option<FileTime>,
 }
 
 /// A password held, without the password.
@@ -147,6 +149,7 @@ impl DeviceRow {
             enabled: row.try_get("enabled")?,
             created: time(row, "created")?,
             last_contact: time_or_null(row, "last_contact")?,
+            shared: time_or_null(row, "shared")?,
             is_deleted: row.try_get::<Option<i64>, _>("deleted")?.is_some(),
         })
     }

@@ -193,6 +193,7 @@ impl Device {
         )
         .unwrap();
         SealedUpload {
+            instance: None,
             version,
             condition,
             in_force,

@@ -20,5 +20,6 @@ mod python;
 mod reveal;
 mod sdk;
 mod secrets;
+mod shared;
 mod wake;
 mod windows;

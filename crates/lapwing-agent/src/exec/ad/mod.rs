@@ -11,17 +11,19 @@ mod layout;
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
-use lapwing_client::ad::{Connection, Controller, Home, LapsSchema, Limits, RootDse, SecurityParts, Wish};
+use lapwing_client::ad::{
+    Connection, Controller, Home, LapsSchema, Limits, RootDse, SecurityParts, Wish, last_written,
+};
 use lapwing_core::{
     agent::{
         DirectoryFailure, DirectoryState, Encryption, Expected, Guarantees, Known, Session, Store,
-        StoreOutcome, Told,
+        StoreOutcome, Told, Written,
     },
     policy::{DsrmBackup, EncryptionPrincipal},
     secret::SecretBytes,
     types::{DirectoryId, FileTime, PasswordVersion, RecordId, Replica, Sid, WallTime},
 };
-use lapwing_proto::ad::{dns::DnsName, refusal::AdRefusal};
+use lapwing_proto::ad::{attribute::LapsAttribute, dns::DnsName, refusal::AdRefusal};
 
 pub(super) use self::layout::Attributes;
 use self::{
@@ -279,6 +281,7 @@ impl Open {
             (Layout::Versions, None) => self.probe(known).await?,
             (Layout::ByExpiry | Layout::Legacy, _) => layout::by_expiry(found.expiry, known),
         };
+        let written = self.written(version, known).await;
         let in_force = known.first().map(|known| known.version);
         if settled && in_force.is_some() && version == Told::Version(in_force) {
             // After a restart nobody knows what was replaced last.
@@ -290,7 +293,29 @@ impl Open {
             expiry: found.expiry.map(WallTime),
             receipt: None,
             time: self.time.take(),
+            written,
         })
+    }
+
+    /// When a version was written that is none of those known, for whoever looks for the other writer. Where the directory does
+    /// not tell, nothing else fails for that.
+    async fn written(&mut self, told: Told, known: &[Known]) -> Option<Written> {
+        let is_foreign = match told {
+            Told::Version(Some(version)) => known.iter().all(|known| known.version != version),
+            Told::NoneKnown => true,
+            Told::Version(None) | Told::Nothing => false,
+        };
+        let version = LapsAttribute::CurrentPasswordVersion.ldap_name();
+        if !is_foreign {
+            return None;
+        }
+        match last_written(&mut self.connection, &self.root, &self.entry, version).await {
+            Ok(at) => at.map(|at| Written { at: WallTime(at), from: None }),
+            Err(error) => {
+                tracing::warn!(error = chain(&error), "When the foreign version was written is not known");
+                None
+            }
+        }
     }
 
     /// Which earlier passwords are kept now.
@@ -383,7 +408,7 @@ impl Open {
             _ => return None,
         }
         let expiry = self.found.expiry.map(WallTime);
-        Some(DirectoryState { version: Told::NoneKnown, expiry, receipt: None, time: None })
+        Some(DirectoryState { version: Told::NoneKnown, expiry, receipt: None, time: None, written: None })
     }
 }
 

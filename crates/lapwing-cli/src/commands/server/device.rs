@@ -115,14 +115,21 @@ fn patch(common: &Common, id: Guid, patch: &DevicePatch) -> Result<(), Failure> 
 }
 
 fn print(common: &Common, devices: &[DeviceInfo]) -> Result<(), Failure> {
-    common.print(devices, ["DeviceId", "Name", "Enabled", "LastBackup", "Expiry", "Created"], |device| {
-        [
-            device.device_id.clone(),
-            device.display_name.clone(),
-            device.enabled.to_string(),
-            device.last_backup.clone().unwrap_or_default(),
-            device.expiry.clone().unwrap_or_default(),
-            device.created.clone(),
-        ]
-    })
+    common.print(
+        devices,
+        ["DeviceId", "Name", "Enabled", "LastBackup", "Expiry", "Created", "SharedBy"],
+        |device| {
+            let shared = device.shared_identity.iter().flat_map(|shared| &shared.hosts);
+            let hosts: Vec<_> = shared.map(|host| format!("{} at {}", host.address, host.stored)).collect();
+            [
+                device.device_id.clone(),
+                device.display_name.clone(),
+                device.enabled.to_string(),
+                device.last_backup.clone().unwrap_or_default(),
+                device.expiry.clone().unwrap_or_default(),
+                device.created.clone(),
+                hosts.join(", "),
+            ]
+        },
+    )
 }

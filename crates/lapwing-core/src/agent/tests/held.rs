@@ -23,6 +23,43 @@ fn a_second_foreign_version_within_a_day_is_a_conflict_and_not_answered_by_a_rot
     world.input(Input::Request(RequestId(2), Request::ProcessPolicy));
     assert!(world.raised(EventId::Conflict));
     assert_eq!((world.in_force(), world.held), (Some(version(2)), Some(version(98))));
+    // The directory's password does not open this host, and whoever looks is told so until it does again.
+    let report = world.machine.report();
+    assert_eq!(report.activity, Activity::Failing);
+    assert!(report.next_step.is_some_and(|next| next.contains("lapwing generalize")));
+    world.input(Input::Request(RequestId(3), Request::ResetPassword));
+    assert_eq!((world.in_force(), world.held), (Some(version(3)), Some(version(3))));
+    assert_eq!(world.machine.report().activity, Activity::Idle);
+}
+
+#[test]
+fn a_foreign_version_is_told_with_when_and_from_where_it_came_as_far_as_the_directory_tells() {
+    let at = WallTime("2026-01-02T03:04:05Z".parse::<FileTime>().unwrap());
+    for (written, told) in [
+        (None, "at a time that the directory does not tell"),
+        (Some(Written { at, from: None }), "2026-01-02T03:04:05.0000000Z"),
+        (
+            Some(Written { at, from: Some("192.0.2.9".to_owned()) }),
+            "2026-01-02T03:04:05.0000000Z from 192.0.2.9",
+        ),
+    ] {
+        let mut world = World::settled();
+        world.written = written;
+        for number in [99, 98] {
+            world.held = Some(version(number));
+            world.input(Input::Request(RequestId(u64::from(number)), Request::ProcessPolicy));
+        }
+        let tells: Vec<_> = world
+            .events
+            .iter()
+            .filter_map(|event| match event {
+                Event::VersionNeverOurs { written, .. } | Event::Conflict { written, .. } => Some(written),
+                _ => None,
+            })
+            .collect();
+        // The second is a foreign version and a conflict.
+        assert_eq!(tells, [told; 3]);
+    }
 }
 
 #[test]

@@ -67,6 +67,8 @@ struct World {
     journal: Journal,
     held: Option<PasswordVersion>,
     held_expiry: Option<WallTime>,
+    /// What the directory tells of when that came.
+    written: Option<Written>,
     guarantees: Guarantees,
     hides: Hides,
     /// Whether it is one of several.
@@ -154,9 +156,11 @@ impl World {
                 unanswered: 0,
                 field: Field::Unmanaged,
                 not_normal: None,
+                possible_clone: None,
             },
             held: None,
             held_expiry: None,
+            written: None,
             guarantees: Guarantees::ComparesAndTells,
             hides: Hides::Nothing,
             replica: false,

@@ -39,6 +39,7 @@ impl World {
             expiry: self.held_expiry,
             receipt: None,
             time: Some(self.now.wall),
+            written: self.written.clone(),
         }
     }
 

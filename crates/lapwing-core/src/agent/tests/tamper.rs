@@ -206,3 +206,35 @@ fn what_was_recorded_is_finished_in_a_boot_that_is_not_normal() {
     world.pass(MINUTE);
     assert_eq!((world.in_force(), world.held), (Some(version(2)), Some(version(2))));
 }
+
+fn possible_clone() -> PossibleClone {
+    PossibleClone { message: "another machine".to_owned(), next_step: "lapwing adopt".to_owned() }
+}
+
+#[test]
+fn a_possible_copy_asks_no_directory_and_is_told_once_until_root_adopts_it() {
+    let mut world = World::settled();
+    world.journal.possible_clone = Some(Box::new(possible_clone()));
+    world.input(Input::Request(RequestId(1), Request::ResetPassword));
+    world.pass(40 * DAY);
+    assert_eq!((world.done.len(), world.in_force()), (0, Some(version(1))));
+    assert_eq!(world.count(EventId::PossibleClone), 1);
+    let answer = &world.answers[0].1;
+    assert_eq!((answer.result, answer.event), (AnswerResult::Refused, Some(30061)));
+    let report = world.machine.report();
+    assert_eq!((report.activity, report.next_step), (Activity::Failing, Some("lapwing adopt".to_owned())));
+    assert!(world.machine.is_possible_clone());
+    // Root says that this is the one host.
+    world.journal.possible_clone = None;
+    world.input(Input::Request(RequestId(2), Request::ProcessPolicy));
+    assert_eq!((world.in_force(), world.machine.is_possible_clone()), (Some(version(2)), false));
+}
+
+#[test]
+fn an_emptied_field_of_a_possible_copy_is_closed_and_nothing_else_is_done() {
+    let mut world = World::settled();
+    world.journal.possible_clone = Some(Box::new(possible_clone()));
+    world.tampered(Field::Emptied);
+    assert_eq!((world.journal.field, world.in_force()), (Field::Current, Some(version(1))));
+    assert!(world.raised(EventId::EmptyFieldClosed) && world.raised(EventId::PossibleClone));
+}

@@ -5,6 +5,7 @@ use super::*;
 
 fn sealed(condition: Condition) -> SealedUpload {
     SealedUpload {
+        instance: Some(InstanceId(Guid::from_bytes([0x17; 16]))),
         version: PasswordVersion(Guid::from_bytes([1; 16])),
         condition,
         in_force: Some(PasswordVersion(Guid::from_bytes([2; 16]))),

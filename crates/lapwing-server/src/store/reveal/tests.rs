@@ -70,7 +70,7 @@ impl World {
         let sealed = SealedRecord { wrapped_key: Vec::new(), ciphertext: Vec::new() };
         let record = self.record(hours, Actor::Device(DEVICE), Activity::StorePassword);
         let (device, expiry, form) = (DEVICE, self.at(9999), Form::Plain);
-        let change = StorePassword { device, account, expiry, form, sealed, record };
+        let change = StorePassword { device, account, expiry, form, seen: None, sealed, record };
         assert!(matches!(self.store.change(change).await.unwrap(), StoreOutcome::Held(_)));
     }
 
