@@ -56,6 +56,9 @@ impl Machine {
             version_lack_told: _,
             not_normal_told: _,
             post_authentication: _,
+            // Told by the journal of each cycle.
+            own: _,
+            own_is_disabled: _,
             is_ending: _,
             use_resumed: _,
             used_early: _,

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use crate::{
+    hex::hex,
     host::{Entry, Journal},
     seal::sha256,
 };
@@ -162,12 +163,4 @@ impl DiskEntry {
             acknowledged_by: option(self.acknowledged_by.map(|replica| replica.parse().ok()))?,
         })
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        write!(text, "{byte:02x}").expect("writing to a string never fails");
-        text
-    })
 }

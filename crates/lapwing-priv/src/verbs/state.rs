@@ -2,14 +2,14 @@
 
 use lapwing_core::{
     agent,
-    local::root_half::{EncryptedTo, Entry, Field, Journal, NotNormal},
+    local::root_half::{EncryptedTo, Entry, Field, Journal, NotNormal, OwnAccount},
 };
 
 use super::{VerbError, Work};
 
 impl Work {
     pub(super) fn state(&self) -> Result<Journal, VerbError> {
-        let agent::Journal { current, candidates, replaced, unanswered, field, not_normal } =
+        let agent::Journal { current, candidates, replaced, unanswered, field, own, not_normal } =
             self.half.state()?;
         Ok(Journal {
             current: current.map(tell),
@@ -25,6 +25,12 @@ impl Work {
                 agent::Field::Emptied => Field::Emptied,
                 agent::Field::Missing => Field::Missing,
             },
+            own: own.map(|own| OwnAccount {
+                account: own.account.to_string(),
+                uid: own.uid.0,
+                enabled: own.enabled,
+                wrong: own.wrong,
+            }),
             not_normal: not_normal.map(|why| NotNormal { message: why.message, next_step: why.next_step }),
         })
     }

@@ -8,6 +8,7 @@
 )]
 
 mod account;
+mod automatic;
 #[cfg(feature = "failpoints")]
 mod crash;
 mod encrypt;
