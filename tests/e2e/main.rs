@@ -5,6 +5,7 @@ mod ad;
 mod ad_admin;
 mod ad_encrypted;
 mod ad_rights;
+mod automatic;
 mod boot;
 mod button;
 mod certificate;
