@@ -54,12 +54,12 @@ fn begun(policy: &str) -> (Scene, Vec<String>) {
     scene.install_agent().unwrap();
     scene.enrol().unwrap();
     let managed = sh(&scene, "cat /etc/lapwing/managed.toml");
-    let managed: String = managed
-        .lines()
-        .filter(|line| !line.starts_with("prefixes"))
-        .fold("changes_per_day = 100\nprefixes = [\"lw\"]\n".to_owned(), |text, line| {
+    let managed: String = managed.lines().filter(|line| !line.starts_with("prefixes")).fold(
+        "changes_per_day = 100\nprefixes = [\"lw\"]\n".to_owned(),
+        |text, line| {
             if line.starts_with("changes_per_day") { text } else { text + line + "\n" }
-        });
+        },
+    );
     scene.host.write("/etc/lapwing/managed.toml", 0o644, managed.as_bytes()).unwrap();
     let before = files(&scene);
     scene.set_policy(policy).unwrap();

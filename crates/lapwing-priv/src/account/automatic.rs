@@ -438,6 +438,11 @@ fn name_and_set(
     }
     files.shadow.write()?;
     failpoint::hit("rename.after_shadow");
+    if password.is_none() {
+        // Nothing records this name: one left in a list would make whoever gets it next an administrator.
+        move_members(files, &from, Some(to));
+        files.write_groups()?;
+    }
 
     let mut fields = files.passwd.table.fields(at);
     fields[0] = to.as_str().as_bytes().to_vec();
@@ -464,6 +469,15 @@ fn forget_name(files: &mut Files, old: &AccountName, new: Option<&AccountName>) 
     if find(&files.passwd, old, PASSWD_FIELDS)?.is_some() {
         return Ok(());
     }
+    move_members(files, old, new);
+    if let Some(at) = find(&files.shadow, old, SHADOW_FIELDS)? {
+        files.shadow.table.remove(at);
+    }
+    Ok(())
+}
+
+/// Takes a name out of the groups' lists, or puts another in its place there.
+fn move_members(files: &mut Files, old: &AccountName, new: Option<&AccountName>) {
     let (old_name, new_name) = (old.as_str().as_bytes(), new.map(|name| name.as_str().as_bytes()));
     for file in [Some(&mut files.group), files.gshadow.as_mut()].into_iter().flatten() {
         for at in file.table.places() {
@@ -485,10 +499,6 @@ fn forget_name(files: &mut Files, old: &AccountName, new: Option<&AccountName>) 
             }
         }
     }
-    if let Some(at) = find(&files.shadow, old, SHADOW_FIELDS)? {
-        files.shadow.table.remove(at);
-    }
-    Ok(())
 }
 
 fn shadow_line(owned: &Owned, password: Vec<u8>, today: u32) -> Fields {

@@ -1,6 +1,7 @@
 //! The account that Lapwing owns whole: made or put right, and deleted when policy wants it no more.
 
 use lapwing_core::{
+    automatic::Attribute,
     local::root_half::{Dropped, EnsureAccount, Ensured},
     policy::{AutomaticName, Naming},
     types::AccountName,
@@ -62,35 +63,26 @@ impl Work {
             }
             settled => settled,
         };
-        // Nothing was made, so nothing is left of a first attempt that could not be.
-        if let (Err(_), None) = (&repaired, &before) {
-            self.keep_record(Owned { is_gone: true, ..owned.clone() })?;
-        }
         let mut repaired = repaired?;
         let owned = self.half.host.owned.clone().unwrap_or(owned);
+        // An earlier attempt may have died between the record and the account.
+        let has_password = self.in_force(&owned).is_some();
+        let is_new = before.is_none() || (!has_password && repaired.contains(&Attribute::Existence));
         let switched = before.as_ref().is_some_and(|before| before.enabled != owned.enabled);
         if switched {
-            use lapwing_core::automatic::Attribute::{Expiry, Lock};
-            repaired.retain(|attribute| !matches!(attribute, Expiry | Lock));
+            repaired.retain(|attribute| !matches!(attribute, Attribute::Expiry | Attribute::Lock));
         }
-        Ok(Ensured {
-            account: owned.name.to_string(),
-            uid: owned.uid.0,
-            is_new: before.is_none(),
-            switched,
-            repaired,
-        })
+        Ok(Ensured { account: owned.name.to_string(), uid: owned.uid.0, is_new, switched, repaired })
     }
 
     /// Records what is ours, then makes it so. What is recorded first is what a crash leaves to be finished.
-    fn settle(
-        &mut self,
-        owned: Owned,
-        before: Option<&Owned>,
-    ) -> Result<Vec<lapwing_core::automatic::Attribute>, VerbError> {
+    fn settle(&mut self, owned: Owned, before: Option<&Owned>) -> Result<Vec<Attribute>, VerbError> {
         let former = before.map(|before| before.group.clone()).filter(|group| *group != owned.group);
         // Asked before it is recorded, so that nobody else's account is ever recorded as ours.
-        automatic::inspect(self.root(), &self.wanted(&owned, former.as_deref()))?;
+        let wrong = automatic::inspect(self.root(), &self.wanted(&owned, former.as_deref()))?;
+        if wrong.is_empty() && self.half.host.owned.as_ref() == Some(&owned) {
+            return Ok(wrong);
+        }
         self.keep_record(owned.clone())?;
         failpoint::hit("create.after_record");
         Ok(automatic::ensure(self.root(), &self.wanted(&owned, former.as_deref()))?)
