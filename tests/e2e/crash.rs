@@ -92,7 +92,7 @@ fn a_server_killed_inside_a_store_leaves_both_sides_with_one_password() {
 pub(crate) const AND_NOBODY_GOES_ON: &str = r#"ExecStopPost=+/bin/sh -c 'if [ "$SERVICE_RESULT" = signal ]; then touch /run/killed; systemctl kill --signal=KILL lapwingd.service; fi'"#;
 
 /// Arms a unit's fail point, asks for a rotation, and returns once a process of the unit has been killed.
-fn die_at(scene: &Scene, unit: &str, point: &str) {
+pub(crate) fn die_at(scene: &Scene, unit: &str, point: &str) {
     let drop_in = |unit: &str, name: &str, lines: &str| {
         let path = format!("/etc/systemd/system/{unit}.d/{name}.conf");
         scene.host.write(&path, 0o644, format!("[Service]\n{lines}\n").as_bytes()).unwrap();
@@ -115,7 +115,7 @@ fn die_at(scene: &Scene, unit: &str, point: &str) {
 }
 
 /// Takes the fail points away, while the host is off.
-fn disarm(scene: &Scene) {
+pub(crate) fn disarm(scene: &Scene) {
     for unit in ["lapwingd.service", "lapwing-priv@.service"] {
         scene.host.run(&["rm", "-rf", &format!("/etc/systemd/system/{unit}.d")]).unwrap();
     }

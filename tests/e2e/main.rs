@@ -6,6 +6,7 @@ mod ad_admin;
 mod ad_copies;
 mod ad_encrypted;
 mod ad_rights;
+mod automatic;
 mod boot;
 mod button;
 mod card;

@@ -107,6 +107,8 @@ pub(crate) async fn run(root: Root) -> anyhow::Result<()> {
                 | Action::Store(_)
                 | Action::Commit { .. }
                 | Action::Reinstate(_)
+                | Action::EnsureAccount { .. }
+                | Action::DropAccount
                 | Action::EndUse { .. }
                 | Action::Forget
                 | Action::Disconnect => {

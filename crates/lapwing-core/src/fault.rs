@@ -16,6 +16,8 @@ pub enum Fault {
     AccountMissing,
     /// The account is not one that its file alone decides about, or two names share its uid.
     AccountUnsuitable,
+    /// An account that Lapwing did not make has the name or uid of the one that it is to make.
+    AccountNotOurs,
     /// The budget of changes in root's file is spent.
     BudgetSpent,
     /// The account's file or its lock stayed locked by somebody else.

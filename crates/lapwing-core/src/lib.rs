@@ -21,6 +21,7 @@
 )]
 
 pub mod agent;
+pub mod automatic;
 pub mod binding;
 pub mod boot;
 pub mod csp;

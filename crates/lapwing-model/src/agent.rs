@@ -101,7 +101,9 @@ impl State {
                 self.witness.alarm = true;
                 self.phase = Phase::Verb(Verb::Reinstate(number(version)));
             }
-            Action::EndUse { .. } => unreachable!("no policy of these hosts asks for it"),
+            Action::EnsureAccount { .. } | Action::DropAccount | Action::EndUse { .. } => {
+                unreachable!("no policy of these hosts asks for it")
+            }
             Action::Forget => self.in_hand = None,
             Action::Remember(memory) => self.memory = memory,
             Action::Disconnect | Action::Raise(_) | Action::Answer(..) => {}
@@ -237,7 +239,9 @@ impl State {
             | Outcome::State(_)
             | Outcome::GroupKey(_)
             | Outcome::Stored(_)
-            | Outcome::UseEnded(_) => {}
+            | Outcome::UseEnded(_)
+            | Outcome::Ensured(_)
+            | Outcome::Dropped(_) => {}
         }
         self.input(mutant, Input::Outcome(outcome));
     }

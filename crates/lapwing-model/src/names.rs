@@ -56,6 +56,7 @@ pub(crate) fn plan() -> Plan {
         dsrm: DsrmBackup::Off,
         target: Target::ActiveDirectory,
         account: Some(account()),
+        own: None,
         age: PasswordAgeDays::parse(30).expect(VALID),
         rules: PlanRules {
             complexity: PasswordComplexity::parse(4).expect(VALID),

@@ -1,7 +1,8 @@
 //! The Linux host under the protocol of [`lapwing_core::root_half`]: its journal file and its account files.
 
 use lapwing_core::{
-    agent::NotNormalBoot,
+    agent::{NotNormalBoot, OwnAccount},
+    automatic::Attribute,
     host_binding::HostBinding,
     local::root_half::Fault,
     root_half::{self, Host, Point},
@@ -10,10 +11,16 @@ use lapwing_core::{
 use zeroize::Zeroizing;
 
 use crate::{
-    account::{self, Target, day},
+    account::{
+        self, AccountError, Target,
+        automatic::{self, Wanted},
+        day,
+    },
     binding, boot, failpoint,
     hash::PasswordHash,
     journal::JournalFile,
+    managed::Managed,
+    owned::{self, Owned},
     root::Root,
     verbs::VerbError,
 };
@@ -28,12 +35,33 @@ pub(crate) struct LinuxHost {
     pub(crate) root: Root,
     pub(crate) now: WallTime,
     pub(crate) file: JournalFile,
+    /// The account that Lapwing created, as root's record has it.
+    pub(crate) owned: Option<Owned>,
 }
 
 impl LinuxHost {
     /// Days since 1970.
     pub(crate) fn today(&self) -> u32 {
         u32::try_from(day(self.now.0)).unwrap_or(u32::MAX)
+    }
+
+    /// The account that Lapwing created, if this is its uid.
+    pub(crate) fn owned(&self, uid: Uid) -> Option<&Owned> {
+        self.owned.as_ref().filter(|owned| !owned.is_gone && owned.uid == uid)
+    }
+
+    /// Checks that root's file allows this account: by name or number, or by prefix one that Lapwing created.
+    pub(crate) fn check_account(
+        &self,
+        managed: &Managed,
+        account: &AccountName,
+        uid: Uid,
+    ) -> Result<(), VerbError> {
+        match self.owned(uid) {
+            Some(_) => managed.check_prefix(&self.root, account)?,
+            None => managed.check_account(&self.root, account, uid)?,
+        }
+        Ok(())
     }
 }
 
@@ -55,6 +83,10 @@ impl Host for LinuxHost {
     }
 
     fn field(&self, account: &AccountName, uid: Uid) -> Result<Option<Zeroizing<Vec<u8>>>, VerbError> {
+        // Its name changes with its password, so that it is looked up by the uid, which stays.
+        if let Some(owned) = self.owned(uid) {
+            return Ok(automatic::field(&self.root, owned)?);
+        }
         match account::find_same(&self.root, account, uid) {
             Ok(account) => Ok(Some(account.into_field())),
             Err(error) if error.fault() == Fault::AccountMissing => Ok(None),
@@ -75,8 +107,39 @@ impl Host for LinuxHost {
     }
 
     fn put(&mut self, entry: &Entry, managed_before: bool) -> Result<(), VerbError> {
+        if let Some(owned) = self.owned(entry.uid).cloned() {
+            let (root, today) = (&self.root, self.today());
+            automatic::put(root, &owned, &entry.account, &entry.hash, Some(&entry.hash), today)?;
+            if owned.name != entry.account {
+                let renamed = Owned { name: entry.account.clone(), ..owned };
+                owned::save(root, &renamed)?;
+                self.owned = Some(renamed);
+            }
+            return Ok(());
+        }
         let target = Target { name: &entry.account, uid: entry.uid, managed_before, today: self.today() };
         Ok(account::put(&self.root, &target, &entry.hash)?)
+    }
+
+    fn is_own(&self, uid: Uid) -> bool {
+        self.owned(uid).is_some()
+    }
+
+    fn is_dropped(&self, uid: Uid) -> bool {
+        self.owned.as_ref().is_some_and(|owned| owned.is_gone && owned.uid == uid)
+    }
+
+    fn own(&self, in_force: Option<&PasswordHash>) -> Result<Option<OwnAccount>, VerbError> {
+        let Some(owned) = self.owned.as_ref().filter(|owned| !owned.is_gone) else { return Ok(None) };
+        let wanted = Wanted { owned, former_group: None, in_force, today: self.today() };
+        let wrong = match automatic::inspect(&self.root, &wanted) {
+            Ok(wrong) => wrong,
+            // Somebody else has its name or number: that it is gone is what there is to tell, and why shows once it is
+            // to be made again.
+            Err(AccountError::NotOurs { .. }) => vec![Attribute::Existence],
+            Err(error) => return Err(error.into()),
+        };
+        Ok(Some(OwnAccount { account: owned.name.clone(), uid: owned.uid, enabled: owned.enabled, wrong }))
     }
 
     fn is_account_missing(error: &VerbError) -> bool {

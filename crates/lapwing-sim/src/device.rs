@@ -246,6 +246,7 @@ impl Device {
                 encryption: None,
                 dsrm: DsrmBackup::Off,
                 account: Some(account_name(self.policy.account)),
+                own: None,
                 age: PasswordAgeDays::parse(self.policy.age_days.into()).expect(valid),
                 rules: PlanRules {
                     complexity: PasswordComplexity::parse(4).expect(valid),

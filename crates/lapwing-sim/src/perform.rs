@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use lapwing_core::{
-    agent::{Action, AnswerResult, Input, Ledger, Outcome, Reason},
+    agent::{Action, AnswerResult, Input, Ledger, Outcome, Reason, RootHalfFailure},
     event::{Event as Raised, EventId},
     management::Because,
     sessions::UseEnded,
@@ -106,6 +106,13 @@ impl World {
                 self.verb(index, Verb::Commit { version, receipt, by })
             }
             Action::Reinstate(version) => self.verb(index, Verb::Reinstate(version)),
+            // No policy in this world asks for an account of Lapwing's own.
+            Action::EnsureAccount { .. } => {
+                self.later(index, Duration::from_millis(5), Outcome::Ensured(Err(unplayed())));
+            }
+            Action::DropAccount => {
+                self.later(index, Duration::from_millis(5), Outcome::Dropped(Err(unplayed())));
+            }
             // The sessions of a host are no part of this world, and no policy in it asks for their end.
             Action::EndUse { .. } => {
                 let ended = Outcome::UseEnded(Ok(UseEnded::default()));
@@ -214,4 +221,9 @@ impl World {
             self.report(index, Invariant::Answered, what.to_owned());
         }
     }
+}
+
+/// No policy asks for this, so that a machine which does it all the same gets nowhere and is found by that.
+fn unplayed() -> RootHalfFailure {
+    RootHalfFailure { fault: None, message: "not in this world".to_owned(), next_step: String::new() }
 }

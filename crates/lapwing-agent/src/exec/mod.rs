@@ -131,6 +131,10 @@ impl Executor {
                 Some(Outcome::Committed(committed))
             }
             Action::Reinstate(version) => Some(Outcome::Committed(self.root_half.reinstate(version).await)),
+            Action::EnsureAccount { name, enabled } => {
+                Some(Outcome::Ensured(self.root_half.ensure_account(&name, enabled).await))
+            }
+            Action::DropAccount => Some(Outcome::Dropped(self.root_half.drop_account().await)),
             Action::EndUse { step, account, uid } => {
                 failpoint::hit("agent.before_end_use");
                 Some(Outcome::UseEnded(self.root_half.end_use(step, &account, uid).await))

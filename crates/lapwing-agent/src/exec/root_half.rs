@@ -12,13 +12,14 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use lapwing_client::identity::Root;
 use lapwing_core::{
     agent::{
-        Committed, Entry, Field, Journal, NotNormalBoot, Plan, PossibleClone, Prepared, Receipt,
-        RootHalfFailure,
+        Committed, Dropped, Ensured, Entry, Field, Journal, NotNormalBoot, OwnAccount, Plan, PossibleClone,
+        Prepared, Receipt, RootHalfFailure,
     },
     local::{
         FRAME_END, FRAME_LEN_MAX,
         root_half::{self as wire, Refusal, Request},
     },
+    policy::{AutomaticName, Naming},
     secret::{Password, SecretBytes},
     sessions::{EndStep, UseEnded},
     types::{
@@ -215,6 +216,25 @@ impl RootHalf {
         self.ask(&Request::Reinstate(self.of_version(version)), committed).await
     }
 
+    /// The account that Lapwing owns, made or put right.
+    pub(super) async fn ensure_account(
+        &self,
+        name: &AutomaticName,
+        enabled: bool,
+    ) -> Result<Ensured, RootHalfFailure> {
+        let request = wire::EnsureAccount {
+            run: self.run.to_string(),
+            name_or_prefix: name.base().to_string(),
+            random_suffix: name.naming() == Naming::RandomSuffix,
+            enabled,
+        };
+        self.ask(&Request::EnsureAccount(request), ensured).await
+    }
+
+    pub(super) async fn drop_account(&self) -> Result<Dropped, RootHalfFailure> {
+        self.ask(&Request::DropAccount(self.in_run()), dropped).await
+    }
+
     /// One step of ending the use of an account.
     pub(super) async fn end_use(
         &self,
@@ -363,10 +383,26 @@ fn journal(journal: wire::Journal) -> Result<Journal, AnswerError> {
         possible_clone: journal
             .possible_clone
             .map(|why| Box::new(PossibleClone { message: why.message, next_step: why.next_step })),
+        own: journal.own.map(own).transpose()?.map(Box::new),
         not_normal: journal
             .not_normal
             .map(|why| Box::new(NotNormalBoot { message: why.message, next_step: why.next_step })),
     })
+}
+
+fn own(own: wire::OwnAccount) -> Result<OwnAccount, AnswerError> {
+    let wire::OwnAccount { account, uid, enabled, wrong } = own;
+    Ok(OwnAccount { account: account.parse()?, uid: Uid(uid), enabled, wrong })
+}
+
+fn ensured(ensured: wire::Ensured) -> Result<Ensured, AnswerError> {
+    let wire::Ensured { account, uid, is_new, switched, repaired } = ensured;
+    Ok(Ensured { account: account.parse()?, uid: Uid(uid), is_new, switched, repaired })
+}
+
+fn dropped(dropped: wire::Dropped) -> Result<Dropped, AnswerError> {
+    let account = dropped.account.map(|account| account.parse()).transpose()?;
+    Ok(Dropped { former: account.zip(dropped.uid.map(Uid)) })
 }
 
 fn prepared(prepared: wire::Prepared) -> Result<(Prepared, Material), AnswerError> {

@@ -173,6 +173,7 @@ async fn play_root_half(socket: UnixListener) {
         replaced: Vec::new(),
         unanswered: 0,
         field: Field::Unmanaged,
+        own: None,
         not_normal: None,
         possible_clone: None,
     };

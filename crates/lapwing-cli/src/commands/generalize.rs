@@ -45,6 +45,8 @@ const UNITS: [&str; 4] =
 /// What the agent and its root half keep.
 const FOLDERS: [&str; 2] = ["/var/lib/lapwing", "/var/lib/lapwing-priv"];
 const JOURNAL: &str = "/var/lib/lapwing-priv/journal";
+/// Which account the root half has made: the copy has it too, and without the record it would be a stranger's there.
+const OWNED: &str = "owned";
 const KEYTAB: &str = "/etc/krb5.keytab";
 
 /// What was done.
@@ -151,7 +153,7 @@ fn forget_enrolment(root: &Root, done: &mut Done) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Removes all that is in a folder; the folder itself is its package's.
+/// Removes all that is in a folder but that record; the folder itself is its package's.
 fn empty(folder: &Path, removed: &mut Vec<String>) -> io::Result<()> {
     let entries = match fs::read_dir(folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -159,6 +161,9 @@ fn empty(folder: &Path, removed: &mut Vec<String>) -> io::Result<()> {
     };
     for entry in entries {
         let entry = entry?;
+        if entry.file_name() == OWNED {
+            continue;
+        }
         if entry.file_type()?.is_dir() {
             fs::remove_dir_all(entry.path())?;
         } else {

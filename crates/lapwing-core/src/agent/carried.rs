@@ -58,6 +58,9 @@ impl Machine {
             possible_clone: _,
             in_conflict: _,
             post_authentication: _,
+            // Told by the journal of each cycle.
+            own: _,
+            own_is_disabled: _,
             is_ending: _,
             use_resumed: _,
             used_early: _,

@@ -102,8 +102,8 @@ impl Machine {
                 self.raise(&mut cycle, events::acknowledged(&facts.session, prepared.version));
                 let Prepared { version, account, uid, expiry, .. } = prepared;
                 let Session { directory, record, replica, is_controller, .. } = facts.session;
-                let source = facts.aim.source;
-                let prepared_now = Some(PreparedNow { source, directory, record, is_controller });
+                let (source, wants_own) = (facts.aim.source, facts.aim.plan.own.is_some());
+                let prepared_now = Some(PreparedNow { source, directory, record, is_controller, wants_own });
                 let committing = Committing { version, account, uid, expiry, prepared_now };
                 self.commit(cycle, committing, receipt, replica);
             }
@@ -190,6 +190,7 @@ impl Machine {
     ) {
         self.raise(&mut cycle, events::updated(&committing, committed));
         self.settle_committed(&mut cycle, committed.version);
+        self.note_rename(&mut cycle, &committed.account, committed.uid);
         if committing.prepared_now.is_some() {
             self.trace_rotated(committed.version);
         } else {
@@ -205,7 +206,7 @@ impl Machine {
         if core::mem::take(&mut self.foreign_met) {
             self.memory.last_foreign = Some(now.wall);
         }
-        let Some(PreparedNow { source, directory, record, .. }) = committing.prepared_now else {
+        let Some(PreparedNow { source, directory, record, wants_own, .. }) = committing.prepared_now else {
             // That finished an earlier change. Whether this cycle still has something to do shows from the start.
             self.remember();
             cycle.rounds += 1;
@@ -233,6 +234,7 @@ impl Machine {
             encrypted_to: None,
             acknowledged_by: None,
         });
+        self.plan_drop(committed.uid, wants_own);
         self.report.candidates = 0;
         self.report.unanswered = 0;
         self.succeed(now, cycle, EventId::AccountUpdated, AnswerResult::Rotated, "the password was changed");

@@ -6,6 +6,7 @@ use super::{
     exchange::{Known, Request, RequestId},
     journal::{Entry, Journal},
     outcome::{DirectoryFailure, DirectoryState, Prepared, Session, Told, Written},
+    own::AfterDrop,
     plan::{Cause, Plan},
     resolve::Held,
 };
@@ -50,6 +51,10 @@ pub(super) enum Step {
     Refilling(Journal),
     /// The policy sources are read.
     ReadingPolicy(Journal),
+    /// The account of Lapwing's own is made or put right; the session is there already if the policy was read twice.
+    Ensuring(Box<(Aim, Option<Session>)>),
+    /// The account of Lapwing's own that policy wants no more is deleted.
+    Dropping(AfterDrop),
     /// The directory is discovered and told who we are.
     Connecting(Aim),
     /// The policy is read again, for the directory has announced another lowest age.
@@ -160,6 +165,8 @@ pub(super) struct PreparedNow {
     pub(super) record: RecordId,
     /// Whether the account is a domain controller's emergency account.
     pub(super) is_controller: bool,
+    /// Whether policy wants an account of Lapwing's own.
+    pub(super) wants_own: bool,
 }
 
 impl Step {
@@ -170,6 +177,7 @@ impl Step {
             Self::ReadingJournal
             | Self::Refilling(_)
             | Self::ReadingPolicy(_)
+            | Self::Ensuring(_)
             | Self::Connecting(_)
             | Self::RereadingPolicy(..)
             | Self::ReadingState(_)
@@ -177,6 +185,7 @@ impl Step {
             | Self::FetchingKey(..)
             | Self::Preparing(_, _, Candidate::New) => true,
             Self::Looking
+            | Self::Dropping(_)
             | Self::Preparing(_, _, Candidate::Again)
             | Self::Binding(..)
             | Self::Counting(..)
@@ -194,6 +203,7 @@ impl Step {
                 Self::ReadingJournal
                 | Self::Refilling(_)
                 | Self::ReadingPolicy(_)
+                | Self::Ensuring(_)
                 | Self::Connecting(_)
                 | Self::RereadingPolicy(..)
                 | Self::ReadingState(_)
@@ -201,8 +211,8 @@ impl Step {
                 | Self::FetchingKey(..)
                 | Self::Preparing(..)
                 | Self::Binding(..) => true,
-                // A look is no cycle that could serve anybody.
-                Self::Looking => false,
+                // A look is no cycle that could serve anybody, and after a deletion nothing is weighed any more.
+                Self::Looking | Self::Dropping(_) => false,
                 Self::Counting(..) | Self::Storing(..) | Self::Uncounting(..) | Self::Committing(_) => {
                     mutant::is(Mutant::JoinsAfterStore)
                 }

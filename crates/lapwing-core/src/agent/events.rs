@@ -173,6 +173,7 @@ pub(super) fn root_half_failed(account: Option<&AccountName>, failure: &RootHalf
             | Fault::DirectoryNotListed
             | Fault::ManagedFile
             | Fault::AccountUnsuitable
+            | Fault::AccountNotOurs
             | Fault::BudgetSpent
             | Fault::FileLocked
             | Fault::NotWritable

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     event::Event,
     log_on::Seen,
-    policy::DsrmBackup,
+    policy::{AutomaticName, DsrmBackup},
     sessions::EndStep,
     types::{
         AccountName, ActionId, DirectoryId, EncryptedTo, PasswordVersion, RecordId, Replica, Sid, Uid,
@@ -141,6 +141,15 @@ pub enum Action {
     },
     /// Have the root half put the hash in force back into the account. Ends in [`Outcome::Committed`].
     Reinstate(PasswordVersion),
+    /// Have the root half make the account that Lapwing owns, or put it right. Ends in [`Outcome::Ensured`].
+    EnsureAccount {
+        /// How it is named.
+        name: AutomaticName,
+        /// Whether one can log on with it.
+        enabled: bool,
+    },
+    /// Have the root half delete the account that Lapwing made. Ends in [`Outcome::Dropped`].
+    DropAccount,
     /// Have the root half end the use of an account whose password has been changed: one step of it. Ends in
     /// [`Outcome::UseEnded`].
     EndUse {

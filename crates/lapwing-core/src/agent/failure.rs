@@ -215,6 +215,7 @@ impl Machine {
                 | Fault::DirectoryNotListed
                 | Fault::ManagedFile
                 | Fault::AccountUnsuitable
+                | Fault::AccountNotOurs
                 | Fault::BudgetSpent
                 | Fault::AgeingTooShort
                 | Fault::Keytab

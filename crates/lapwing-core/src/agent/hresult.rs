@@ -70,6 +70,8 @@ impl From<Fault> for Hresult {
             Fault::ManagedFile | Fault::Malformed => 87,
             Fault::AccountMissing => 1317,
             Fault::AccountUnsuitable => 1331,
+            // ERROR_USER_EXISTS.
+            Fault::AccountNotOurs => 1316,
             Fault::BudgetSpent => 1816,
             Fault::FileLocked => 33,
             Fault::NotWritable => 19,

@@ -1,6 +1,7 @@
 //! What the machine knows of the root half's journal: everything but the hashes.
 
 use crate::{
+    automatic::Attribute,
     boot::NotNormal,
     host_binding::Evidence,
     types::{AccountName, DirectoryId, EncryptedTo, PasswordVersion, RecordId, Replica, Uid, WallTime},
@@ -74,6 +75,8 @@ pub struct Journal {
     pub unanswered: u32,
     /// What stands in the account's field.
     pub field: Field,
+    /// The account that Lapwing created, if there is one.
+    pub own: Option<Box<OwnAccount>>,
     /// Why nothing is changed in this boot, if nothing is.
     pub not_normal: Option<Box<NotNormalBoot>>,
     /// Why this host may be a copy of another, if it may.
@@ -93,6 +96,19 @@ impl From<Evidence> for PossibleClone {
     fn from(evidence: Evidence) -> Self {
         Self { message: evidence.to_string(), next_step: evidence.next_step().to_owned() }
     }
+}
+
+/// The account that Lapwing created and owns whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwnAccount {
+    /// Its name.
+    pub account: AccountName,
+    /// Its uid, which stays when it is renamed.
+    pub uid: Uid,
+    /// Whether policy wanted it enabled when it was last put right.
+    pub enabled: bool,
+    /// What of it is not as it must be.
+    pub wrong: Vec<Attribute>,
 }
 
 /// Why nothing is changed in this boot.

@@ -20,7 +20,7 @@ use crate::{
     event::{Event, EventId},
     mutant::{self, Mutant},
     policy::PostAuthentication,
-    types::{AccountName, BootId, BootTime, Now, PasswordVersion},
+    types::{AccountName, BootId, BootTime, Now, PasswordVersion, Uid},
 };
 
 /// The most requests that wait at a time; one more is refused.
@@ -64,6 +64,10 @@ pub struct Machine {
     pub(super) kept: Option<(Prepared, BootTime)>,
     /// What the policy wants after a use of the account, if it wanted anything when it was last read.
     pub(super) post_authentication: Option<PostAuthentication>,
+    /// The account that Lapwing created, as last seen.
+    pub(super) own: Option<(AccountName, Uid)>,
+    /// Whether policy wants an account of Lapwing's own and wants it disabled.
+    pub(super) own_is_disabled: bool,
     /// Whether a step of ending a use is under way.
     pub(super) is_ending: bool,
     /// Whether the use is one that an earlier run was told of.
@@ -105,6 +109,8 @@ impl Machine {
             last_sent: None,
             kept: None,
             post_authentication: None,
+            own: None,
+            own_is_disabled: false,
             is_ending: false,
             use_resumed: memory.used.is_some(),
             used_early: None,

@@ -24,6 +24,7 @@ mod ledger;
 mod machine;
 mod memory;
 mod outcome;
+mod own;
 mod path;
 mod plan;
 mod post_auth;
@@ -45,15 +46,15 @@ pub use carried::Carried;
 pub use exchange::{
     Acceptance, Action, Answer, AnswerResult, Expected, Input, Known, Receipt, Request, RequestId, Store,
 };
-pub use journal::{Entry, Field, Journal, NotNormalBoot, PossibleClone};
+pub use journal::{Entry, Field, Journal, NotNormalBoot, OwnAccount, PossibleClone};
 pub use ledger::{ActionFailure, ActionStatus, Ledger, ManagedAction, OPEN_MAX, PENDING_MAX, SATISFIED_MAX};
 pub use machine::{Machine, REQUESTS_MAX};
 pub use memory::{Ending, FieldNote, Memory, Used};
 pub use outcome::{
-    Committed, DirectoryFailure, DirectoryFault, DirectoryState, Guarantees, Outcome, Prepared,
-    RootHalfFailure, Session, StoreOutcome, Told, Written,
+    Committed, DirectoryFailure, DirectoryFault, DirectoryState, Dropped, Ensured, Guarantees, Outcome,
+    Prepared, RootHalfFailure, Session, StoreOutcome, Told, Written,
 };
-pub use plan::{Cause, Encryption, Plan, PlanRules, PolicyRead, Reason, Target, Verdict};
+pub use plan::{Cause, Encryption, OwnPlan, Plan, PlanRules, PolicyRead, Reason, Target, Verdict};
 pub use report::{Activity, Report};
 pub use resolve::Held;
 pub use tamper::HEALS_MAX;

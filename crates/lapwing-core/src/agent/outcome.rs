@@ -4,6 +4,7 @@ use core::time::Duration;
 
 use super::{exchange::Receipt, journal::Journal, plan::PolicyRead};
 use crate::{
+    automatic::Attribute,
     event::Hresult,
     fault::Fault,
     sessions::UseEnded,
@@ -33,6 +34,32 @@ pub enum Outcome {
     Committed(Result<Committed, RootHalfFailure>),
     /// Of [`Action::EndUse`](super::Action::EndUse).
     UseEnded(Result<UseEnded, RootHalfFailure>),
+    /// Of [`Action::EnsureAccount`](super::Action::EnsureAccount).
+    Ensured(Result<Ensured, RootHalfFailure>),
+    /// Of [`Action::DropAccount`](super::Action::DropAccount).
+    Dropped(Result<Dropped, RootHalfFailure>),
+}
+
+/// The account that Lapwing owns, which is as it must be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ensured {
+    /// Its name.
+    pub account: AccountName,
+    /// Its uid.
+    pub uid: Uid,
+    /// Whether it was made for the first time, or for the first time since it was deleted.
+    pub is_new: bool,
+    /// Whether it was enabled before and is disabled now, or the other way round.
+    pub switched: bool,
+    /// What somebody else had changed, and is as it must be again.
+    pub repaired: Vec<Attribute>,
+}
+
+/// The account that Lapwing made is gone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dropped {
+    /// Its name and uid; none if there was none.
+    pub former: Option<(AccountName, Uid)>,
 }
 
 /// A directory that answers and has accepted this host.

@@ -9,6 +9,7 @@ use super::{
     journal::{Field, Journal, NotNormalBoot, PossibleClone},
     machine::Machine,
     outcome::{DirectoryState, Guarantees, Outcome, Session, Told},
+    own::AfterDrop,
     plan::{Plan, PolicyRead, Target, Verdict},
     report::Activity,
     trace::TraceFailure,
@@ -41,6 +42,16 @@ impl Machine {
             }
             (Step::ReadingPolicy(journal), Outcome::Policy(read)) => {
                 self.on_policy(now, cycle, journal, read)
+            }
+            (Step::Ensuring(at), Outcome::Ensured(Ok(ensured))) => {
+                let (aim, session) = *at;
+                self.on_ensured(now, cycle, aim, session, ensured);
+            }
+            (Step::Ensuring(at), Outcome::Ensured(Err(failure))) => {
+                self.on_not_ensured(now, cycle, &at.0, failure);
+            }
+            (Step::Dropping(after), Outcome::Dropped(dropped)) => {
+                self.on_dropped(now, cycle, after, dropped);
             }
             (Step::Connecting(aim), Outcome::Connected(Ok(session))) => {
                 self.on_connected(now, cycle, aim, session)
@@ -85,6 +96,7 @@ impl Machine {
             }
             (Step::Committing(committing), Outcome::Committed(Err(failure))) => {
                 self.raise(&mut cycle, events::update_failed(&committing, &failure));
+                self.note_rename_failed(&mut cycle, &committing.account, committing.uid, &failure);
                 self.on_root_half_failed(now, cycle, Some(&committing.account), failure);
             }
             (Step::Preparing(facts, ..), Outcome::Prepared(Err(failure))) => {
@@ -104,6 +116,7 @@ impl Machine {
         self.report.current.clone_from(&journal.current);
         self.report.candidates = journal.candidates.len();
         self.report.unanswered = journal.unanswered;
+        self.own = journal.own.as_deref().map(|own| (own.account.clone(), own.uid));
         if is_first {
             self.recall_use();
         }
@@ -189,7 +202,7 @@ impl Machine {
 
     fn on_policy(&mut self, now: Now, cycle: Box<Cycle>, journal: Journal, read: PolicyRead) {
         if let Some((cycle, plan, source)) = self.plan_of(now, cycle, read) {
-            self.connect(now, cycle, Aim { journal, plan, source });
+            self.ensure_account(now, cycle, Aim { journal, plan, source }, None);
         }
     }
 
@@ -227,12 +240,11 @@ impl Machine {
             }
             Verdict::Disabled => {
                 self.raise(&mut cycle, Event::PolicyDisabled);
-                self.finish_disabled(
-                    now,
-                    cycle,
-                    EventId::PolicyDisabled,
-                    "policy says that nothing is managed",
-                );
+                if self.has_former_account(None) {
+                    self.drop_account(cycle, AfterDrop::Disabled);
+                } else {
+                    self.finish_switched_off(now, cycle);
+                }
             }
             Verdict::Unsupported { message, next_step } => self.fail(
                 now,
@@ -248,6 +260,12 @@ impl Machine {
             ),
         }
         None
+    }
+
+    /// Ends a cycle on a policy that says so.
+    pub(super) fn finish_switched_off(&mut self, now: Now, cycle: Box<Cycle>) {
+        let message = "policy says that nothing is managed";
+        self.finish_disabled(now, cycle, EventId::PolicyDisabled, message);
     }
 
     fn finish_disabled(&mut self, now: Now, mut cycle: Box<Cycle>, event: EventId, message: &str) {
@@ -320,11 +338,11 @@ impl Machine {
         read: PolicyRead,
     ) {
         if let Some((cycle, plan, source)) = self.plan_of(now, cycle, read) {
-            self.ask_state(now, cycle, Facts { aim: Aim { journal, plan, source }, session });
+            self.ensure_account(now, cycle, Aim { journal, plan, source }, Some(session));
         }
     }
 
-    fn ask_state(&mut self, now: Now, cycle: Box<Cycle>, facts: Facts) {
+    pub(super) fn ask_state(&mut self, now: Now, cycle: Box<Cycle>, facts: Facts) {
         match facts.session.guarantees {
             Guarantees::ComparesAndTells | Guarantees::EachReplica => {
                 let (known, settled) = (facts.known(), facts.aim.journal.candidates.is_empty());

@@ -5,10 +5,10 @@ use core::{fmt, time::Duration};
 use crate::{
     event::Event,
     policy::{
-        DsrmBackup, EncryptionPrincipal, HistorySize, PassphraseLength, PasswordAgeDays, PasswordComplexity,
-        PasswordLength, PolicyRoot, PostAuthentication, WordListName,
+        AutomaticName, DsrmBackup, EncryptionPrincipal, HistorySize, PassphraseLength, PasswordAgeDays,
+        PasswordComplexity, PasswordLength, PolicyRoot, PostAuthentication, WordListName,
     },
-    types::AccountName,
+    types::{AccountName, Uid},
 };
 
 /// The policy as one cycle found it.
@@ -73,6 +73,8 @@ pub struct Plan {
     pub dsrm: DsrmBackup,
     /// The managed account; none for the built-in administrator, uid 0.
     pub account: Option<AccountName>,
+    /// The account of Lapwing's own making, where it is one.
+    pub own: Option<OwnPlan>,
     /// The age at which the password is replaced.
     pub age: PasswordAgeDays,
     /// How to generate it.
@@ -91,6 +93,35 @@ impl Plan {
     pub fn age(&self) -> Duration {
         Duration::from_secs(u64::from(self.age.days()) * 86_400)
     }
+
+    /// Takes note of the account of Lapwing's own, which the root half has made.
+    pub(super) fn adopt(&mut self, account: AccountName, uid: Uid) {
+        if let Some(own) = &mut self.own {
+            own.uid = Some(uid);
+            self.account = Some(account);
+        }
+    }
+
+    /// Whether a password for this account is one for the account that policy wants.
+    pub(super) fn is_for(&self, account: &AccountName, uid: Uid) -> bool {
+        match (&self.own, &self.account) {
+            // Its name may be another one with each password.
+            (Some(own), _) => own.uid == Some(uid) && own.name.fits(account),
+            (None, Some(name)) => name == account,
+            (None, None) => uid == Uid(0),
+        }
+    }
+}
+
+/// An account that Lapwing makes and owns whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwnPlan {
+    /// How it is named.
+    pub name: AutomaticName,
+    /// Whether one can log on with it.
+    pub enabled: bool,
+    /// Its uid, once it is known to be there.
+    pub uid: Option<Uid>,
 }
 
 /// How a password is encrypted in Active Directory.

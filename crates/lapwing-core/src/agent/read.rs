@@ -1,11 +1,12 @@
 //! From the resolved policy to what the machine needs: a plan, and the events that say what was read.
 
-use super::plan::{self, Plan, PlanRules, PolicyRead, Target, Verdict};
+use super::plan::{self, OwnPlan, Plan, PlanRules, PolicyRead, Target, Verdict};
 use crate::{
     event::Event,
     policy::{
-        AccountChoice, BackupTarget, DsrmBackup, EffectivePolicy, Encryption, Explanation, ManagedPolicy,
-        PrincipalError, Resolution, Setting, Verdict as Became,
+        AccountChoice, AutomaticAccount, AutomaticAccountManagementTarget, BackupTarget, DsrmBackup,
+        EffectivePolicy, Encryption, Explanation, ManagedPolicy, PrincipalError, Resolution, Setting,
+        Verdict as Became,
     },
 };
 
@@ -50,16 +51,19 @@ fn managed(policy: &ManagedPolicy) -> Verdict {
             }
         }
     };
+    let mut own = None;
     let account = match &policy.account {
         Ok(AccountChoice::BuiltIn) => None,
         Ok(AccountChoice::Named(name)) => Some(name.clone()),
-        Ok(AccountChoice::Automatic(_)) => {
-            return unsupported(
-                "the policy wants an account of Lapwing's own making, which this version cannot do"
-                    .to_owned(),
-                "set AutomaticAccountManagementEnabled to 0 and name an account in AdministratorAccountName",
-            );
-        }
+        Ok(AccountChoice::Automatic(automatic)) => match automatic.target {
+            // DEVIATION(17): its password alone, for uid 0 is more to a Linux host than an account.
+            AutomaticAccountManagementTarget::BuiltIn => None,
+            AutomaticAccountManagementTarget::OwnAccount => {
+                let AutomaticAccount { name, enabled, .. } = automatic.clone();
+                own = Some(OwnPlan { name, enabled, uid: None });
+                None
+            }
+        },
         Err(error) => return unsupported(error.to_string(), error.next_step()),
     };
     Verdict::Managed(Plan {
@@ -67,6 +71,7 @@ fn managed(policy: &ManagedPolicy) -> Verdict {
         encryption,
         dsrm,
         account,
+        own,
         age: policy.age,
         rules: PlanRules {
             complexity: policy.complexity,

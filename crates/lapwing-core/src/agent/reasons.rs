@@ -1,7 +1,7 @@
 //! Why the password has to be changed: a pure function of what the cycle has found.
 
 use super::{cycle::Aim, journal::Entry, memory::Memory, plan::Reason, resolve::Held};
-use crate::types::{Sid, Uid, WallTime};
+use crate::types::{Sid, WallTime};
 
 /// What the reasons depend on, beside what the cycle aims at.
 #[derive(Debug)]
@@ -53,10 +53,7 @@ pub(super) fn reasons(aim: &Aim, seen: &Circumstances<'_>) -> Vec<Reason> {
     let is_expiry_missing = aim.plan.target.is_active_directory()
         && matches!(seen.held, Held::Current(_))
         && seen.directory_expiry.is_none();
-    let account_changed = current.is_some_and(|current| match &aim.plan.account {
-        Some(name) => current.account != *name,
-        None => current.uid != Uid(0),
-    });
+    let account_changed = current.is_some_and(|current| !aim.plan.is_for(&current.account, current.uid));
     let encrypted_to = current.and_then(|current| current.encrypted_to.as_ref());
     let not_encrypted = aim.plan.encryption.is_some() && current.is_some() && encrypted_to.is_none();
     let principal_changed = seen

@@ -68,10 +68,14 @@ impl Machine {
         if self.is_working() {
             report.activity = Activity::Working;
         }
+        if self.own_is_disabled && report.activity == Activity::Idle && report.next_step.is_none() {
+            report.summary.push_str("; the account is disabled, as policy says");
+            report.next_step =
+                Some("to log on with it, set AutomaticAccountManagementEnableAccount to 1".to_owned());
+        }
         if self.memory.field_note == Some(FieldNote::Contested) && self.is_contested(self.now) {
             report.activity = Activity::Failing;
-            "somebody keeps changing the account's password, so that it is left for now"
-                .clone_into(&mut report.summary);
+            "somebody keeps changing the account, so that it is left for now".clone_into(&mut report.summary);
             report.next_step = Some(CONTESTED_NEXT_STEP.to_owned());
         }
         if self.in_conflict {

@@ -51,7 +51,8 @@ impl Machine {
                 // What is known already is healed by the next attempt, if one is planned.
                 Field::Drifted => !self.is_contested(now) && (is_news || self.timers.retry.is_none()),
                 Field::Unmanaged | Field::Current | Field::Locked | Field::Candidate | Field::Missing => {
-                    false
+                    let is_wrong = journal.own.as_ref().is_some_and(|own| !own.wrong.is_empty());
+                    is_wrong && !self.is_contested(now) && (is_news || self.timers.retry.is_none())
                 }
             }
         });
@@ -63,7 +64,9 @@ impl Machine {
     /// Tells of what is wrong with the field, unless that has been told; whether it has not.
     pub(super) fn note_field(&mut self, now: Now, journal: &Journal) -> bool {
         let is_contested = self.is_contested(now);
+        let is_own_wrong = journal.own.as_ref().is_some_and(|own| !own.wrong.is_empty());
         let note = match journal.field {
+            _ if is_own_wrong && is_contested => Some(FieldNote::Contested),
             Field::Missing => Some(FieldNote::Missing),
             Field::Locked => Some(FieldNote::Locked),
             Field::Drifted | Field::Emptied if is_contested => Some(FieldNote::Contested),
@@ -106,6 +109,14 @@ impl Machine {
         self.remember();
     }
 
+    /// What of the account's other attributes somebody had changed is as it must be again. That needs no new password, and
+    /// counts like the healing of one.
+    pub(super) fn note_repair(&mut self, now: Now) {
+        self.memory.heals.retain(|heal| heal.at(now.boot) < HEALS_SPAN);
+        self.memory.heals.push(Age::new(now, self.boot_id));
+        self.remember();
+    }
+
     /// Whether it has been healed so often within a day that it is left for now.
     pub(super) fn is_contested(&self, now: Now) -> bool {
         self.memory.heals.iter().filter(|heal| heal.at(now.boot) < HEALS_SPAN).count() >= HEALS_MAX
@@ -119,4 +130,4 @@ impl Machine {
 }
 
 /// What to do about an account that somebody else manages too.
-pub(super) const CONTESTED_NEXT_STEP: &str = "find what sets this account's password, for example a configuration manager, and have it leave the account alone; then run `lapwing reset-password`";
+pub(super) const CONTESTED_NEXT_STEP: &str = "find what changes this account, for example a configuration manager, and have it leave the account alone; then run `lapwing reset-password`";

@@ -142,7 +142,10 @@ impl StepName {
         match step {
             Step::Looking | Step::ReadingJournal => Self::Journal,
             Step::Refilling(_) | Step::Reinstating(..) => Self::Reinstate,
-            Step::ReadingPolicy(_) | Step::RereadingPolicy(..) => Self::Policy,
+            // The account of our own is as the policy wants it, or is not yet.
+            Step::ReadingPolicy(_) | Step::RereadingPolicy(..) | Step::Ensuring(_) | Step::Dropping(_) => {
+                Self::Policy
+            }
             Step::Connecting(_) => Self::Connect,
             Step::ReadingState(_) => Self::State,
             Step::FetchingKey(..) => Self::GroupKey,

@@ -11,6 +11,7 @@ use super::{
     journal::{Entry, Field},
     machine::Machine,
     outcome::{DirectoryState, Guarantees, Session, Written},
+    own::AfterDrop,
     plan::Reason,
     reasons::{Circumstances, due_at, reasons},
     resolve::Held,
@@ -126,6 +127,10 @@ impl Machine {
             },
         );
         if reasons.is_empty() {
+            let in_force = facts.aim.journal.current.as_ref().map(|current| current.uid);
+            if facts.aim.plan.own.is_none() && self.has_former_account(in_force) {
+                return self.drop_account(cycle, AfterDrop::NotDue);
+            }
             let current = facts.aim.journal.current.as_ref();
             self.timers.expiry =
                 due_at(current, held, directory_expiry).filter(|_| !mutant::is(Mutant::ExpiryForgotten));
@@ -278,7 +283,7 @@ impl Machine {
                 && candidate.is_for(&facts.session.directory, &facts.session.record)
                 // What was made for somebody else, or in clear text, is not what the policy wants any more.
                 && candidate.encrypted_to.as_ref().map(|to| &to.principal) == facts.session.principal.as_ref()
-                && plan.account.as_ref().is_none_or(|name| candidate.account == *name)
+                && plan.is_for(&candidate.account, candidate.uid)
                 && candidate.expiry > now.wall.saturating_add(plan.age() / 2)
                 && candidate.expiry <= now.wall.saturating_add(plan.age())
         };

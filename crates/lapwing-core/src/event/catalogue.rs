@@ -406,8 +406,13 @@ events! {
         "The account's password field was empty, so that anybody could have logged on; it is closed again"
         { account: Account };
     30052 Error Lapwing AccountContested
-        "Somebody keeps changing the account's password; it is not put right again before then"
+        "Somebody keeps changing the account; it is not put right again before then"
         { account: Account, count: Integer, until: Time, next_step: Text };
+    30053 Information Lapwing OwnAccountCreated "Lapwing has made the account that policy wants"
+        { account: Account, sid: Sid, enabled: Switch };
+    30054 Warning Lapwing OwnAccountRepaired
+        "Somebody changed the account that Lapwing owns (Windows refuses that: 10101, 10102, 10104); it is as it must be again"
+        { account: Account, attributes: Text };
     30060 Warning Lapwing BootNotNormal
         "This system was not booted in the normal way, so no password is changed" { reason: Text, next_step: Text };
     30061 Error Lapwing PossibleClone

@@ -9,6 +9,7 @@
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use zeroize::Zeroizing;
 
+pub use crate::automatic::Attribute;
 pub use crate::fault::Fault;
 pub use crate::sessions::{EndStep, EndedProcess, EndedSession, UseEnded};
 
@@ -51,6 +52,55 @@ pub enum Request {
     /// Ends the use of a listed account: one step of it. Answered by [`UseEnded`].
     #[serde(rename = "org.lapwing.Priv.EndUse")]
     EndUse(EndUse),
+    /// Makes the account that Lapwing owns whole, or puts right what of it is not as it must be. Answered by [`Ensured`];
+    /// refused for a name that root's file does not let Lapwing give, or that somebody else has.
+    #[serde(rename = "org.lapwing.Priv.EnsureAccount")]
+    EnsureAccount(EnsureAccount),
+    /// Ends the sessions of the account that Lapwing created, and deletes it. Answered by [`Dropped`].
+    #[serde(rename = "org.lapwing.Priv.DropAccount")]
+    DropAccount(InRun),
+}
+
+/// What an account that Lapwing owns is to be like.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EnsureAccount {
+    /// The run of `lapwingd` that asks.
+    pub run: String,
+    /// Its name, or what its name begins with; at most 20 characters, or 14.
+    pub name_or_prefix: String,
+    /// Whether six digits follow that are drawn anew with each password.
+    pub random_suffix: bool,
+    /// Whether one can log on with it.
+    pub enabled: bool,
+}
+
+/// The account is as it must be.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ensured {
+    /// Its name, which the next password may come with another of.
+    pub account: String,
+    /// Its uid.
+    pub uid: u32,
+    /// Whether it was made for the first time, or for the first time since it was deleted.
+    pub is_new: bool,
+    /// Whether it was enabled before and is disabled now, or the other way round.
+    pub switched: bool,
+    /// What somebody else had changed, and is as it must be again.
+    pub repaired: Vec<Attribute>,
+}
+
+/// The account is gone.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Dropped {
+    /// Its name; none if there was none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
+    /// Its uid.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uid: Option<u32>,
 }
 
 /// Whose use to end, and how.
@@ -282,6 +332,9 @@ pub struct Journal {
     pub unanswered: u32,
     /// What stands in the account's field, compared with the journal.
     pub field: Field,
+    /// The account that Lapwing created, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub own: Option<OwnAccount>,
     /// Why nothing is changed in this boot, if nothing is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_normal: Option<NotNormal>,
@@ -298,6 +351,20 @@ pub struct PossibleClone {
     pub message: String,
     /// What to do about it.
     pub next_step: String,
+}
+
+/// The account that Lapwing created and owns whole.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OwnAccount {
+    /// Its name.
+    pub account: String,
+    /// Its uid.
+    pub uid: u32,
+    /// Whether policy wanted it enabled when it was last put right.
+    pub enabled: bool,
+    /// What of it is not as it must be.
+    pub wrong: Vec<Attribute>,
 }
 
 /// Why nothing is changed in this boot.

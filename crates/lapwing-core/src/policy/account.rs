@@ -1,5 +1,7 @@
 //! Which account the policy manages.
 
+use rand_core::CryptoRng;
+
 use crate::types::AccountName;
 
 use super::values::AutomaticAccountManagementTarget;
@@ -10,6 +12,11 @@ pub const AUTOMATIC_NAME_DEFAULT: &str = "WLapsAdmin";
 pub const AUTOMATIC_NAME_CHARS_MAX: usize = 20;
 /// The longest prefix of a random name, in characters: six digits follow. Event 10092.
 pub const AUTOMATIC_PREFIX_CHARS_MAX: usize = 14;
+
+/// How many random digits follow a prefix. "Windows LAPS account management modes".
+const SUFFIX_DIGITS: usize = 6;
+/// How many numbers they can be.
+const SUFFIXES: u32 = 1_000_000;
 
 /// The account whose password is managed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,6 +78,42 @@ impl AutomaticName {
         let kept = if kept.len() < text.len() { kept.trim_end() } else { &kept };
         let base = kept.parse().map_err(|_| UnusableAccount::new(text))?;
         Ok(Self { base, naming })
+    }
+
+    /// Takes a text that is short enough as it is.
+    ///
+    /// # Errors
+    /// [`UnusableAccount`] if it is longer, or not an account name.
+    pub fn parse(text: &str, naming: Naming) -> Result<Self, UnusableAccount> {
+        if text.chars().count() > naming.chars_max() {
+            return Err(UnusableAccount::new(text));
+        }
+        Self::truncating(text, naming)
+    }
+
+    /// Whether an account of this name is named so.
+    #[must_use]
+    pub fn fits(&self, account: &AccountName) -> bool {
+        match self.naming {
+            Naming::Fixed => self.base == *account,
+            Naming::RandomSuffix => account.as_str().strip_prefix(self.base.as_str()).is_some_and(|suffix| {
+                suffix.len() == SUFFIX_DIGITS && suffix.bytes().all(|byte| byte.is_ascii_digit())
+            }),
+        }
+    }
+
+    /// A name that is formed so: with six fresh digits where they are random.
+    pub fn draw(&self, rng: &mut impl CryptoRng) -> AccountName {
+        match self.naming {
+            Naming::Fixed => self.base.clone(),
+            Naming::RandomSuffix => {
+                // Above the last multiple the low numbers would come more often than the others.
+                let even = u32::MAX - u32::MAX % SUFFIXES;
+                let number = core::iter::repeat_with(|| rng.next_u32()).find(|number| *number < even);
+                let digits = format!("{:06}", number.unwrap_or_default() % SUFFIXES);
+                self.base.with_suffix(&digits)
+            }
+        }
     }
 
     /// The whole name, or the prefix if a random suffix follows.

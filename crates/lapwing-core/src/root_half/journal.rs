@@ -256,6 +256,11 @@ impl<H> Journal<H> {
         self.current.as_ref().is_some_and(|current| current.account == *account && current.uid == uid)
     }
 
+    /// The hash of the password in force, if it is that of the account with this uid.
+    pub fn in_force_of(&self, uid: Uid) -> Option<&H> {
+        self.current.as_ref().filter(|current| current.uid == uid).map(|current| &current.hash)
+    }
+
     /// Adds a candidate, the ninth in place of the oldest.
     ///
     /// # Errors

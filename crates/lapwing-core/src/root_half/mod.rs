@@ -15,7 +15,7 @@ pub use journal::{
 };
 
 use crate::{
-    agent::{self, Field, NotNormalBoot, PossibleClone},
+    agent::{self, Field, NotNormalBoot, OwnAccount, PossibleClone},
     host_binding::{HostBinding, Origin, Parts},
     mutant::{self, Mutant},
     types::{AccountName, PasswordVersion, Replica, RunId, Uid, WallTime},
@@ -70,6 +70,25 @@ pub trait Host {
     /// # Errors
     /// The account's or the disk's.
     fn put(&mut self, entry: &Entry<Self::Hash>, managed_before: bool) -> Result<(), Self::Error>;
+
+    /// Whether Lapwing created the account with this uid: its name changes with its password, and a lock prefix of it says
+    /// that policy wants it disabled.
+    fn is_own(&self, _uid: Uid) -> bool {
+        false
+    }
+
+    /// Whether Lapwing deleted the account with this uid on purpose.
+    fn is_dropped(&self, _uid: Uid) -> bool {
+        false
+    }
+
+    /// The account that Lapwing created, and what of it is not as it must be. `in_force` is the hash of its password.
+    ///
+    /// # Errors
+    /// If that cannot be told.
+    fn own(&self, _in_force: Option<&Self::Hash>) -> Result<Option<OwnAccount>, Self::Error> {
+        Ok(None)
+    }
 
     /// Whether that error says that the account is gone or has another uid.
     fn is_account_missing(error: &Self::Error) -> bool;
@@ -145,6 +164,7 @@ impl<H: Host> RootHalf<H> {
             replaced: self.journal.replaced.clone(),
             unanswered: self.journal.unanswered,
             field: self.field()?,
+            own: self.host.own(self.journal.current.as_ref().map(|current| &current.hash))?.map(Box::new),
             not_normal: self.host.not_normal().map(Box::new),
             possible_clone: match self.origin() {
                 Origin::Same | Origin::Restored => None,
@@ -196,12 +216,16 @@ impl<H: Host> RootHalf<H> {
         let Some(of) = current.or_else(|| journal.recorded()).or_else(|| journal.candidates.last()) else {
             return Ok(Field::Unmanaged);
         };
-        let Some(content) = self.host.field(&of.account, of.uid)? else { return Ok(Field::Missing) };
+        let Some(content) = self.host.field(&of.account, of.uid)? else {
+            return Ok(if self.host.is_dropped(of.uid) { Field::Unmanaged } else { Field::Missing });
+        };
+        let is_own = self.host.is_own(of.uid);
         let stands = |entry: &Entry<H::Hash>| {
-            (&entry.account, entry.uid) == (&of.account, of.uid) && H::stands(&entry.hash, &content)
+            let is_same = entry.uid == of.uid && (is_own || entry.account == of.account);
+            is_same && H::stands(&entry.hash, &content)
         };
         Ok(match current {
-            Some(current) if stands(current) && H::is_locked(&content) => Field::Locked,
+            Some(current) if stands(current) && H::is_locked(&content) && !is_own => Field::Locked,
             Some(current) if stands(current) => Field::Current,
             _ if journal.candidates.iter().any(stands) => Field::Candidate,
             None => Field::Unmanaged,

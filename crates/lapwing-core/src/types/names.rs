@@ -24,6 +24,13 @@ impl AccountName {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The name with decimal digits behind it: one, for digits spoil no name.
+    #[must_use]
+    pub(crate) fn with_suffix(&self, digits: &str) -> Self {
+        let digits = digits.chars().filter(char::is_ascii_digit);
+        Self(self.0.chars().chain(digits).collect())
+    }
 }
 
 impl FromStr for AccountName {

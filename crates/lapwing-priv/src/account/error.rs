@@ -23,6 +23,16 @@ pub(crate) enum AccountError {
     Line { name: AccountName, path: PathBuf, source: LineError },
     #[error("the account {name} is not one that /etc/shadow alone decides about: {why}")]
     Unsuitable { name: AccountName, why: &'static str },
+    #[error("{name:?} cannot be the name of an account that Lapwing makes")]
+    BadName { name: String },
+    #[error(
+        "the account {name} (uid {uid}) has the name or the uid of Lapwing's own, and Lapwing did not make it"
+    )]
+    NotOurs { name: AccountName, uid: Uid },
+    #[error("no uid from {min} to {max} is free")]
+    NoFreeUid { min: u32, max: u32 },
+    #[error("{path} cannot decide about the group {group}", path = path.display())]
+    Group { group: String, path: PathBuf, source: LineError },
     #[error(
         "the password of {name} would age out on day {last_day} after 1970, before it expires at {expiry}"
     )]
@@ -51,7 +61,11 @@ impl AccountError {
             Self::Missing { .. } | Self::NoAdministrator { .. } | Self::OtherUid { .. } => {
                 Fault::AccountMissing
             }
-            Self::Line { .. } | Self::Unsuitable { .. } => Fault::AccountUnsuitable,
+            Self::Line { .. } | Self::Unsuitable { .. } | Self::BadName { .. } | Self::NoFreeUid { .. } => {
+                Fault::AccountUnsuitable
+            }
+            Self::NotOurs { .. } => Fault::AccountNotOurs,
+            Self::Group { .. } => Fault::ManagedFile,
             Self::AgeingTooShort { .. } => Fault::AgeingTooShort,
             Self::Locked { .. } => Fault::FileLocked,
             Self::NotReplaceable { .. } => Fault::NotWritable,
@@ -70,6 +84,19 @@ impl AccountError {
             Self::Line { path, .. } => {
                 format!("repair {}; pwck(8) shows what is wrong", path.display()).into()
             }
+            Self::BadName { .. } => {
+                "set AutomaticAccountManagementNameOrPrefix to a name that begins with a letter or underscore, of letters, digits, . _ and - alone".into()
+            }
+            Self::NotOurs { name, .. } => format!(
+                "set AutomaticAccountManagementNameOrPrefix to a name that is free, or rename or remove the account {name} yourself"
+            )
+            .into(),
+            Self::NoFreeUid { .. } => "raise SYS_UID_MAX or lower SYS_UID_MIN in /etc/login.defs".into(),
+            Self::Group { path, group, .. } => format!(
+                "create the group {group} or repair its line in {}, or name another as administrators in managed.toml",
+                path.display()
+            )
+            .into(),
             Self::Unsuitable { .. } => "choose a local account with a line of its own in /etc/shadow".into(),
             Self::AgeingTooShort { name, .. } => {
                 format!("run `chage -M -1 -E -1 '{name}'`: the policy decides when this password expires")

@@ -2,10 +2,13 @@
 //!
 //! The files are read, not NSS: what a directory service says about an account is not ours to change.
 
+pub(crate) mod automatic;
 mod error;
+mod files;
 mod line;
 mod lock;
 mod shadow;
+mod table;
 
 use std::{fs, path::Path};
 

@@ -9,7 +9,9 @@ use rustix::{
 };
 
 use super::{
-    AccountError, find_same,
+    AccountError,
+    files::remove_temporary,
+    find_same,
     line::ShadowLine,
     line_error,
     lock::{AccountLock, LOCK_WAIT_MAX},
@@ -17,7 +19,7 @@ use super::{
 };
 use crate::{
     hash::{PasswordHash, without_lock},
-    replace::{Points, Replacement, remove_if_there},
+    replace::{Points, Replacement},
     root::Root,
 };
 
@@ -76,7 +78,7 @@ const TEMP: &str = ".shadow.lapwing";
 pub(crate) fn clean_up(root: &Root) -> Result<(), AccountError> {
     let etc = root.etc();
     let _lock = AccountLock::acquire(&etc, LOCK_WAIT_MAX)?;
-    remove_if_there(&etc.join(TEMP)).map_err(AccountError::io(etc))
+    remove_temporary(&etc)
 }
 
 fn new_field(old: &[u8], managed_before: bool, hash: &PasswordHash) -> zeroize::Zeroizing<Vec<u8>> {

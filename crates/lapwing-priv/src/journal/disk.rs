@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use crate::{
+    hex::{hex, unhex},
     host::{Entry, Journal},
     seal::sha256,
 };
@@ -208,21 +209,4 @@ impl DiskEntry {
             acknowledged_by: option(self.acknowledged_by.map(|replica| replica.parse().ok()))?,
         })
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        write!(text, "{byte:02x}").expect("writing to a string never fails");
-        text
-    })
-}
-
-fn unhex<const LEN: usize>(text: &str) -> Option<[u8; LEN]> {
-    let (digits, []) = text.as_bytes().as_chunks::<2>() else { return None };
-    let byte = |[high, low]: &[u8; 2]| {
-        let digit = |digit: u8| char::from(digit).to_digit(16);
-        u8::try_from(digit(*high)? << 4 | digit(*low)?).ok()
-    };
-    digits.iter().map(byte).collect::<Option<Vec<_>>>()?.try_into().ok()
 }

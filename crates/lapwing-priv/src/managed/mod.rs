@@ -21,10 +21,12 @@ use lapwing_core::{
 
 pub(crate) use self::directory::{Directory, Protection};
 use self::directory::{WrittenDirectory, lines_to_add};
-use crate::root::Root;
+use crate::{account, root::Root};
 
 /// The longest file that is read, in bytes.
 pub(crate) const FILE_LEN_MAX: u64 = 64 * 1024;
+/// The group whose members may become root, where root names none: Debian's and Ubuntu's, then everybody else's.
+const ADMINISTRATORS: [&str; 2] = ["sudo", "wheel"];
 /// The largest budget: the journal remembers as many commits.
 const CHANGES_PER_DAY_MAX: usize = COMMITS_MAX;
 
@@ -32,6 +34,8 @@ const CHANGES_PER_DAY_MAX: usize = COMMITS_MAX;
 pub(crate) struct Managed {
     accounts: BTreeSet<AccountName>,
     prefixes: BTreeSet<String>,
+    /// The group that an account of Lapwing's own making is in, if root names it.
+    administrators: Option<String>,
     uids: BTreeSet<Uid>,
     /// How often in 24 hours an account may be given a new password.
     pub(crate) changes_per_day: u32,
@@ -57,6 +61,10 @@ pub(crate) enum ManagedError {
     Damaged { path: PathBuf, why: String },
     #[error("{path} does not list the account {account} (uid {uid})", path = path.display())]
     AccountNotListed { path: PathBuf, account: AccountName, uid: Uid, line: String },
+    #[error("{path} does not allow Lapwing to make the account {name}", path = path.display())]
+    PrefixNotListed { path: PathBuf, name: AccountName, line: String },
+    #[error("this host has no group {asked} for administrators")]
+    NoAdministrators { path: PathBuf, asked: String },
     #[error("{path} does not allow passwords in clear text in {directory}", path = path.display())]
     ClearTextNotAllowed { path: PathBuf, directory: DirectoryId },
     #[error("{path} does not allow passwords in {directory} to be encrypted to {principal}", path = path.display())]
@@ -71,8 +79,9 @@ impl ManagedError {
             Self::Unreadable { .. }
             | Self::WritableByOthers { .. }
             | Self::NotAFile { .. }
+            | Self::NoAdministrators { .. }
             | Self::Damaged { .. } => Fault::ManagedFile,
-            Self::AccountNotListed { .. } => Fault::AccountNotListed,
+            Self::AccountNotListed { .. } | Self::PrefixNotListed { .. } => Fault::AccountNotListed,
             Self::DirectoryNotListed { .. }
             | Self::ClearTextNotAllowed { .. }
             | Self::DecryptorNotListed { .. } => Fault::DirectoryNotListed,
@@ -92,6 +101,14 @@ impl ManagedError {
             Self::AccountNotListed { path, line, .. } => {
                 format!("if this account is meant to be managed, set in {}: {line}", path.display()).into()
             }
+            Self::PrefixNotListed { path, line, .. } => {
+                format!("if Lapwing is meant to make this account, set in {}: {line}", path.display()).into()
+            }
+            Self::NoAdministrators { path, .. } => format!(
+                "set in {} the group whose members may do anything here: administrators = \"…\"",
+                path.display()
+            )
+            .into(),
             Self::ClearTextNotAllowed { path, .. } => {
                 format!(
                     "switch ADPasswordEncryptionEnabled on in the policy, or add to the directory in {}: clear_text = true",
@@ -117,6 +134,8 @@ struct Written {
     accounts: Vec<String>,
     #[serde(default)]
     prefixes: Vec<String>,
+    #[serde(default)]
+    administrators: Option<String>,
     #[serde(default)]
     uids: Vec<u32>,
     #[serde(default = "changes_per_day_default")]
@@ -176,6 +195,7 @@ impl Managed {
         Ok(Self {
             accounts: accounts.collect::<Result<_, String>>()?,
             prefixes: written.prefixes.into_iter().collect(),
+            administrators: written.administrators,
             uids: written.uids.into_iter().map(Uid).collect(),
             changes_per_day: written.changes_per_day,
             reboots_per_day: written.reboots_per_day,
@@ -213,6 +233,36 @@ impl Managed {
             line.push_str(" (its prefix is listed, but Lapwing did not create this account)");
         }
         Err(ManagedError::AccountNotListed { path: root.managed_file(), account: account.clone(), uid, line })
+    }
+
+    /// Checks that Lapwing may make an account whose name begins so.
+    ///
+    /// # Errors
+    /// [`ManagedError::PrefixNotListed`], with the line to add.
+    pub(crate) fn check_prefix(&self, root: &Root, name: &AccountName) -> Result<(), ManagedError> {
+        if self.prefixes.iter().any(|prefix| name.as_str().starts_with(prefix)) {
+            return Ok(());
+        }
+        let prefixes: Vec<_> = self.prefixes.iter().map(String::as_str).chain([name.as_str()]).collect();
+        Err(ManagedError::PrefixNotListed {
+            path: root.managed_file(),
+            name: name.clone(),
+            line: format!("prefixes = {prefixes:?}"),
+        })
+    }
+
+    /// The administrators' group: the one that root names, else that of the distribution.
+    ///
+    /// # Errors
+    /// [`ManagedError::NoAdministrators`] if the host has no such group.
+    pub(crate) fn administrators(&self, root: &Root) -> Result<String, ManagedError> {
+        let named = self.administrators.as_deref();
+        let candidates = named.map_or_else(|| ADMINISTRATORS.to_vec(), |name| vec![name]);
+        // A file that cannot be read has no group in it either, and what works with it next says why.
+        let exists = |name: &&str| matches!(account::group_of(root, name), Ok(Some(_)));
+        candidates.iter().copied().find(exists).map(str::to_owned).ok_or_else(|| {
+            ManagedError::NoAdministrators { path: root.managed_file(), asked: candidates.join(" or ") }
+        })
     }
 
     /// Whether root lists an Active Directory domain, so that the network half may act as this machine there.

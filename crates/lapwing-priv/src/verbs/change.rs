@@ -58,7 +58,7 @@ impl Work {
 /// this ciphertext.
 fn check_acknowledged(host: &LinuxHost, entry: &Entry, receipt: Option<&str>) -> Result<(), VerbError> {
     let managed = Managed::read(&host.root)?;
-    managed.check_account(&host.root, &entry.account, entry.uid)?;
+    host.check_account(&managed, &entry.account, entry.uid)?;
     let directory = managed.directory(&host.root, &entry.directory, &entry.record)?;
     let pins = match (&directory.protection, &entry.sealed) {
         // Active Directory signs nothing, and what it acknowledged is its own word in a connection that it proved itself in.

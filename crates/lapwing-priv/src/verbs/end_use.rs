@@ -26,7 +26,7 @@ impl Work {
     pub(super) fn end_use(&mut self, request: &EndUse) -> Result<UseEnded, VerbError> {
         let (name, uid): (AccountName, _) = (parse(&request.account)?, Uid(request.uid));
         let managed = Managed::read(self.root())?;
-        managed.check_account(self.root(), &name, uid)?;
+        self.half.host.check_account(&managed, &name, uid)?;
         account::find_same(self.root(), &name, uid)?;
         if !self.root().is_host() {
             return Err(SessionsError::PrivateRoot.into());

@@ -1,5 +1,6 @@
 //! The verbs of `org.lapwing.Priv`: one request in, one answer out.
 
+mod automatic;
 mod change;
 mod end_use;
 mod error;
@@ -7,21 +8,25 @@ mod keytab;
 mod prepare;
 mod state;
 
-use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::{
+    collections::BTreeSet,
+    os::fd::{AsFd as _, BorrowedFd, OwnedFd},
+};
 
 use lapwing_core::{
     event::EventId,
     local::root_half::{
-        Committed, Counted, Fault, Journal as Told, Keytab, OfVersion, Prepared, Request, UseEnded,
+        Committed, Counted, Dropped, Ensured, Fault, Journal as Told, Keytab, OfVersion, Prepared, Request,
+        UseEnded,
     },
-    root_half::RootHalf,
+    root_half::{Host as _, RootHalf},
     types::{PasswordVersion, WallTime},
 };
 use rand_core::CryptoRng;
 use serde::Serialize;
 
 pub(crate) use self::error::VerbError;
-use crate::{account, boot, host::LinuxHost, journal::JournalFile, log, named, root::Root};
+use crate::{account, boot, host::LinuxHost, journal::JournalFile, log, named, owned, root::Root};
 
 /// What a verb is answered by.
 #[derive(Serialize)]
@@ -33,6 +38,8 @@ pub(crate) enum Answer {
     Committed(Committed),
     Keytab(HandedOver),
     UseEnded(UseEnded),
+    Ensured(Ensured),
+    Dropped(Dropped),
 }
 
 /// What goes over the socket beside the answer.
@@ -53,7 +60,9 @@ impl Answer {
             | Self::Prepared(_)
             | Self::Counted(_)
             | Self::Committed(_)
-            | Self::UseEnded(_) => None,
+            | Self::UseEnded(_)
+            | Self::Ensured(_)
+            | Self::Dropped(_) => None,
         }
     }
 }
@@ -117,7 +126,8 @@ pub(crate) fn show(root: &Root, now: WallTime) -> Result<String, VerbError> {
 impl Work {
     fn begin(root: &Root, now: WallTime) -> Result<Self, VerbError> {
         let file = JournalFile::lock(root)?;
-        Ok(Self { half: RootHalf::open(LinuxHost { root: root.clone(), now, file })? })
+        let owned = owned::load(root)?;
+        Ok(Self { half: RootHalf::open(LinuxHost { root: root.clone(), now, file, owned })? })
     }
 
     const fn now(&self) -> WallTime {
@@ -176,14 +186,29 @@ impl Work {
                 self.check_run(&request.run)?;
                 self.end_use(request).map(Answer::UseEnded)
             }
+            Request::EnsureAccount(request) => {
+                self.check_run(&request.run)?;
+                self.ensure_account(request, rng).map(Answer::Ensured)
+            }
+            Request::DropAccount(request) => {
+                self.check_run(&request.run)?;
+                let dropped = self.drop_account();
+                self.name_accounts();
+                dropped.map(Answer::Dropped)
+            }
         }
     }
 
     /// Tells the PAM module which accounts are managed. No verb fails for that: it reports less then.
     fn name_accounts(&self) {
         let journal = &self.half.journal;
-        let accounts = journal.current.iter().chain(journal.recorded()).map(|entry| &entry.account);
-        if let Err(error) = named::write(self.root(), accounts) {
+        let host = &self.half.host;
+        let entries = journal.current.iter().chain(journal.recorded());
+        let kept = entries.filter(|entry| !host.is_dropped(entry.uid)).map(|entry| &entry.account);
+        // From before its first password on: nobody else is to give it one.
+        let own = host.owned.iter().filter(|owned| !owned.is_gone).map(|owned| &owned.name);
+        let accounts: BTreeSet<_> = kept.chain(own).collect();
+        if let Err(error) = named::write(self.root(), accounts.into_iter()) {
             let reason = error.to_string();
             log::error("The PAM module cannot be told which accounts are managed", &[("REASON", &reason)]);
         }
@@ -228,18 +253,32 @@ fn log_verb(request: &Request, answer: &Result<Answer, VerbError>) {
         Request::Reinstate(request) => ("Reinstate", Some(&request.version)),
         Request::Keytab(_) => ("Keytab", None),
         Request::EndUse(request) => (end_use::verb_name(request.step), None),
+        Request::EnsureAccount(_) => ("EnsureAccount", None),
+        Request::DropAccount(_) => ("DropAccount", None),
     };
     let event = match answer {
         Err(error) => Some(refusal_event(error.fault())),
         Ok(Answer::Prepared(_)) => Some(EventId::ChangePrepared),
         Ok(Answer::Committed(_)) if verb == "Reinstate" => Some(EventId::DriftHealed),
         Ok(Answer::Committed(_)) => Some(EventId::AccountUpdated),
-        Ok(Answer::Journal(_) | Answer::Counted(_) | Answer::Keytab(_) | Answer::UseEnded(_)) => None,
+        Ok(Answer::Ensured(done)) if done.is_new => Some(EventId::OwnAccountCreated),
+        Ok(Answer::Ensured(done)) if !done.repaired.is_empty() => Some(EventId::OwnAccountRepaired),
+        Ok(Answer::Dropped(done)) if done.account.is_some() => Some(EventId::FormerAccountDeleted),
+        Ok(
+            Answer::Journal(_)
+            | Answer::Counted(_)
+            | Answer::Keytab(_)
+            | Answer::UseEnded(_)
+            | Answer::Ensured(_)
+            | Answer::Dropped(_),
+        ) => None,
     };
     let event = event.map(|event| (event.code().to_string(), event.message_id()));
     let (account, version) = match answer {
         Ok(Answer::Prepared(done)) => (Some(&done.account), Some(&done.version)),
         Ok(Answer::Committed(done)) => (Some(&done.account), Some(&done.version)),
+        Ok(Answer::Ensured(done)) => (Some(&done.account), None),
+        Ok(Answer::Dropped(done)) => (done.account.as_ref(), None),
         Ok(Answer::Journal(_) | Answer::Counted(_) | Answer::Keytab(_) | Answer::UseEnded(_)) | Err(_) => {
             (None, asked_version)
         }
@@ -272,6 +311,7 @@ const fn refusal_event(fault: Fault) -> EventId {
         | Fault::ManagedFile
         | Fault::AccountMissing
         | Fault::AccountUnsuitable
+        | Fault::AccountNotOurs
         | Fault::FileLocked
         | Fault::NotWritable
         | Fault::NoSpace

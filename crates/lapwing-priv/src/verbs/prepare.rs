@@ -49,9 +49,12 @@ impl Work {
         let principal = encryption.as_ref().map(|encryption| &encryption.principal);
         directory.check_encryption(self.root(), principal)?;
         let (account, uid) = self.check_change(&managed, request.account.as_deref(), expiry)?;
+        let next = self.half.host.owned(uid).map(|owned| self.next_name(owned, rng)).transpose()?;
 
         process::lock_memory().map_err(|source| VerbError::NotLocked { source })?;
+        // Its rules are asked under the name that it has; what is stored opens it under the name that it will have.
         let (password, warning) = self.draw(&account, &rules, rng)?;
+        let account = next.unwrap_or(account);
         let version = PasswordVersion::random(rng);
         let hash = crypt::hash(self.root(), &password, rng)?;
         let prepared = self.now().0;
@@ -106,9 +109,12 @@ impl Work {
             None => account::built_in_administrator(self.root())?,
         };
         let account = account::find(self.root(), &name)?;
-        managed.check_account(self.root(), &name, account.uid)?;
+        self.half.host.check_account(managed, &name, account.uid)?;
         self.half.journal.check_budget(self.now(), managed.changes_per_day)?;
-        account.check_outlives(self.half.host.today(), expiry)?;
+        // Our own account's ageing is ours too; a disabled one has expired on purpose.
+        if self.half.host.owned(account.uid).is_none() {
+            account.check_outlives(self.half.host.today(), expiry)?;
+        }
         account::check_room(&self.root().state())?;
         account::check_replaceable(self.root())?;
         Ok((name, account.uid))

@@ -2,15 +2,23 @@
 
 use lapwing_core::{
     agent,
-    local::root_half::{EncryptedTo, Entry, Field, Journal, NotNormal, PossibleClone},
+    local::root_half::{EncryptedTo, Entry, Field, Journal, NotNormal, OwnAccount, PossibleClone},
 };
 
 use super::{VerbError, Work};
 
 impl Work {
     pub(super) fn state(&self) -> Result<Journal, VerbError> {
-        let agent::Journal { current, candidates, replaced, unanswered, field, not_normal, possible_clone } =
-            self.half.state()?;
+        let agent::Journal {
+            current,
+            candidates,
+            replaced,
+            unanswered,
+            field,
+            own,
+            not_normal,
+            possible_clone,
+        } = self.half.state()?;
         Ok(Journal {
             current: current.map(tell),
             candidates: candidates.into_iter().map(tell).collect(),
@@ -27,6 +35,12 @@ impl Work {
             },
             possible_clone: possible_clone
                 .map(|why| PossibleClone { message: why.message, next_step: why.next_step }),
+            own: own.map(|own| OwnAccount {
+                account: own.account.to_string(),
+                uid: own.uid.0,
+                enabled: own.enabled,
+                wrong: own.wrong,
+            }),
             not_normal: not_normal.map(|why| NotNormal { message: why.message, next_step: why.next_step }),
         })
     }

@@ -8,6 +8,7 @@
 )]
 
 mod account;
+mod automatic;
 mod copies;
 #[cfg(feature = "failpoints")]
 mod crash;

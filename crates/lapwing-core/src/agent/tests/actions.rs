@@ -282,6 +282,7 @@ fn the_protocols_table_of_causes_is_what_the_machine_does() {
         Fault::ManagedFile,
         Fault::AccountMissing,
         Fault::AccountUnsuitable,
+        Fault::AccountNotOurs,
         Fault::BudgetSpent,
         Fault::FileLocked,
         Fault::NotWritable,

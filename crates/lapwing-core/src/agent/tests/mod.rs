@@ -7,6 +7,7 @@ mod encrypted;
 mod held;
 mod host;
 mod lost;
+mod own;
 mod requests;
 mod sessions;
 mod shell;
@@ -17,19 +18,21 @@ mod untold;
 use core::time::Duration;
 use std::collections::VecDeque;
 
+use self::own::own_failure;
 use super::*;
 use crate::{
+    automatic::Attribute,
     event::{Event, EventId, Hresult},
     fault::Fault,
     log_on::{Seen, Use},
     policy::{
-        DsrmBackup, PassphraseLength, PasswordAgeDays, PasswordComplexity, PasswordLength,
-        PostAuthentication, PostAuthenticationActions,
+        AutomaticName, DsrmBackup, Naming, PassphraseLength, PasswordAgeDays, PasswordComplexity,
+        PasswordLength, PostAuthentication, PostAuthenticationActions,
     },
     sessions::{EndStep, EndedProcess, EndedSession, UseEnded},
     types::{
-        ActionId, BootId, BootTime, DirectoryId, EncryptedTo, FileTime, Guid, Now, PasswordVersion, RecordId,
-        Sid, TenantId, Uid, WallTime,
+        AccountName, ActionId, BootId, BootTime, DirectoryId, EncryptedTo, FileTime, Guid, Now,
+        PasswordVersion, RecordId, Sid, TenantId, Uid, WallTime,
     },
 };
 
@@ -109,6 +112,12 @@ struct World {
     unfit: Option<DirectoryFault>,
     /// Why there is no group key, once.
     keyless: Option<DirectoryFault>,
+    /// What somebody did to the account of Lapwing's own since it was put right last.
+    changed: Vec<Attribute>,
+    /// Why nothing can be done to it.
+    own_fault: Option<Fault>,
+    /// The name that the next password comes with.
+    next_name: Option<AccountName>,
     /// What ending a use comes to.
     use_ended: UseEnded,
     /// The machine is told this while the action of this number is under way; of those with an outcome, counted from now.
@@ -127,6 +136,7 @@ fn plan() -> Plan {
         encryption: None,
         dsrm: DsrmBackup::Off,
         account: Some("lapadmin".parse().unwrap()),
+        own: None,
         age: PasswordAgeDays::parse(30).unwrap(),
         rules: PlanRules {
             complexity: PasswordComplexity::parse(4).unwrap(),
@@ -155,6 +165,7 @@ impl World {
                 replaced: Vec::new(),
                 unanswered: 0,
                 field: Field::Unmanaged,
+                own: None,
                 not_normal: None,
                 possible_clone: None,
             },
@@ -188,6 +199,9 @@ impl World {
             crash_in: None,
             principal: None,
             unfit: None,
+            changed: Vec::new(),
+            own_fault: None,
+            next_name: None,
             use_ended: UseEnded::default(),
             keyless: None,
             tell_in: None,

@@ -29,7 +29,8 @@ impl World {
     }
 
     pub(super) fn prepared(&self, version: PasswordVersion, expiry: WallTime) -> Outcome {
-        let Entry { account, uid, sealed, .. } = self.entry(version, expiry);
+        let entry = self.journal.candidate(version).cloned();
+        let Entry { account, uid, sealed, .. } = entry.unwrap_or_else(|| self.entry(version, expiry));
         Outcome::Prepared(Ok(Prepared { version, account, uid, expiry, sealed, warning: None }))
     }
 
@@ -119,11 +120,15 @@ impl World {
                     None => Ok(()),
                 }))
             }
-            Action::Prepare { expiry, .. } => {
+            Action::Prepare { plan, expiry, .. } => {
                 self.done.push("prepare");
                 self.hold();
                 self.drawn += 1;
-                let entry = self.entry(version(self.drawn), expiry);
+                let mut entry = self.entry(version(self.drawn), expiry);
+                if let Some(uid) = plan.own.and_then(|own| own.uid) {
+                    entry.uid = uid;
+                    entry.account = self.next_name.clone().unwrap_or(entry.account);
+                }
                 self.journal.candidates.push(entry);
                 Some(self.prepared(version(self.drawn), expiry))
             }
@@ -151,6 +156,20 @@ impl World {
             Action::Reinstate(version) => {
                 self.done.push("reinstate");
                 Some(self.commit(version))
+            }
+            Action::EnsureAccount { name, enabled } => {
+                self.done.push("ensure");
+                Some(Outcome::Ensured(self.ensure(&name, enabled)))
+            }
+            Action::DropAccount => {
+                self.done.push("drop");
+                Some(Outcome::Dropped(match self.own_fault {
+                    Some(fault) => Err(own_failure(fault)),
+                    None => {
+                        let former = self.journal.own.take().map(|own| (own.account, own.uid));
+                        Ok(Dropped { former })
+                    }
+                }))
             }
             Action::EndUse { step, .. } => {
                 let UseEnded { sessions, processes } = self.use_ended.clone();
