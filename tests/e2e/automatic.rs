@@ -108,6 +108,7 @@ fn it_is_disabled_until_policy_enables_it_and_goes_without_a_trace_when_policy_g
     assert_eq!(disabled.account, "lwadmin");
     assert_eq!(log_on(&scene, &disabled, "true"), Login::Refused);
     assert!(status(&scene).unwrap().next_step.unwrap().contains("EnableAccount"));
+    assert!(sh(&scene, "lapwing doctor").contains("lwadmin, disabled by policy"));
 
     scene.set_policy(&fixed(1)).unwrap();
     wait_for_told(&scene, ENABLED, 1);
@@ -141,6 +142,42 @@ fn a_random_name_is_told_to_the_directory_with_its_password_and_the_old_one_is_g
     let sudo = format!("echo '{}' | sudo -S id -u", second.password.replace('\'', "'\\''"));
     assert!(matches!(log_on(&scene, &second, &sudo), Login::Accepted(said) if said.ends_with("0\n")));
     assert_eq!(sh(&scene, "cat /run/lapwing-priv/accounts").trim(), second.account);
+}
+
+#[test]
+fn of_the_built_in_administrator_the_password_alone_is_managed_and_only_where_root_lists_it() {
+    let wanted = "AutomaticAccountManagementTarget = 0\nAutomaticAccountManagementRandomizeName = 1";
+    let (scene, before) = begun(&policy(wanted));
+    wait_for_told(&scene, REFUSED, 1);
+    assert!(status(&scene).unwrap().next_step.unwrap().contains("uids = [0]"));
+    assert_eq!(files(&scene), before);
+
+    let managed = "/etc/lapwing/managed.toml";
+    sh(&scene, &format!("sed -i -e /^uids/d -e '1i uids = [0]' {managed}"));
+    scene.host.run(&["lapwing", "invoke-policy-processing"]).unwrap();
+    let credential = newest(&scene);
+    assert_eq!(credential.account, "root");
+    let su = [
+        "setsid",
+        "--wait",
+        "setpriv",
+        "--reuid=65534",
+        "--regid=65534",
+        "--clear-groups",
+        "su",
+        "-c",
+        "id -u",
+    ];
+    let said = scene.host.feed(&su, format!("{}\n", credential.password).as_bytes()).unwrap();
+    assert_eq!(said.trim(), "0");
+    // Its name, group and state are as they were; of the line in /etc/shadow the password and its day changed.
+    let now = files(&scene);
+    assert_eq!((&now[0], &now[2..]), (&before[0], &before[2..]));
+    let others = |shadow: &str| {
+        let line = shadow.lines().find(|line| line.starts_with("root:")).unwrap().to_owned();
+        line.split(':').skip(3).map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(others(&now[1]), others(&before[1]));
 }
 
 /// Ends what a log-on has left running, for the host's tools change no account that is in use.

@@ -32,6 +32,7 @@ impl Work {
         rng: &mut impl CryptoRng,
     ) -> Result<Ensured, VerbError> {
         self.check_boot()?;
+        self.half.check_origin()?;
         self.half.journal.check_nothing_recorded()?;
         let naming = if request.random_suffix { Naming::RandomSuffix } else { Naming::Fixed };
         let naming = AutomaticName::parse(&request.name_or_prefix, naming)
@@ -92,6 +93,7 @@ impl Work {
     /// stays.
     pub(super) fn drop_account(&mut self) -> Result<Dropped, VerbError> {
         self.check_boot()?;
+        self.half.check_origin()?;
         self.half.journal.check_nothing_recorded()?;
         let Some(owned) = self.half.host.owned.clone().filter(|owned| !owned.is_gone) else {
             return Ok(Dropped { account: None, uid: None });

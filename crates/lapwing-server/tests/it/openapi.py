@@ -15,8 +15,8 @@ import urllib.request
 
 CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance,ignored_auth"
 SEED = "20261122"
-# Of the run over everything, and of that with a device's certificate.
-SECONDS_MAX = (70, 20)
+# Of the run over everything, and of that with a device's certificate: what only a program that hangs takes, however busy the machine is.
+SECONDS_MAX = (300, 120)
 
 HOOKS = '''
 import json

@@ -146,7 +146,35 @@ pub(super) fn policy(agent: &local::AgentArgs, root: &Root, managed: &Managed) -
     let value = |name| {
         report.settings.iter().find(|setting| setting.name == name).map(|setting| setting.value.as_str())
     };
-    vec![policy, account(root, managed, value("AdministratorAccountName").unwrap_or_default())]
+    let is_on = |name| matches!(value(name), Some("true" | "1"));
+    let makes_its_own =
+        is_on("AutomaticAccountManagementEnabled") && value("AutomaticAccountManagementTarget") != Some("0");
+    let account = if makes_its_own {
+        let name = value("AutomaticAccountManagementNameOrPrefix").unwrap_or_default();
+        own_account(managed, name, is_on("AutomaticAccountManagementEnableAccount"))
+    } else {
+        account(root, managed, value("AdministratorAccountName").unwrap_or_default())
+    };
+    vec![policy, account]
+}
+
+/// Whether root lets Lapwing make the account that policy wants. docs/automatic-accounts.md.
+fn own_account(managed: &Managed, name: &str, is_enabled: bool) -> Finding {
+    const TEST: &str = "account";
+    let is_allowed = match managed {
+        Managed::Read(_) => managed.texts("prefixes").iter().any(|prefix| name.starts_with(prefix)),
+        Managed::Hidden | Managed::Unusable(_) => true,
+    };
+    if !is_allowed {
+        let next = format!("if it is meant, add to /etc/lapwing/managed.toml: prefixes = [\"{name}\"]");
+        return Finding::failed(TEST, format!("root's file lets no account {name} be made"), next);
+    }
+    if is_enabled {
+        Finding::ok(TEST, format!("Lapwing keeps its own account {name}"))
+    } else {
+        let next = "none, if that is meant; else AutomaticAccountManagementEnableAccount = 1";
+        Finding::warning(TEST, format!("Lapwing keeps its own account {name}, disabled by policy"), next)
+    }
 }
 
 /// Whether the account that policy names is one of this host's own files, and root lets it be managed.
