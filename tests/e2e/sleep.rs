@@ -44,6 +44,9 @@ fn a_machine_that_sleeps_over_the_deadline_has_another_password_within_a_minute_
     scene.set_policy(POLICY).unwrap();
     let before = scene.password().unwrap();
     let mut machine = Machine::boot(&mut scene.host).unwrap();
+    // The disk is in another machine now, as far as anybody there can tell.
+    wait_until(&mut machine, "lapwing status | grep -q 'lapwing adopt'", SLOWLY);
+    machine.run("lapwing adopt", SLOWLY).unwrap();
     wait_until(&mut machine, IDLE, SLOWLY);
     assert_eq!(machine.ssh(ACCOUNT, &before, "true").unwrap(), Login::Accepted(String::new()));
     wait_until_told(&mut machine, 10041, SLOWLY);
