@@ -41,7 +41,9 @@ fn a_full_disk_under_the_account_files_stops_the_change_until_there_is_room() {
     let make = ["-q", "-t", "ext4", "-m", "0"];
     sys::run(sys::command("mke2fs").args(make).arg(&disk).arg("32m")).unwrap();
     settled.scene.host.copy_in(&disk, "/root/disk", 0o600).unwrap();
-    settled.sh(&format!("{COVER_WITH_DISK}\n{FILL}\ncover /etc\nfill /etc"));
+    // On another file system it is another host, as far as anybody there can tell.
+    let adopt = "/usr/libexec/lapwing/lapwingd-priv adopt";
+    settled.sh(&format!("{COVER_WITH_DISK}\n{FILL}\ncover /etc\n{adopt}\nfill /etc"));
     settled.complains(Complaint { event: 30010, next_step: "free some space or inodes" });
     settled.sh("rm /etc/filler");
     settled.heals(SOON);
