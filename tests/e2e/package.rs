@@ -117,7 +117,7 @@ fn the_password_of_record_opens_the_account_after_install_upgrade_removal_and_pu
     // Events are explained by the journal's own catalogue.
     let explained = ["journalctl", "--quiet", "--catalog", "--identifier=lapwingd", "EVENT_ID=10020"];
     let explained = scene.host.run(&explained).unwrap();
-    assert!(explained.contains("-- Subject: The local account has the new password"), "{explained}");
+    assert!(explained.contains("Subject: The local account has the new password"), "{explained}");
 
     let second = shelf.deliver(&scene.host, "0.2.0", &AGENT);
     is_upgraded_in_the_middle_of_a_commit(&scene, &second);
