@@ -27,7 +27,7 @@ struct Way {
     heard: &'static [(u16, &'static str)],
 }
 
-/// The ways that lead past PAM's guard are tried in `tamper.rs`; the account's key is entered with it.
+/// On each host. What leads past PAM's guard is tried in `tamper.rs`.
 const WAYS: [Way; 14] = [
     Way {
         what: "ssh, password right",
