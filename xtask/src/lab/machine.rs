@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
 
-use super::host::{Host, ROOT};
+use super::host::Host;
 use super::network::OUTSIDE;
 use super::ssh::{self, Door, Login};
 use crate::{os, sys};
@@ -88,7 +88,7 @@ impl Machine {
         host.run(&["sh", "-euc", ENTER, "enter", &address, &gateway, READY, DONE])?;
         let door = Door::of(host, OUTSIDE, SSH_PORT)?;
         host.power_off()?;
-        let root = host.folder().join(ROOT);
+        let root = host.root();
         let disk = host.folder().join("disk.img");
         sys::output(
             sys::command("mke2fs").args(["-q", "-F", "-t", "ext4", "-d"]).arg(&root).arg(&disk).arg("3G"),

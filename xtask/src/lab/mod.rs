@@ -30,6 +30,7 @@ mod host;
 mod image;
 mod machine;
 mod network;
+mod overlay;
 mod runs;
 mod ssh;
 
@@ -42,10 +43,11 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use anyhow::{Result, ensure};
 
 pub use self::apt::archives;
-pub use self::host::{Copied, Host};
+pub use self::host::Host;
 pub use self::image::{Image, Kind, cache, remove_folder};
 pub use self::machine::Machine;
 pub use self::network::OUTSIDE;
+pub use self::overlay::Copied;
 use self::runs::Run;
 pub use self::runs::{Report, down, enter, status};
 pub use self::ssh::{Login, Stay};

@@ -10,12 +10,10 @@ use std::process::{self, Command};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use anyhow::{Context as _, Result, bail, ensure};
-use rustix::io::Errno;
-use rustix::mount::{UnmountFlags, unmount};
 
 use super::cgroup::Cgroup;
 use super::network::Network;
-use super::{host, image, inside_cgroup};
+use super::{host, image, inside_cgroup, overlay};
 
 /// Longest name of a lab or host: a host's is also that of a network interface, which has 15 characters at most.
 const NAME_LEN_MAX: usize = 15;
@@ -197,11 +195,7 @@ fn clear(name: &str) -> Result<()> {
     let cgroup = Cgroup::of_lab(name)?;
     cgroup.kill()?;
     for host in names(&folder)? {
-        match unmount(folder.join(host).join(host::ROOT), UnmountFlags::DETACH) {
-            // Not mounted: the run that began it came no further.
-            Ok(()) | Err(Errno::INVAL | Errno::NOENT) => {}
-            Err(error) => return Err(error).context("cannot unmount a host's disk"),
-        }
+        overlay::detach(&folder.join(host))?;
     }
     Network::of_lab(name).remove()?;
     cgroup.remove()?;
