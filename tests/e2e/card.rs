@@ -3,7 +3,7 @@
 use xtask::lab::Kind;
 use xtask::programs::ACCOUNT;
 
-use crate::ways::watched::{By, CHANGE_REFUSED, FAILED, LOGGED_ON, Watched};
+use crate::ways::watched::{CHANGE_REFUSED, FAILED, LOGGED_ON, Watched};
 
 /// The card's PIN.
 const PIN: &str = "123456";
@@ -65,7 +65,7 @@ fn where_smart_cards_are_demanded_the_managed_account_still_logs_on_by_its_passw
     assert!(su(&host, ACCOUNT, "joe", PIN));
 
     host.scene.host.run(&["lapwing", "pam", "enable", "--smart-cards"]).unwrap();
-    assert!(host.ssh(By::Password, &host.password));
+    assert!(host.ssh(&host.password));
     host.then("ssh, password", &[(LOGGED_ON, "sshd")]);
     assert!(su(&host, "joe", ACCOUNT, &host.password));
     host.then("su to it", &[(LOGGED_ON, "su")]);
@@ -103,7 +103,7 @@ fn authselect_enters_the_module_and_takes_it_out_again() {
     let check = host.typed(&["lapwing", "pam", "check"], &[]);
     assert!(!check.0 && check.1.contains("is not reached from"), "{}", check.1);
     let before = host.scene.host.run(&["sh", "-euc", FILES]).unwrap();
-    assert!(host.ssh(By::Password, &host.password));
+    assert!(host.ssh(&host.password));
     host.then("not entered", &[]);
 
     for options in [&[][..], &["--smart-cards"]] {
@@ -113,8 +113,8 @@ fn authselect_enters_the_module_and_takes_it_out_again() {
         assert_eq!(current.trim(), "custom/lapwing with-faillock");
         let check = host.scene.host.run(&["lapwing", "pam", "check"]).unwrap();
         assert!(check.contains("sshd") && !check.contains("NOT"), "{check}");
-        assert!(host.ssh(By::Password, &host.password));
-        assert!(!host.ssh(By::Password, "wrong"));
+        assert!(host.ssh(&host.password));
+        assert!(!host.ssh("wrong"));
         host.then("entered", &[(LOGGED_ON, "sshd"), (FAILED, "sshd")]);
         let (is_done, said) = host.typed(&["passwd", ACCOUNT], &["another-Password-7"; 2]);
         assert!(!is_done && said.contains("lapwing reset-password"), "{said}");

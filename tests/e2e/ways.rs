@@ -8,7 +8,7 @@ use std::time::Duration;
 use xtask::lab::Kind;
 use xtask::programs::ACCOUNT;
 
-use self::watched::{By, CHANGE_REFUSED, FAILED, LOGGED_ON, OTHERWISE, Watched};
+use self::watched::{CHANGE_REFUSED, FAILED, LOGGED_ON, OTHERWISE, Watched};
 use crate::support::status;
 
 /// Two minutes in which nothing is heard, and a busy machine.
@@ -31,20 +31,16 @@ struct Way {
 const WAYS: [Way; 14] = [
     Way {
         what: "ssh, password right",
-        go: |host| assert!(host.ssh(By::Password, &host.password)),
+        go: |host| assert!(host.ssh(&host.password)),
         heard: &[(LOGGED_ON, "sshd")],
     },
-    Way {
-        what: "ssh, password wrong",
-        go: |host| assert!(!host.ssh(By::Password, "wrong")),
-        heard: &[(FAILED, "sshd")],
-    },
+    Way { what: "ssh, password wrong", go: |host| assert!(!host.ssh("wrong")), heard: &[(FAILED, "sshd")] },
     Way {
         what: "ssh, keyboard-interactive right",
-        go: |host| assert!(host.ssh(By::Questions, &host.password)),
+        go: |host| assert!(host.ssh_asked(&host.password)),
         heard: &[(LOGGED_ON, "sshd")],
     },
-    Way { what: "ssh, key", go: |host| assert!(host.ssh(By::Key, "")), heard: &[(OTHERWISE, "sshd")] },
+    Way { what: "ssh, key", go: |host| assert!(host.ssh_by_key()), heard: &[(OTHERWISE, "sshd")] },
     Way {
         what: "su by another, right",
         go: |host| assert!(host.typed_by("joe", &SU, &[&host.password]).0),
@@ -80,11 +76,7 @@ const WAYS: [Way; 14] = [
         go: |host| assert!(!host.typed_by(ACCOUNT, &SUDO, &["wrong"]).0),
         heard: &[(FAILED, "sudo")],
     },
-    Way {
-        what: "ssh again",
-        go: |host| assert!(host.ssh(By::Password, &host.password)),
-        heard: &[(LOGGED_ON, "sshd")],
-    },
+    Way { what: "ssh again", go: |host| assert!(host.ssh(&host.password)), heard: &[(LOGGED_ON, "sshd")] },
 ];
 
 /// What Debian 12 does otherwise.
@@ -201,7 +193,7 @@ fn every_way(kind: Kind, later: &[Way]) -> Watched {
     run(&host, AWAY);
     ways().for_each(|way| (way.go)(&host));
     run(&host, BACK);
-    host.then("nothing was heard while it was away", &[]);
+    go_all(&mut host, "nothing was heard while it was away", WAYS[..1].iter());
     host
 }
 
@@ -233,7 +225,7 @@ fn jobs_and_usermod(host: &Watched) {
 fn what_is_heard_of_late(host: &Watched) {
     let late = ["sshd", "polkit-1"];
     let before = late.map(|service| host.failed(service));
-    assert!(!host.ssh(By::Questions, "wrong"));
+    assert!(!host.ssh_asked("wrong"));
     assert!(!host.on_terminal("wrong", "pkexec true").0);
     jobs_and_usermod(host);
     for (service, before) in late.into_iter().zip(before) {

@@ -1,31 +1,17 @@
 //! A host, what was done on it, and what its agent heard of that.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Deserialize;
-use xtask::lab::{Host, Kind, Lab};
+use xtask::lab::{Host, Kind, Lab, Login, Proof};
 use xtask::programs::{self, ACCOUNT, Build};
 use xtask::scene::Scene;
 use xtask::sys;
 
 /// A busy machine, and nothing to wait for.
 const AT_ONCE: Duration = Duration::from_secs(30);
-
-/// Nothing of this machine's own settings.
-const SSH: [&str; 7] = [
-    "-F",
-    "none",
-    "-T",
-    "-oLogLevel=ERROR",
-    "-oNumberOfPasswordPrompts=1",
-    "-oStrictHostKeyChecking=no",
-    "-oUserKnownHostsFile=/dev/null",
-];
-const BY_PASSWORD: [&str; 2] = ["-oPreferredAuthentications=password", "-oPubkeyAuthentication=no"];
-const BY_QUESTIONS: [&str; 2] =
-    ["-oPreferredAuthentications=keyboard-interactive", "-oPubkeyAuthentication=no"];
-const BY_KEY: [&str; 2] = ["-oPreferredAuthentications=publickey", "-oIdentitiesOnly=yes"];
 
 /// Run by expect(1) with the password on standard input. What is typed before the echo is off may be thrown away.
 const TYPE: &str = r#"gets stdin password
@@ -91,7 +77,7 @@ pub(crate) struct Watched {
     pub(crate) scene: Scene,
     pub(crate) password: String,
     /// Of the account's key, on the side of the lab.
-    key: String,
+    key: PathBuf,
     heard: Vec<(u16, String)>,
 }
 
@@ -99,10 +85,10 @@ impl Watched {
     pub(crate) fn boot(kind: Kind) -> Self {
         let programs = programs::build(Build::WithFailPoints).unwrap();
         let scene = Scene::settled_on(kind, Lab::new().unwrap(), &programs).unwrap();
-        let key = scene.lab.folder().join(".key").to_str().unwrap().to_owned();
+        let key = scene.lab.folder().join(".key");
         let mut keygen = scene.lab.command("ssh-keygen").unwrap();
-        sys::run(keygen.args(["-q", "-t", "ed25519", "-N", "", "-f", &key])).unwrap();
-        let public = std::fs::read(format!("{key}.pub")).unwrap();
+        sys::run(keygen.args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(&key)).unwrap();
+        let public = std::fs::read(key.with_added_extension("pub")).unwrap();
         scene.host.feed(&["sh", "-euc", USERS], &public).unwrap();
         scene.host.write(TYPIST, 0o644, TYPE.as_bytes()).unwrap();
         let password = scene.password().unwrap();
@@ -153,34 +139,33 @@ impl Watched {
     /// Logs on by the account's key, for polkit asks whoever has a session, and runs a program on a terminal, on which the password is
     /// typed when it is asked for. One that asks a second time has not taken it, and is ended.
     pub(crate) fn on_terminal(&self, password: &str, program: &str) -> (bool, String) {
-        let mut command = self.scene.lab.command("ssh").unwrap();
-        command.args(SSH).args(BY_KEY).args(["-i", &self.key]);
-        command.args(["-l", ACCOUNT, &self.scene.host.address().to_string()]);
-        command.arg(format!("expect {TYPIST} {program} >&2"));
-        match sys::text_fed(&mut command, format!("{password}\n").as_bytes()) {
-            Ok(text) => (true, text),
+        let by_key = Proof::Key { file: &self.key, input: password };
+        match self.scene.host.ssh_by(ACCOUNT, by_key, &format!("expect {TYPIST} {program} >&2")) {
+            Ok(login) => (matches!(login, Login::Accepted(_)), format!("{login:?}")),
             Err(error) => (false, format!("{error:#}")),
         }
     }
 
-    /// Logs on by ssh; whether that was let in.
-    pub(crate) fn ssh(&self, by: By, password: &str) -> bool {
-        let mut command = self.scene.lab.command("sshpass").unwrap();
-        command.args(["-d", "0", "ssh"]).args(SSH);
-        match by {
-            By::Password => command.args(BY_PASSWORD),
-            By::Questions => command.args(BY_QUESTIONS),
-            By::Key => command.args(BY_KEY).args(["-i", &self.key]),
-        };
-        command.args(["-l", ACCOUNT, &self.scene.host.address().to_string()]).arg("true");
-        sys::text_fed(&mut command, format!("{password}\n").as_bytes()).is_ok()
+    /// Logs on by ssh with this password; whether that was let in.
+    pub(crate) fn ssh(&self, password: &str) -> bool {
+        self.ssh_by(Proof::Password(password))
     }
-}
 
-/// How somebody proves himself to sshd.
-#[derive(Clone, Copy)]
-pub(crate) enum By {
-    Password,
-    Questions,
-    Key,
+    /// The same with this answer to PAM's question.
+    pub(crate) fn ssh_asked(&self, answer: &str) -> bool {
+        self.ssh_by(Proof::Answer(answer))
+    }
+
+    /// The same with the account's key.
+    pub(crate) fn ssh_by_key(&self) -> bool {
+        self.ssh_by(Proof::Key { file: &self.key, input: "" })
+    }
+
+    fn ssh_by(&self, proof: Proof<'_>) -> bool {
+        match self.scene.host.ssh_by(ACCOUNT, proof, "true").unwrap() {
+            Login::Accepted(_) => true,
+            Login::Refused => false,
+            Login::Unreachable(why) => panic!("{why}"),
+        }
+    }
 }

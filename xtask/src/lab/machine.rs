@@ -16,7 +16,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 
 use super::host::Host;
 use super::network::OUTSIDE;
-use super::ssh::{self, Door, Login};
+use super::ssh::{self, Door, Login, Proof};
 use crate::{os, sys};
 
 /// It takes half a minute on an idle machine.
@@ -161,7 +161,7 @@ impl Machine {
     /// # Errors
     /// When the tools are missing, or the command itself fails.
     pub fn ssh(&self, user: &str, password: &str, command: &str) -> Result<Login> {
-        ssh::log_in(&self.door, user, password, command)
+        ssh::log_in(&self.door, user, Proof::Password(password), command)
     }
 
     /// The lines of the console up to one, and that.

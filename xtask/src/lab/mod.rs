@@ -50,7 +50,7 @@ pub use self::network::OUTSIDE;
 pub use self::overlay::Copied;
 use self::runs::Run;
 pub use self::runs::{Report, down, enter, status};
-pub use self::ssh::{Login, Stay};
+pub use self::ssh::{Login, Proof, Stay};
 use crate::sys;
 
 /// The address of a lab's first host; the others follow.

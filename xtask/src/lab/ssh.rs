@@ -1,9 +1,9 @@
-//! A real log-on over the lab's network, with the password typed at the prompt.
+//! A real log-on over the lab's network, with passwords typed at the prompt.
 
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::net::Ipv4Addr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
@@ -51,11 +51,27 @@ impl Door {
     }
 }
 
+/// How somebody proves himself to sshd.
+#[derive(Debug, Clone, Copy)]
+pub enum Proof<'a> {
+    /// By a password, which is plain text because the tool that judges the workspace depends on no crate of it.
+    Password(&'a str),
+    /// By the same as the answer to what PAM asks: keyboard-interactive.
+    Answer(&'a str),
+    /// By the private key in a file.
+    Key {
+        /// Where it is.
+        file: &'a Path,
+        /// A line that the command finds on its standard input.
+        input: &'a str,
+    },
+}
+
 /// Logs in from outside; the host's key is checked against the one on its disk.
-pub(super) fn log_in(door: &Door, user: &str, password: &str, command: &str) -> Result<Login> {
-    let mut ssh = ssh(door, user)?;
+pub(super) fn log_in(door: &Door, user: &str, proof: Proof<'_>, command: &str) -> Result<Login> {
+    let mut ssh = ssh(door, user, proof)?;
     ssh.arg("-T").arg(command).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let output = typed(ssh, password)?.wait_with_output()?;
+    let output = begun(ssh, proof)?.wait_with_output()?;
     let said = String::from_utf8_lossy(&output.stderr);
     match output.status.code() {
         Some(0) => Ok(Login::Accepted(String::from_utf8(output.stdout)?)),
@@ -76,9 +92,10 @@ impl Stay {
     pub(super) fn begin(host: &Host, user: &str, password: &str, command: &str) -> Result<Self> {
         let seen = host.folder().join("seen");
         let out = File::create(&seen)?;
-        let mut ssh = ssh(&Door::of(host, host.address(), PORT)?, user)?;
+        let proof = Proof::Password(password);
+        let mut ssh = ssh(&Door::of(host, host.address(), PORT)?, user, proof)?;
         ssh.arg("-tt").arg(command).stdout(out.try_clone()?).stderr(out);
-        Ok(Self { child: typed(ssh, password)?, seen })
+        Ok(Self { child: begun(ssh, proof)?, seen })
     }
 
     /// What has come to the terminal so far.
@@ -106,33 +123,40 @@ impl Drop for Stay {
     }
 }
 
-/// `ssh` behind a program that types the password, without a command yet.
-fn ssh(door: &Door, user: &str) -> Result<Command> {
-    let mut command = door.run.outside("sshpass")?;
+/// `ssh`, behind a program that types the password where one is asked for, without a command yet.
+fn ssh(door: &Door, user: &str, proof: Proof<'_>) -> Result<Command> {
+    const TYPED: [&str; 3] = ["-d", "0", "ssh"];
+    let (mut command, options) = match proof {
+        Proof::Password(_) => (door.run.outside("sshpass")?, BY_PASSWORD),
+        Proof::Answer(_) => (door.run.outside("sshpass")?, BY_ANSWER),
+        Proof::Key { .. } => (door.run.outside("ssh")?, BY_KEY),
+    };
+    match proof {
+        Proof::Password(_) | Proof::Answer(_) => command.args(TYPED),
+        Proof::Key { file, .. } => command.arg("-i").arg(file),
+    };
     command
-        .args(["-d", "0", "ssh", "-F", "none"])
-        .args(OPTIONS.iter().flat_map(|option| ["-o", option]))
+        .args(["-F", "none"])
+        .args(OPTIONS.iter().chain(&options).flat_map(|option| ["-o", option]))
         .arg(format!("-oUserKnownHostsFile={}", door.known.display()))
         .args(["-p", &door.port.to_string(), "-l", user, &door.address.to_string()]);
     Ok(command)
 }
 
-/// Starts it. The password goes through a pipe, for arguments and environments are visible to others.
-fn typed(mut ssh: Command, password: &str) -> Result<Child> {
-    let mut child =
-        ssh.stdin(Stdio::piped()).spawn().context("cannot start sshpass\nnext: cargo xtask setup")?;
+/// Starts it. What is typed goes through a pipe, for arguments and environments are visible to others.
+fn begun(mut ssh: Command, proof: Proof<'_>) -> Result<Child> {
+    let line = match proof {
+        Proof::Password(line) | Proof::Answer(line) | Proof::Key { input: line, .. } => line,
+    };
+    let mut child = ssh.stdin(Stdio::piped()).spawn().context("cannot start ssh\nnext: cargo xtask setup")?;
     if let Some(mut pipe) = child.stdin.take() {
-        pipe.write_all(password.as_bytes())?;
-        pipe.write_all(b"\n")?;
+        pipe.write_all(format!("{line}\n").as_bytes())?;
     }
     Ok(child)
 }
 
-const OPTIONS: [&str; 6] = [
-    "ConnectTimeout=5",
-    "LogLevel=ERROR",
-    "NumberOfPasswordPrompts=1",
-    "PreferredAuthentications=password,keyboard-interactive",
-    "PubkeyAuthentication=no",
-    "StrictHostKeyChecking=yes",
-];
+const OPTIONS: [&str; 4] =
+    ["ConnectTimeout=5", "LogLevel=ERROR", "NumberOfPasswordPrompts=1", "StrictHostKeyChecking=yes"];
+const BY_PASSWORD: [&str; 2] = ["PreferredAuthentications=password", "PubkeyAuthentication=no"];
+const BY_ANSWER: [&str; 2] = ["PreferredAuthentications=keyboard-interactive", "PubkeyAuthentication=no"];
+const BY_KEY: [&str; 2] = ["PreferredAuthentications=publickey", "IdentitiesOnly=yes"];

@@ -15,7 +15,7 @@ use self::power::Power;
 use super::cgroup::Cgroup;
 use super::overlay::{Copied, Overlay};
 use super::runs::{self, Run};
-use super::ssh::{self, Door, Login, Stay};
+use super::ssh::{self, Door, Login, Proof, Stay};
 use super::{Disk, image};
 use crate::{os, sys};
 
@@ -210,14 +210,20 @@ impl Host {
         Err(error.context(journal))
     }
 
-    /// Logs in by `ssh` from outside and runs `command` there.
-    ///
-    /// The password is plain text, because the tool that judges the workspace depends on no crate of it.
+    /// Logs in by `ssh` from outside with a password, and runs `command` there.
     ///
     /// # Errors
     /// When the tools are missing, or the command itself fails.
     pub fn ssh(&self, user: &str, password: &str, command: &str) -> Result<Login> {
-        ssh::log_in(&Door::of(self, self.address, ssh::PORT)?, user, password, command)
+        self.ssh_by(user, Proof::Password(password), command)
+    }
+
+    /// As [`Host::ssh`], with another proof.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn ssh_by(&self, user: &str, proof: Proof<'_>, command: &str) -> Result<Login> {
+        ssh::log_in(&Door::of(self, self.address, ssh::PORT)?, user, proof, command)
     }
 
     /// Logs in from outside to stay, on a terminal, with this command in the place of a shell.
