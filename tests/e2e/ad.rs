@@ -8,7 +8,8 @@ use xtask::lab::{Host, Lab};
 use xtask::programs::{self, ACCOUNT, Build};
 use xtask::scene::{self};
 
-use crate::{msldap, secrets, support::ONE_CYCLE};
+use crate::support::{ONE_CYCLE, process, told_status};
+use crate::{msldap, secrets};
 
 /// Clear text, in the attributes of Windows LAPS.
 const POLICY: &str = "BackupDirectory = 2\nADPasswordEncryptionEnabled = false\n\
@@ -49,13 +50,13 @@ struct Value {
     p: String,
 }
 
-struct World {
-    estate: Estate,
-    administrator: Person,
+pub(crate) struct World {
+    pub(crate) estate: Estate,
+    pub(crate) administrator: Person,
 }
 
 /// A host that has joined a domain and wants to keep its password there; nothing allows it to yet.
-fn joined() -> World {
+pub(crate) fn joined() -> World {
     let programs = programs::build(Build::WithFailPoints).unwrap();
     let estate = Estate::set(Lab::new().unwrap(), Samba::Current, &programs).unwrap();
     let administrator = estate.administrator().unwrap();
@@ -79,7 +80,7 @@ impl World {
 
     /// Runs a cycle now; whether it ended well.
     fn process(&self) -> bool {
-        self.host().command("lapwing").arg("invoke-policy-processing").output().unwrap().status.success()
+        process(self.host())
     }
 
     /// Has an administrator change the computer's entry.
@@ -141,7 +142,7 @@ impl World {
     }
 
     fn status(&self) -> String {
-        self.host().run(&["lapwing", "status"]).unwrap_or_else(|error| error.to_string())
+        told_status(self.host())
     }
 }
 

@@ -1,42 +1,23 @@
 //! As `copies`, in Active Directory: a restored host is told from a copied one, and two hosts with one keytab report each other.
 
-use xtask::estate::{Estate, Person};
-use xtask::lab::{Copied, Host, Lab, Login, domain::Samba};
-use xtask::programs::{self, ACCOUNT, Build};
+use xtask::lab::{Copied, Host};
+use xtask::programs;
 
-const POLICY: &str = "BackupDirectory = 2\nADPasswordEncryptionEnabled = false\n\
-    AdministratorAccountName = \"lapadmin\"\nPasswordAgeDays = 30\n";
+use crate::ad::{World, joined};
+use crate::support::{opens, process, told_status};
+
 const NEVER_OURS: u32 = 30006;
 const CONFLICT: u32 = 30007;
 const POSSIBLE_CLONE: u32 = 30061;
 
-struct World {
-    estate: Estate,
-    administrator: Person,
-}
-
 /// A host of the domain whose first password is in force.
 fn settled() -> World {
-    let programs = programs::build(Build::WithFailPoints).unwrap();
-    let estate = Estate::set(Lab::new().unwrap(), Samba::Current, &programs).unwrap();
-    let administrator = estate.administrator().unwrap();
-    estate.host.write("/etc/lapwing/policy.toml", 0o644, POLICY.as_bytes()).unwrap();
+    let world = joined();
+    let estate = &world.estate;
     estate.prepare_domain().unwrap();
     programs::switch_on(&estate.host).unwrap();
-    assert!(process(&estate.host), "{}", status(&estate.host));
-    World { estate, administrator }
-}
-
-fn process(host: &Host) -> bool {
-    host.command("lapwing").arg("invoke-policy-processing").output().unwrap().status.success()
-}
-
-fn status(host: &Host) -> String {
-    host.run(&["lapwing", "status"]).unwrap_or_else(|error| error.to_string())
-}
-
-fn opens(host: &Host, password: &str) -> bool {
-    matches!(host.ssh(ACCOUNT, password, "true").unwrap(), Login::Accepted(_))
+    assert!(process(&estate.host), "{}", told_status(&estate.host));
+    world
 }
 
 /// What the agent has written of an event.
@@ -61,7 +42,7 @@ fn state_and_whole_hosts_that_are_restored_are_noticed_by_the_version() {
     host.run(&["lapwing", "reset-password"]).unwrap();
     let lost = world.password();
     host.run(&["sh", "-euc", &format!("systemctl stop lapwingd.service; rm -rf {STATE}; tar -C / -xf /root/state.tar; systemctl start lapwingd.service")]).unwrap();
-    assert!(process(host), "{}", status(host));
+    assert!(process(host), "{}", told_status(host));
     let healed = world.password();
     assert_ne!(healed, lost);
     assert!(opens(host, &healed) && !opens(host, &lost));
@@ -75,7 +56,7 @@ fn state_and_whole_hosts_that_are_restored_are_noticed_by_the_version() {
     host.run(&["lapwing", "reset-password"]).unwrap();
     let replaced = world.password();
     host.run(&["mv", "/root/shadow", "/etc/shadow"]).unwrap();
-    assert!(process(host), "{}", status(host));
+    assert!(process(host), "{}", told_status(host));
     let healed = world.password();
     assert_ne!(healed, replaced);
     assert!(opens(host, &healed));
@@ -87,7 +68,7 @@ fn state_and_whole_hosts_that_are_restored_are_noticed_by_the_version() {
     let lost = world.password();
     world.estate.host.roll_back().unwrap();
     let host = &world.estate.host;
-    assert!(process(host), "{}", status(host));
+    assert!(process(host), "{}", told_status(host));
     let healed = world.password();
     assert_ne!(healed, lost);
     assert!(opens(host, &healed));
@@ -100,24 +81,24 @@ fn two_hosts_with_one_keytab_report_each_other_and_stop() {
     let twin = world.estate.lab.copy(&mut world.estate.host, "twin", Copied::Blocks).unwrap();
     let host = &world.estate.host;
     host.run(&["lapwing", "reset-password"]).unwrap();
-    assert!(process(&twin), "{}", status(&twin));
+    assert!(process(&twin), "{}", told_status(&twin));
     let of_twin = world.password();
     assert!(opens(&twin, &of_twin));
-    assert!(process(host), "{}", status(host));
+    assert!(process(host), "{}", told_status(host));
     let password = world.password();
     assert_ne!(password, of_twin);
     assert!(opens(host, &password));
-    assert!(process(&twin), "{}", status(&twin));
+    assert!(process(&twin), "{}", told_status(&twin));
     assert_eq!(world.password(), password);
     assert_eq!((host.told(NEVER_OURS).unwrap(), twin.told(CONFLICT).unwrap()), (1, 1));
     let event = told(&twin, CONFLICT);
     assert!(event.contains("written=20") && event.contains("lapwing generalize"), "{event}");
     assert!(opens(host, &password) && opens(&twin, &of_twin));
     // What opens the twin is lost to the directory, in clear text: the twin says so, and takes the record when it is told to.
-    assert!(status(&twin).contains("another host with this identity"), "{}", status(&twin));
+    assert!(told_status(&twin).contains("another host with this identity"), "{}", told_status(&twin));
     twin.run(&["lapwing", "reset-password"]).unwrap();
     assert!(opens(&twin, &world.password()));
-    assert!(!status(&twin).contains("another host with this identity"), "{}", status(&twin));
+    assert!(!told_status(&twin).contains("another host with this identity"), "{}", told_status(&twin));
 }
 
 #[test]
@@ -127,7 +108,7 @@ fn a_copied_host_of_the_domain_changes_nothing_until_root_says_that_it_is_the_on
     let copy = world.estate.lab.copy(&mut world.estate.host, "copy", Copied::Files).unwrap();
     copy.wait_until_told(POSSIBLE_CLONE, crate::support::ONE_CYCLE).unwrap();
     assert!(!process(&copy));
-    assert!(status(&copy).contains("lapwing adopt"), "{}", status(&copy));
+    assert!(told_status(&copy).contains("lapwing adopt"), "{}", told_status(&copy));
     assert!(process(&world.estate.host));
     assert_eq!((world.password(), opens(&world.estate.host, &before)), (before.clone(), true));
     // The machine was replaced by the copy.

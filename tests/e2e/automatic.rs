@@ -7,7 +7,7 @@ use xtask::programs::{self, Build};
 use xtask::scene::{Credential, Scene};
 
 use crate::crash::{die_at, disarm};
-use crate::support::{processes, status, wait_until_idle};
+use crate::support::{processes, sh, status, wait_for, wait_until_idle};
 
 /// Noticing, a cycle, and a busy machine: far from the next hour.
 const AT_ONCE: Duration = Duration::from_secs(45);
@@ -39,12 +39,8 @@ fn random() -> String {
     )
 }
 
-fn sh(scene: &Scene, script: &str) -> String {
-    scene.host.run(&["sh", "-euc", script]).unwrap()
-}
-
 fn files(scene: &Scene) -> Vec<String> {
-    FILES.iter().map(|file| sh(scene, &format!("cat {file}"))).collect()
+    FILES.iter().map(|file| sh(&scene.host, &format!("cat {file}"))).collect()
 }
 
 /// A host on which root lets Lapwing make accounts that begin with `lw`, and whose policy is this one.
@@ -53,7 +49,7 @@ fn begun(policy: &str) -> (Scene, Vec<String>) {
     let scene = Scene::set(Lab::new().unwrap(), &programs).unwrap();
     scene.install_agent().unwrap();
     scene.enrol().unwrap();
-    let managed = sh(&scene, "cat /etc/lapwing/managed.toml");
+    let managed = sh(&scene.host, "cat /etc/lapwing/managed.toml");
     let managed: String = managed.lines().filter(|line| !line.starts_with("prefixes")).fold(
         "changes_per_day = 100\nprefixes = [\"lw\"]\n".to_owned(),
         |text, line| {
@@ -65,7 +61,7 @@ fn begun(policy: &str) -> (Scene, Vec<String>) {
     scene.set_policy(policy).unwrap();
     scene.start_agent().unwrap();
     // Idle, or disabled where the policy wants nothing yet.
-    wait_for(&scene, "the first cycle ends", || {
+    wait_for(&scene, "the first cycle ends", AT_ONCE, || {
         status(&scene).is_ok_and(|status| status.state != "working" && status.last_event.is_some())
     });
     (scene, before)
@@ -87,15 +83,8 @@ fn must_open(scene: &Scene, after: &str) -> Credential {
     credential
 }
 
-fn wait_for(scene: &Scene, what: &str, is_so: impl Fn() -> bool) {
-    scene
-        .host
-        .wait_until(what, AT_ONCE, |_| Ok(is_so()))
-        .unwrap_or_else(|error| panic!("{error:#}: {:?}", status(scene)));
-}
-
 fn wait_for_told(scene: &Scene, event: u32, times: usize) {
-    wait_for(scene, &format!("event {event} is told {times} times"), || {
+    wait_for(scene, &format!("event {event} is told {times} times"), AT_ONCE, || {
         scene.host.told(event).is_ok_and(|told| told >= times)
     });
 }
@@ -108,7 +97,7 @@ fn it_is_disabled_until_policy_enables_it_and_goes_without_a_trace_when_policy_g
     assert_eq!(disabled.account, "lwadmin");
     assert_eq!(log_on(&scene, &disabled, "true"), Login::Refused);
     assert!(status(&scene).unwrap().next_step.unwrap().contains("EnableAccount"));
-    assert!(sh(&scene, "lapwing doctor").contains("lwadmin, disabled by policy"));
+    assert!(sh(&scene.host, "lapwing doctor").contains("lwadmin, disabled by policy"));
 
     scene.set_policy(&fixed(1)).unwrap();
     wait_for_told(&scene, ENABLED, 1);
@@ -141,7 +130,7 @@ fn a_random_name_is_told_to_the_directory_with_its_password_and_the_old_one_is_g
     assert!(!files(&scene).iter().any(|file| file.contains(&first.account)));
     let sudo = format!("echo '{}' | sudo -S id -u", second.password.replace('\'', "'\\''"));
     assert!(matches!(log_on(&scene, &second, &sudo), Login::Accepted(said) if said.ends_with("0\n")));
-    assert_eq!(sh(&scene, "cat /run/lapwing-priv/accounts").trim(), second.account);
+    assert_eq!(sh(&scene.host, "cat /run/lapwing-priv/accounts").trim(), second.account);
 }
 
 #[test]
@@ -153,7 +142,7 @@ fn of_the_built_in_administrator_the_password_alone_is_managed_and_only_where_ro
     assert_eq!(files(&scene), before);
 
     let managed = "/etc/lapwing/managed.toml";
-    sh(&scene, &format!("sed -i -e /^uids/d -e '1i uids = [0]' {managed}"));
+    sh(&scene.host, &format!("sed -i -e /^uids/d -e '1i uids = [0]' {managed}"));
     scene.host.run(&["lapwing", "invoke-policy-processing"]).unwrap();
     let credential = newest(&scene);
     assert_eq!(credential.account, "root");
@@ -182,8 +171,8 @@ fn of_the_built_in_administrator_the_password_alone_is_managed_and_only_where_ro
 
 /// Ends what a log-on has left running, for the host's tools change no account that is in use.
 fn end_use(scene: &Scene) {
-    sh(scene, "loginctl terminate-user lwadmin || ! loginctl list-users | grep lwadmin");
-    wait_for(scene, "the account has no processes", || {
+    sh(&scene.host, "loginctl terminate-user lwadmin || ! loginctl list-users | grep lwadmin");
+    wait_for(scene, "the account has no processes", AT_ONCE, || {
         processes(&scene.host, &["-U", "lwadmin"]).is_ok_and(|found| found.is_empty())
     });
 }
@@ -201,16 +190,16 @@ fn what_root_changes_is_noticed_and_put_right() {
     ];
     for (repaired, way) in ways.iter().enumerate() {
         end_use(&scene);
-        sh(&scene, way);
+        sh(&scene.host, way);
         wait_for_told(&scene, REPAIRED, repaired + 1);
-        wait_for(&scene, "the files are as they were", || files(&scene) == right);
+        wait_for(&scene, "the files are as they were", AT_ONCE, || files(&scene) == right);
         wait_until_idle(&scene, way);
         must_open(&scene, way);
     }
     let version = status(&scene).unwrap().version;
     end_use(&scene);
-    sh(&scene, "userdel lwadmin");
-    wait_for(&scene, "it has a new password", || {
+    sh(&scene.host, "userdel lwadmin");
+    wait_for(&scene, "it has a new password", AT_ONCE, || {
         status(&scene).is_ok_and(|status| status.version != version && status.state == "idle")
     });
     must_open(&scene, "userdel");
@@ -219,7 +208,7 @@ fn what_root_changes_is_noticed_and_put_right() {
 #[test]
 fn a_strangers_account_of_the_wanted_name_is_left_as_it_is() {
     let (scene, _) = begun("BackupDirectory = 0\n");
-    sh(&scene, "useradd lwadmin");
+    sh(&scene.host, "useradd lwadmin");
     let strangers = files(&scene);
     scene.set_policy(&fixed(1)).unwrap();
     wait_for_told(&scene, REFUSED, 1);
@@ -228,7 +217,7 @@ fn a_strangers_account_of_the_wanted_name_is_left_as_it_is() {
     assert_eq!(status.state, "failing");
     assert!(status.next_step.unwrap().contains("AutomaticAccountManagementNameOrPrefix"));
     // Once it is out of the way the next attempt goes on.
-    sh(&scene, "userdel lwadmin");
+    sh(&scene.host, "userdel lwadmin");
     scene.host.run(&["lapwing", "invoke-policy-processing"]).unwrap();
     must_open(&scene, "the name is free");
 }

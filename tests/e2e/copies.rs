@@ -6,7 +6,7 @@ use xtask::lab::{Copied, Host};
 use xtask::programs::ACCOUNT;
 use xtask::scene::{Scene, Status};
 
-use crate::support::{ONE_CYCLE, settled, status};
+use crate::support::{ONE_CYCLE, opens, process, settled, sh, status};
 
 const NEVER_OURS: u32 = 30006;
 const CONFLICT: u32 = 30007;
@@ -16,22 +16,8 @@ const POSSIBLE_CLONE: u32 = 30061;
 /// What the programs of a host keep.
 const STATE: &str = "/var/lib/lapwing /var/lib/lapwing-priv";
 
-/// Runs a script as root.
-fn sh(host: &Host, script: &str) -> String {
-    host.run(&["sh", "-euc", script]).unwrap()
-}
-
 fn status_of(host: &Host) -> Status {
     serde_json::from_str(&host.run(&["lapwing", "status", "--json"]).unwrap()).unwrap()
-}
-
-/// Runs a cycle now; whether it ended well.
-fn process(host: &Host) -> bool {
-    host.command("lapwing").arg("invoke-policy-processing").output().unwrap().status.success()
-}
-
-fn opens(host: &Host, password: &str) -> bool {
-    matches!(host.ssh(ACCOUNT, password, "true").unwrap(), xtask::lab::Login::Accepted(_))
 }
 
 /// Rotates, restores what was kept before that, and waits until the password has been changed once more for it.

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use xtask::lab::{Host, Lab};
-use xtask::programs::{self, Build};
+use xtask::lab::{Host, Lab, Login};
+use xtask::programs::{self, ACCOUNT, Build};
 use xtask::scene::{Scene, Status};
 
 /// How long a thing may take that needs one cycle of the agent, its waits for a directory that was away included.
@@ -15,6 +15,34 @@ pub(crate) fn settled() -> Scene {
     let scene = Scene::settled(Lab::new().unwrap(), &programs).unwrap();
     scene.must_open(&scene.password().unwrap()).unwrap();
     scene
+}
+
+/// Runs a script by root; what it printed.
+pub(crate) fn sh(host: &Host, script: &str) -> String {
+    host.run(&["sh", "-euc", script]).unwrap()
+}
+
+/// Runs a cycle now; whether it ended well.
+pub(crate) fn process(host: &Host) -> bool {
+    host.command("lapwing").arg("invoke-policy-processing").output().unwrap().status.success()
+}
+
+/// What `lapwing status` says, or why it says nothing.
+pub(crate) fn told_status(host: &Host) -> String {
+    host.run(&["lapwing", "status"]).unwrap_or_else(|error| error.to_string())
+}
+
+/// Whether the password opens the account.
+pub(crate) fn opens(host: &Host, password: &str) -> bool {
+    matches!(host.ssh(ACCOUNT, password, "true").unwrap(), Login::Accepted(_))
+}
+
+/// Waits until it is so; what the agent says of itself comes with a failure.
+pub(crate) fn wait_for(scene: &Scene, what: &str, limit: Duration, is_so: impl Fn() -> bool) {
+    scene
+        .host
+        .wait_until(what, limit, |_| Ok(is_so()))
+        .unwrap_or_else(|error| panic!("{error:#}: {:?}", status(scene)));
 }
 
 /// The numbers of a host's processes that pgrep(1) finds so; empty if it finds none.
