@@ -28,6 +28,7 @@ pub mod csp;
 pub mod event;
 pub mod fault;
 pub mod generate;
+pub mod hindrance;
 pub mod host_binding;
 pub mod laps;
 #[cfg(feature = "wire")]

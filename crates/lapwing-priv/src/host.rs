@@ -1,8 +1,9 @@
 //! The Linux host under the protocol of [`lapwing_core::root_half`]: its journal file and its account files.
 
 use lapwing_core::{
-    agent::{NotNormalBoot, OwnAccount},
+    agent::OwnAccount,
     automatic::Attribute,
+    hindrance::Hindrance,
     host_binding::HostBinding,
     local::root_half::Fault,
     root_half::{self, Host, Point},
@@ -146,8 +147,8 @@ impl Host for LinuxHost {
         error.fault() == Fault::AccountMissing
     }
 
-    fn not_normal(&self) -> Option<NotNormalBoot> {
-        boot::check_normal(&self.root).err().map(NotNormalBoot::from)
+    fn not_normal(&self) -> Option<Hindrance> {
+        boot::check_normal(&self.root).err().map(Hindrance::from)
     }
 
     fn binding(&self, bound: Option<&HostBinding>) -> HostBinding {

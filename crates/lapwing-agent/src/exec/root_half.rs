@@ -12,8 +12,8 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use lapwing_client::identity::Root;
 use lapwing_core::{
     agent::{
-        Committed, Dropped, Ensured, Entry, Field, Journal, NotNormalBoot, OwnAccount, Plan, PossibleClone,
-        Prepared, Receipt, RootHalfFailure,
+        Committed, Dropped, Ensured, Entry, Field, Journal, OwnAccount, Plan, Prepared, Receipt,
+        RootHalfFailure,
     },
     local::{
         FRAME_END, FRAME_LEN_MAX,
@@ -380,13 +380,9 @@ fn journal(journal: wire::Journal) -> Result<Journal, AnswerError> {
             wire::Field::Emptied => Field::Emptied,
             wire::Field::Missing => Field::Missing,
         },
-        possible_clone: journal
-            .possible_clone
-            .map(|why| Box::new(PossibleClone { message: why.message, next_step: why.next_step })),
+        possible_clone: journal.possible_clone.map(Box::new),
         own: journal.own.map(own).transpose()?.map(Box::new),
-        not_normal: journal
-            .not_normal
-            .map(|why| Box::new(NotNormalBoot { message: why.message, next_step: why.next_step })),
+        not_normal: journal.not_normal.map(Box::new),
     })
 }
 

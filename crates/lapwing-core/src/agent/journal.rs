@@ -2,8 +2,7 @@
 
 use crate::{
     automatic::Attribute,
-    boot::NotNormal,
-    host_binding::Evidence,
+    hindrance::Hindrance,
     types::{AccountName, DirectoryId, EncryptedTo, PasswordVersion, RecordId, Replica, Uid, WallTime},
 };
 
@@ -78,24 +77,9 @@ pub struct Journal {
     /// The account that Lapwing created, if there is one.
     pub own: Option<Box<OwnAccount>>,
     /// Why nothing is changed in this boot, if nothing is.
-    pub not_normal: Option<Box<NotNormalBoot>>,
+    pub not_normal: Option<Box<Hindrance>>,
     /// Why this host may be a copy of another, if it may.
-    pub possible_clone: Option<Box<PossibleClone>>,
-}
-
-/// Why this host may be a copy of another, so that nothing is changed before root has said which one it is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PossibleClone {
-    /// Why, for people.
-    pub message: String,
-    /// What to do about it.
-    pub next_step: String,
-}
-
-impl From<Evidence> for PossibleClone {
-    fn from(evidence: Evidence) -> Self {
-        Self { message: evidence.to_string(), next_step: evidence.next_step().to_owned() }
-    }
+    pub possible_clone: Option<Box<Hindrance>>,
 }
 
 /// The account that Lapwing created and owns whole.
@@ -109,21 +93,6 @@ pub struct OwnAccount {
     pub enabled: bool,
     /// What of it is not as it must be.
     pub wrong: Vec<Attribute>,
-}
-
-/// Why nothing is changed in this boot.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NotNormalBoot {
-    /// Why, for people.
-    pub message: String,
-    /// What to do about it.
-    pub next_step: String,
-}
-
-impl From<NotNormal> for NotNormalBoot {
-    fn from(why: NotNormal) -> Self {
-        Self { message: why.to_string(), next_step: why.next_step().to_owned() }
-    }
 }
 
 impl Journal {

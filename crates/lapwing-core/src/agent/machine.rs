@@ -7,7 +7,6 @@ use super::{
     backoff::{Backoff, Jitter},
     cycle::{Cycle, Step},
     exchange::{Action, Answer, AnswerResult, Expected, Input, Request, RequestId},
-    journal::{NotNormalBoot, PossibleClone},
     ledger::Ledger,
     memory::Memory,
     outcome::{Outcome, Prepared},
@@ -18,6 +17,7 @@ use super::{
 };
 use crate::{
     event::{Event, EventId},
+    hindrance::Hindrance,
     mutant::{self, Mutant},
     policy::PostAuthentication,
     types::{AccountName, BootId, BootTime, Now, PasswordVersion, Uid},
@@ -44,9 +44,9 @@ pub struct Machine {
     /// Whether the root half knows this run.
     pub(super) begun: bool,
     /// What has been told of why nothing is changed in this boot.
-    pub(super) not_normal_told: Option<NotNormalBoot>,
+    pub(super) not_normal_told: Option<Hindrance>,
     /// Why this host may be a copy, as the journal was read last; it has been told of.
-    pub(super) possible_clone: Option<PossibleClone>,
+    pub(super) possible_clone: Option<Hindrance>,
     pub(super) cycle: Option<Box<Cycle>>,
     pub(super) causes: BTreeSet<Cause>,
     /// The account's files have changed since they were looked at.

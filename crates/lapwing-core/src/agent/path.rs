@@ -6,7 +6,7 @@ use super::{
     events,
     exchange::{Action, Answer, AnswerResult},
     failure::Failure,
-    journal::{Field, Journal, NotNormalBoot, PossibleClone},
+    journal::{Field, Journal},
     machine::Machine,
     outcome::{DirectoryState, Guarantees, Outcome, Session, Told},
     own::AfterDrop,
@@ -17,6 +17,7 @@ use super::{
 use crate::{
     event::{Event, EventId, Hresult},
     fault::Fault,
+    hindrance::Hindrance,
     root_half::REPLICATION_MAX,
     types::Now,
 };
@@ -145,7 +146,8 @@ impl Machine {
             self.possible_clone = None;
         }
         if let Some(why) = journal.not_normal {
-            return self.stand_by(now, cycle, *why);
+            self.note_boot(&why);
+            return self.stand_by(now, cycle, (EventId::BootNotNormal, Fault::NotNormalBoot), *why);
         }
         let possible_clone = journal.possible_clone.clone();
         match (journal.field, &journal.current) {
@@ -172,27 +174,34 @@ impl Machine {
     }
 
     /// Nothing is changed in this boot, whatever is due; that is told once.
-    fn stand_by(&mut self, now: Now, cycle: Box<Cycle>, why: NotNormalBoot) {
-        let NotNormalBoot { message, next_step } = why.clone();
-        if self.not_normal_told.replace(why.clone()) != Some(why) {
-            self.tell(Event::BootNotNormal { reason: message.clone(), next_step: next_step.clone() });
+    fn note_boot(&mut self, why: &Hindrance) {
+        if self.not_normal_told.as_ref() != Some(why) {
+            self.not_normal_told = Some(why.clone());
+            let Hindrance { message: reason, next_step } = why.clone();
+            self.tell(Event::BootNotNormal { reason, next_step });
         }
-        let (event, hresult) = (EventId::BootNotNormal, Fault::NotNormalBoot.into());
-        let patience = Patience::Refused;
-        self.fail(now, cycle, Failure { event, hresult, patience, not_before: None, message, next_step });
     }
 
     /// The host that this one may be a copy of may be running: were the password changed here, the directory would hold one
     /// that opens nothing there. No directory is even asked, for the identity is the other's.
-    fn stand_by_as_copy(&mut self, now: Now, cycle: Box<Cycle>, why: PossibleClone) {
-        let PossibleClone { message, next_step } = why.clone();
-        if self.possible_clone.as_ref() != Some(&why) {
-            self.possible_clone = Some(why);
-            self.tell(Event::PossibleClone { reason: message.clone(), next_step: next_step.clone() });
+    fn note_copy(&mut self, why: &Hindrance) {
+        if self.possible_clone.as_ref() != Some(why) {
+            self.possible_clone = Some(why.clone());
+            let Hindrance { message: reason, next_step } = why.clone();
+            self.tell(Event::PossibleClone { reason, next_step });
         }
-        let (event, hresult) = (EventId::PossibleClone, Fault::PossibleClone.into());
-        let patience = Patience::Refused;
+    }
+
+    /// Ends a cycle in which nothing may be changed.
+    fn stand_by(&mut self, now: Now, cycle: Box<Cycle>, (event, fault): (EventId, Fault), why: Hindrance) {
+        let Hindrance { message, next_step } = why;
+        let (hresult, patience) = (fault.into(), Patience::Refused);
         self.fail(now, cycle, Failure { event, hresult, patience, not_before: None, message, next_step });
+    }
+
+    fn stand_by_as_copy(&mut self, now: Now, cycle: Box<Cycle>, why: Hindrance) {
+        self.note_copy(&why);
+        self.stand_by(now, cycle, (EventId::PossibleClone, Fault::PossibleClone), why);
     }
 
     fn read_policy(&mut self, cycle: Box<Cycle>, journal: Journal) {

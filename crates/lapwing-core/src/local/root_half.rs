@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 
 pub use crate::automatic::Attribute;
 pub use crate::fault::Fault;
+pub use crate::hindrance::Hindrance;
 pub use crate::sessions::{EndStep, EndedProcess, EndedSession, UseEnded};
 
 /// Where `lapwingd-priv` is listened for.
@@ -337,20 +338,10 @@ pub struct Journal {
     pub own: Option<OwnAccount>,
     /// Why nothing is changed in this boot, if nothing is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub not_normal: Option<NotNormal>,
+    pub not_normal: Option<Hindrance>,
     /// Why this host may be a copy of another, if it may: nothing is changed then either.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub possible_clone: Option<PossibleClone>,
-}
-
-/// Why this host may be a copy of another.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PossibleClone {
-    /// Why, for people.
-    pub message: String,
-    /// What to do about it.
-    pub next_step: String,
+    pub possible_clone: Option<Hindrance>,
 }
 
 /// The account that Lapwing created and owns whole.
@@ -365,16 +356,6 @@ pub struct OwnAccount {
     pub enabled: bool,
     /// What of it is not as it must be.
     pub wrong: Vec<Attribute>,
-}
-
-/// Why nothing is changed in this boot.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct NotNormal {
-    /// Why, for people.
-    pub message: String,
-    /// What to do about it.
-    pub next_step: String,
 }
 
 /// One password of the journal.

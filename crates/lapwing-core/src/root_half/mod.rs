@@ -15,7 +15,8 @@ pub use journal::{
 };
 
 use crate::{
-    agent::{self, Field, NotNormalBoot, OwnAccount, PossibleClone},
+    agent::{self, Field, OwnAccount},
+    hindrance::Hindrance,
     host_binding::{HostBinding, Origin, Parts},
     mutant::{self, Mutant},
     types::{AccountName, PasswordVersion, Replica, RunId, Uid, WallTime},
@@ -94,7 +95,7 @@ pub trait Host {
     fn is_account_missing(error: &Self::Error) -> bool;
 
     /// Why nothing may be changed in this boot.
-    fn not_normal(&self) -> Option<NotNormalBoot> {
+    fn not_normal(&self) -> Option<Hindrance> {
         None
     }
 
@@ -168,7 +169,7 @@ impl<H: Host> RootHalf<H> {
             not_normal: self.host.not_normal().map(Box::new),
             possible_clone: match self.origin() {
                 Origin::Same | Origin::Restored => None,
-                Origin::PossibleCopy(evidence) => Some(Box::new(PossibleClone::from(evidence))),
+                Origin::PossibleCopy(evidence) => Some(Box::new(Hindrance::from(evidence))),
             },
         })
     }

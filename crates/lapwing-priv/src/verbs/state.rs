@@ -2,7 +2,7 @@
 
 use lapwing_core::{
     agent,
-    local::root_half::{EncryptedTo, Entry, Field, Journal, NotNormal, OwnAccount, PossibleClone},
+    local::root_half::{EncryptedTo, Entry, Field, Journal, OwnAccount},
 };
 
 use super::{VerbError, Work};
@@ -33,15 +33,14 @@ impl Work {
                 agent::Field::Emptied => Field::Emptied,
                 agent::Field::Missing => Field::Missing,
             },
-            possible_clone: possible_clone
-                .map(|why| PossibleClone { message: why.message, next_step: why.next_step }),
+            possible_clone: possible_clone.map(|why| *why),
             own: own.map(|own| OwnAccount {
                 account: own.account.to_string(),
                 uid: own.uid.0,
                 enabled: own.enabled,
                 wrong: own.wrong,
             }),
-            not_normal: not_normal.map(|why| NotNormal { message: why.message, next_step: why.next_step }),
+            not_normal: not_normal.map(|why| *why),
         })
     }
 }

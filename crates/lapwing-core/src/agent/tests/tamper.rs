@@ -1,6 +1,7 @@
 //! What somebody else does to the account.
 
 use super::*;
+use crate::hindrance::Hindrance;
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -176,7 +177,7 @@ fn an_account_that_is_gone_is_told_once() {
 #[test]
 fn a_boot_that_is_not_normal_changes_nothing_and_is_told_once() {
     let mut world = World::settled();
-    let why = NotNormalBoot { message: "rescue.service runs".to_owned(), next_step: "nothing".to_owned() };
+    let why = Hindrance { message: "rescue.service runs".to_owned(), next_step: "nothing".to_owned() };
     world.journal.not_normal = Some(Box::new(why.clone()));
     world.tampered(Field::Emptied);
     world.input(Input::Request(RequestId(1), Request::ResetPassword));
@@ -199,7 +200,7 @@ fn what_was_recorded_is_finished_in_a_boot_that_is_not_normal() {
     world.commit_fault = Some(Fault::FileLocked);
     world.input(Input::Request(RequestId(1), Request::ResetPassword));
     world.commit_fault = None;
-    world.journal.not_normal = Some(Box::new(NotNormalBoot {
+    world.journal.not_normal = Some(Box::new(Hindrance {
         message: "rescue.service runs".to_owned(),
         next_step: "nothing".to_owned(),
     }));
@@ -207,8 +208,8 @@ fn what_was_recorded_is_finished_in_a_boot_that_is_not_normal() {
     assert_eq!((world.in_force(), world.held), (Some(version(2)), Some(version(2))));
 }
 
-fn possible_clone() -> PossibleClone {
-    PossibleClone { message: "another machine".to_owned(), next_step: "lapwing adopt".to_owned() }
+fn possible_clone() -> Hindrance {
+    Hindrance { message: "another machine".to_owned(), next_step: "lapwing adopt".to_owned() }
 }
 
 #[test]
