@@ -7,7 +7,6 @@
 use super::{
     cycle::{Aim, Cycle, Facts, Step},
     exchange::{Action, AnswerResult},
-    journal::Field,
     machine::Machine,
     outcome::{Dropped, Ensured, RootHalfFailure, Session},
     plan::Cause,
@@ -80,7 +79,6 @@ impl Machine {
         let is_current = aim.journal.current.as_ref().is_some_and(|current| current.uid == uid);
         if is_current && (is_new || repaired.contains(&Attribute::Existence)) {
             // It was made with the hash in force, and whoever deleted it may know the password.
-            aim.journal.field = Field::Current;
             self.memory.drift_healed = true;
             self.memory.field_note = None;
             self.remember();

@@ -190,6 +190,34 @@ fn one_that_was_deleted_or_renamed_by_the_hosts_tools_is_there_again_with_the_pa
 }
 
 #[test]
+fn a_strangers_account_under_the_name_of_ours_is_not_taken_for_it() {
+    let world = world();
+    ensure(&world, "lw", false, true).unwrap();
+    rotate(&world, "lw");
+    tool(&world, "usermod", &["-l", "eve", "lw"]);
+    tool(&world, "useradd", &["-M", "-s", "/bin/sh", "lw"]);
+    let strangers = all(&world);
+    assert_eq!(ensure(&world, "lw", false, true).err(), Some(Fault::AccountNotOurs));
+    assert_eq!(all(&world), strangers);
+}
+
+#[test]
+fn on_a_possible_copy_no_account_is_made_changed_or_removed() {
+    let world = world();
+    let uuid = "sys/class/dmi/id/product_uuid";
+    std::fs::create_dir_all(world.path("sys/class/dmi/id")).unwrap();
+    world.write(uuid, "4c4c4544-0034-3610-8052-b4c04f4e3732\n");
+    ensure(&world, "lw", false, true).unwrap();
+    rotate(&world, "lw");
+    world.write(uuid, "4c4c4544-0034-3610-8052-b4c04f4e3733\n");
+    let before = all(&world);
+    assert_eq!(ensure(&world, "lw", false, false).err(), Some(Fault::PossibleClone));
+    let dropped: Result<Dropped, Fault> = world.call(&Request::DropAccount(InRun { run: RUN.to_owned() }));
+    assert_eq!(dropped.err(), Some(Fault::PossibleClone));
+    assert_eq!(all(&world), before);
+}
+
+#[test]
 fn a_random_name_changes_with_each_password_and_the_old_one_is_nowhere_any_more() {
     let world = world();
     let made = ensure(&world, "lw", true, true).unwrap();
