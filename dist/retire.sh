@@ -53,6 +53,8 @@ for _ in 1 2 3; do
     # What it cannot finish shows in the journal, which is looked at next.
     "$priv" recover || echo "lapwing: what was begun could not be finished; looking at what that leaves" >&2
     if ! undecided; then
+        # Nobody would open it later.
+        "$priv" open
         : >"$state/retired"
         "$priv" show | while read -r _ _ account directory; do
             case "$directory" in

@@ -6,11 +6,15 @@ use core::time::Duration;
 pub const LOG_OFF_WAIT: Duration = Duration::from_mins(2);
 
 /// One step.
+///
+/// The first and the last are those of an account whose sessions are ended before its password could be changed.
 // Serialised although domain types: what both halves share needs no second spelling.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "wire", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "wire", serde(rename_all = "snake_case"))]
 pub enum EndStep {
+    /// Let nobody log on with the account any more, by whatever proof, until it has another password.
+    Close,
     /// Tell the account's sessions that they will be ended.
     Warn,
     /// End its sessions.
@@ -19,6 +23,8 @@ pub enum EndStep {
     EndProcesses,
     /// Reboot the host in a minute.
     Reboot,
+    /// Let people log on again although the password is still the same.
+    Open,
 }
 
 /// What a step came to.

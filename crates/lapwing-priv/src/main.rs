@@ -10,6 +10,7 @@
 mod account;
 mod binding;
 mod boot;
+mod closed;
 mod crypt;
 mod dry_run;
 mod encrypt;
@@ -25,6 +26,7 @@ mod named;
 mod os;
 mod owned;
 mod process;
+mod record;
 mod replace;
 mod root;
 mod seal;
@@ -58,6 +60,7 @@ const USAGE: &str = "usage: lapwingd-priv [--root DIR] COMMAND
   listen --socket PATH  accept connections there and serve each
   recover               at boot: commit what is recorded
   adopt                 bind the journal to this machine: no other host has its identity
+  open                  let people log on again with an account that was closed because its password could not be changed
   show                  print the journal's entries: what each is, its version, account and directory";
 
 /// What to do.
@@ -68,6 +71,7 @@ enum Command {
     },
     Recover,
     Adopt,
+    Open,
     Show,
     /// Hidden: the child that asks the host's password rules.
     TryPassword {
@@ -91,13 +95,13 @@ fn main() -> ExitCode {
     if root.is_host() && !matches!(command, Command::Show) {
         log::connect();
     }
-    let is_adoption = matches!(command, Command::Adopt);
+    let is_by_hand = matches!(command, Command::Adopt | Command::Open);
     match run(&root, command, passed_connection) {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => {
             log::error(&message, &[]);
             // Whose word was refused looks at the terminal too.
-            if is_adoption {
+            if is_by_hand {
                 eprintln!("{message}");
             }
             ExitCode::FAILURE
@@ -116,6 +120,8 @@ fn run(root: &Root, command: Command, passed_connection: bool) -> Result<(), Str
             .map_err(|error| format!("Cannot recover: {}; {}", error.message(), error.next_step())),
         Command::Adopt => verbs::adopt(root, os::now())
             .map_err(|error| format!("Cannot adopt: {}; {}", error.message(), error.next_step())),
+        Command::Open => verbs::open(root, os::now())
+            .map_err(|error| format!("Cannot open the account: {}; {}", error.message(), error.next_step())),
         Command::Show => {
             let entries = verbs::show(root, os::now()).map_err(|error| {
                 format!("Cannot read the journal: {}; {}", error.message(), error.next_step())
@@ -159,6 +165,7 @@ fn parse_arguments(mut arguments: impl Iterator<Item = OsString>) -> Option<(Roo
         ("listen", Some(socket), None) => Command::Listen { socket },
         ("recover", None, None) => Command::Recover,
         ("adopt", None, None) => Command::Adopt,
+        ("open", None, None) => Command::Open,
         ("show", None, None) => Command::Show,
         (dry_run::SUBCOMMAND, None, Some(account)) => Command::TryPassword { account },
         _ => return None,

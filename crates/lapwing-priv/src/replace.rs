@@ -28,6 +28,7 @@ pub(crate) struct Replacement<'a> {
 }
 
 /// Names for [`failpoint::hit`].
+#[derive(Clone, Copy)]
 pub(crate) struct Points {
     pub(crate) inside_write: &'static str,
     pub(crate) before_rename: &'static str,

@@ -259,6 +259,7 @@ impl Device {
                 post_authentication: Some(PostAuthentication {
                     actions: PostAuthenticationActions::Reset,
                     delay: self.policy.reset_delay,
+                    on_time: false,
                 }),
             })
         } else {

@@ -77,6 +77,8 @@ struct EndingOnDisk {
     uid: u32,
     step: EndStep,
     terminates: bool,
+    #[serde(default)]
+    reboots: bool,
     wait: Duration,
     since: AgeOnDisk,
     failed: bool,
@@ -84,12 +86,13 @@ struct EndingOnDisk {
 
 impl From<&Ending> for EndingOnDisk {
     fn from(ending: &Ending) -> Self {
-        let Ending { account, uid, step, terminates, wait, since, failed } = ending;
+        let Ending { account, uid, step, terminates, reboots, wait, since, failed } = ending;
         Self {
             account: account.to_string(),
             uid: uid.0,
             step: *step,
             terminates: *terminates,
+            reboots: *reboots,
             wait: *wait,
             since: since.into(),
             failed: *failed,
@@ -99,9 +102,9 @@ impl From<&Ending> for EndingOnDisk {
 
 impl EndingOnDisk {
     fn parse(self) -> Option<Ending> {
-        let Self { account, uid, step, terminates, wait, since, failed } = self;
+        let Self { account, uid, step, terminates, reboots, wait, since, failed } = self;
         let (account, since) = (account.parse().ok()?, since.parse()?);
-        Some(Ending { account, uid: Uid(uid), step, terminates, wait, since, failed })
+        Some(Ending { account, uid: Uid(uid), step, terminates, reboots, wait, since, failed })
     }
 }
 
@@ -111,6 +114,8 @@ struct UsedOnDisk {
     account: String,
     uid: u32,
     since: AgeOnDisk,
+    #[serde(default)]
+    ended: bool,
 }
 
 /// An age, in both clocks.
@@ -159,7 +164,7 @@ pub(crate) fn load(root: &Root) -> Memory {
         last_send: on_disk.last_send.and_then(AgeOnDisk::parse),
         used: on_disk.used.and_then(|used| {
             let (account, since) = (used.account.parse().ok()?, used.since.parse()?);
-            Some(Used { account, uid: Uid(used.uid), since })
+            Some(Used { account, uid: Uid(used.uid), since, ended: used.ended })
         }),
         activated: on_disk.activated.and_then(AgeOnDisk::parse),
         ending: on_disk.ending.and_then(EndingOnDisk::parse),
@@ -187,6 +192,7 @@ pub(crate) fn save(root: &Root, memory: &Memory) {
             account: used.account.to_string(),
             uid: used.uid.0,
             since: (&used.since).into(),
+            ended: used.ended,
         }),
         activated: memory.activated.as_ref().map(AgeOnDisk::from),
         ending: memory.ending.as_ref().map(EndingOnDisk::from),
@@ -242,13 +248,19 @@ mod tests {
             age_days_min: Some(1),
             drift_healed: true,
             last_send: Some(age()),
-            used: Some(Used { account: "lapadmin".parse().unwrap(), uid: Uid(1001), since: age() }),
+            used: Some(Used {
+                account: "lapadmin".parse().unwrap(),
+                uid: Uid(1001),
+                since: age(),
+                ended: true,
+            }),
             activated: None,
             ending: Some(Ending {
                 account: "lapadmin".parse().unwrap(),
                 uid: Uid(1001),
                 step: EndStep::LogOff,
                 terminates: true,
+                reboots: false,
                 wait: Duration::from_secs(120),
                 since: age(),
                 failed: true,

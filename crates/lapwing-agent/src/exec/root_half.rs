@@ -12,8 +12,8 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use lapwing_client::identity::Root;
 use lapwing_core::{
     agent::{
-        Committed, Dropped, Ensured, Entry, Field, Journal, OwnAccount, Plan, Prepared, Receipt,
-        RootHalfFailure,
+        ClosedAccount, Committed, Dropped, Ensured, Entry, Field, Journal, OwnAccount, Plan, Prepared,
+        Receipt, RootHalfFailure,
     },
     local::{
         FRAME_END, FRAME_LEN_MAX,
@@ -381,6 +381,7 @@ fn journal(journal: wire::Journal) -> Result<Journal, AnswerError> {
             wire::Field::Missing => Field::Missing,
         },
         possible_clone: journal.possible_clone.map(Box::new),
+        closed: journal.closed.map(closed).transpose()?.map(Box::new),
         own: journal.own.map(own).transpose()?.map(Box::new),
         not_normal: journal.not_normal.map(Box::new),
     })
@@ -389,6 +390,11 @@ fn journal(journal: wire::Journal) -> Result<Journal, AnswerError> {
 fn own(own: wire::OwnAccount) -> Result<OwnAccount, AnswerError> {
     let wire::OwnAccount { account, uid, enabled, wrong } = own;
     Ok(OwnAccount { account: account.parse()?, uid: Uid(uid), enabled, wrong })
+}
+
+fn closed(closed: wire::ClosedAccount) -> Result<ClosedAccount, AnswerError> {
+    let wire::ClosedAccount { account, uid } = closed;
+    Ok(ClosedAccount { account: account.parse()?, uid: Uid(uid) })
 }
 
 fn ensured(ensured: wire::Ensured) -> Result<Ensured, AnswerError> {

@@ -176,6 +176,7 @@ async fn play_root_half(socket: UnixListener) {
         own: None,
         not_normal: None,
         possible_clone: None,
+        closed: None,
     };
     let mut answer = json!({ "parameters": journal }).to_string().into_bytes();
     answer.push(0);

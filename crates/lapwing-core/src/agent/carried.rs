@@ -60,6 +60,7 @@ impl Machine {
             post_authentication: _,
             // Told by the journal of each cycle.
             own: _,
+            closed: _,
             own_is_disabled: _,
             is_ending: _,
             use_resumed: _,

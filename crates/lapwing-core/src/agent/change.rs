@@ -116,7 +116,7 @@ impl Machine {
                 cycle.rounds += 1;
                 self.read_journal(cycle);
             }
-            StoreOutcome::VersionMismatch(_) => self.fail(now, cycle, Failure::contended()),
+            StoreOutcome::VersionMismatch(_) => self.fail_undecided(now, cycle, Failure::contended()),
             // The event of its failure says all that Windows does.
             StoreOutcome::Refused(failure) | StoreOutcome::NotSent(failure)
                 if facts.aim.plan.target.is_active_directory() =>
@@ -147,7 +147,7 @@ impl Machine {
                     Guarantees::None if mutant::is(Mutant::SendsNotCounted) => {}
                     Guarantees::None => self.note_send(now),
                 }
-                self.fail(now, cycle, Failure::unanswered(failure));
+                self.fail_undecided(now, cycle, Failure::unanswered(failure));
             }
         }
     }
@@ -195,6 +195,9 @@ impl Machine {
             self.trace_rotated(committed.version);
         } else {
             self.trace_earlier(committed.version);
+        }
+        if self.closed.as_ref().is_some_and(|closed| closed.uid == committed.uid) {
+            self.on_opened();
         }
         self.memory.last_rotation = Some(now.wall);
         self.report.last_rotation = Some(now.wall);

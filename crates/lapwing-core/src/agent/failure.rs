@@ -181,8 +181,18 @@ impl Machine {
         let id = event.id();
         self.raise(&mut cycle, event);
         let not_before = failure.retry_after.take();
-        let DirectoryFailure { hresult, message, next_step, .. } = failure;
+        let DirectoryFailure { kind, hresult, message, next_step, .. } = failure;
         self.fail(now, cycle, Failure { event: id, hresult, patience, not_before, message, next_step });
+        // The account may be another host's too.
+        if kind != DirectoryFault::PossibleClone {
+            self.end_on_time(now);
+        }
+    }
+
+    /// Ends a cycle that left the directory undecided.
+    pub(super) fn fail_undecided(&mut self, now: Now, cycle: Box<Cycle>, failure: Failure) {
+        self.fail(now, cycle, failure);
+        self.end_on_time(now);
     }
 
     pub(super) fn on_root_half_failed(

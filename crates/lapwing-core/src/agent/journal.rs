@@ -80,6 +80,17 @@ pub struct Journal {
     pub not_normal: Option<Box<Hindrance>>,
     /// Why this host may be a copy of another, if it may.
     pub possible_clone: Option<Box<Hindrance>>,
+    /// The account that is closed until it has another password.
+    pub closed: Option<Box<ClosedAccount>>,
+}
+
+/// An account that nobody can log on with until it has another password.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClosedAccount {
+    /// Its name.
+    pub account: AccountName,
+    /// Its uid.
+    pub uid: Uid,
 }
 
 /// The account that Lapwing created and owns whole.

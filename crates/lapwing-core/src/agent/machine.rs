@@ -7,6 +7,7 @@ use super::{
     backoff::{Backoff, Jitter},
     cycle::{Cycle, Step},
     exchange::{Action, Answer, AnswerResult, Expected, Input, Request, RequestId},
+    journal::ClosedAccount,
     ledger::Ledger,
     memory::Memory,
     outcome::{Outcome, Prepared},
@@ -68,6 +69,8 @@ pub struct Machine {
     pub(super) own: Option<(AccountName, Uid)>,
     /// Whether policy wants an account of Lapwing's own and wants it disabled.
     pub(super) own_is_disabled: bool,
+    /// The account that is closed until it has another password, as the root half told last.
+    pub(super) closed: Option<ClosedAccount>,
     /// Whether a step of ending a use is under way.
     pub(super) is_ending: bool,
     /// Whether the use is one that an earlier run was told of.
@@ -111,6 +114,7 @@ impl Machine {
             post_authentication: None,
             own: None,
             own_is_disabled: false,
+            closed: None,
             is_ending: false,
             use_resumed: memory.used.is_some(),
             used_early: None,

@@ -60,6 +60,8 @@ pub struct Used {
     pub uid: Uid,
     /// When it was used first.
     pub since: Age,
+    /// Whether its sessions were ended, or the host rebooted, before the password could be changed.
+    pub ended: bool,
 }
 
 /// A use that is being ended.
@@ -73,6 +75,8 @@ pub struct Ending {
     pub step: EndStep,
     /// Whether processes are ended after the sessions.
     pub terminates: bool,
+    /// Whether the host is rebooted in place of all that.
+    pub reboots: bool,
     /// How long after `since`.
     pub wait: Duration,
     /// When the account was used, and later when the step before was done.

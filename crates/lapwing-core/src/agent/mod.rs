@@ -46,7 +46,7 @@ pub use carried::Carried;
 pub use exchange::{
     Acceptance, Action, Answer, AnswerResult, Expected, Input, Known, Receipt, Request, RequestId, Store,
 };
-pub use journal::{Entry, Field, Journal, OwnAccount};
+pub use journal::{ClosedAccount, Entry, Field, Journal, OwnAccount};
 pub use ledger::{ActionFailure, ActionStatus, Ledger, ManagedAction, OPEN_MAX, PENDING_MAX, SATISFIED_MAX};
 pub use machine::{Machine, REQUESTS_MAX};
 pub use memory::{Ending, FieldNote, Memory, Used};

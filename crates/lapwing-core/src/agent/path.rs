@@ -117,6 +117,7 @@ impl Machine {
         self.report.current.clone_from(&journal.current);
         self.report.candidates = journal.candidates.len();
         self.report.unanswered = journal.unanswered;
+        self.closed = journal.closed.as_deref().cloned();
         self.own = journal.own.as_deref().map(|own| (own.account.clone(), own.uid));
         if is_first {
             self.recall_use();

@@ -56,7 +56,7 @@ impl Machine {
         }
         let uid = self.report.current.as_ref().filter(|current| current.account == account);
         if let (Some(uid), None) = (uid.map(|current| current.uid), &self.memory.used) {
-            self.memory.used = Some(Used { account, uid, since: Age::new(now, self.boot_id) });
+            self.memory.used = Some(Used { account, uid, since: Age::new(now, self.boot_id), ended: false });
             if !mutant::is(Mutant::UseForgotten) {
                 self.remember();
             }
@@ -85,6 +85,7 @@ impl Machine {
         if ending.is_some() || used.is_some() {
             self.remember();
         }
+        self.open_if_unwanted(now, plan);
         if self.memory.used.is_none() {
             return;
         }
@@ -108,8 +109,11 @@ impl Machine {
         Some(used.since.since.boot.saturating_add(delay.saturating_sub(used.since.carried)))
     }
 
+    /// Whether it is, or was when the account was closed for that, although nobody remembers.
     pub(super) fn is_reset_due(&self, now: Now) -> bool {
-        self.reset_at().is_some_and(|at| at <= now.boot)
+        let current = self.report.current.as_ref().map(|current| current.uid);
+        let is_closed = self.closed.as_ref().is_some_and(|closed| Some(closed.uid) == current);
+        is_closed || self.reset_at().is_some_and(|at| at <= now.boot)
     }
 
     /// Says with which events a cycle begins that the end of the grace period set off.

@@ -73,6 +73,9 @@ impl Machine {
             report.next_step =
                 Some("to log on with it, set AutomaticAccountManagementEnableAccount to 1".to_owned());
         }
+        if self.closed.is_some() {
+            report.summary.push_str("; nobody can log on with the account until its password is another one");
+        }
         if self.memory.field_note == Some(FieldNote::Contested) && self.is_contested(self.now) {
             report.activity = Activity::Failing;
             "somebody keeps changing the account, so that it is left for now".clone_into(&mut report.summary);

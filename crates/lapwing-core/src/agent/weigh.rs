@@ -153,7 +153,7 @@ impl Machine {
             Guarantees::None => {
                 let unanswered = facts.aim.journal.unanswered;
                 if let Some(wait) = self.send_is_held(now, unanswered) {
-                    return self.fail(now, cycle, Failure::held(wait, unanswered));
+                    return self.fail_undecided(now, cycle, Failure::held(wait, unanswered));
                 }
             }
         }
@@ -196,7 +196,7 @@ impl Machine {
         }
         cycle.rounds += 1;
         if cycle.rounds > ROUNDS_MAX {
-            return self.fail(now, cycle, Failure::contended());
+            return self.fail_undecided(now, cycle, Failure::contended());
         }
         self.connect(now, cycle, facts.aim);
     }

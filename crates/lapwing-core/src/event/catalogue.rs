@@ -413,6 +413,11 @@ events! {
     30054 Warning Lapwing OwnAccountRepaired
         "Somebody changed the account that Lapwing owns (Windows refuses that: 10101, 10102, 10104); it is as it must be again"
         { account: Account, attributes: Text };
+    30055 Warning Lapwing AccountClosed
+        "The account was used and its password cannot be changed yet: until it is, nobody can log on with the account"
+        { account: Account, next_step: Text };
+    30056 Information Lapwing AccountOpened "People can log on again with the account that was closed"
+        { account: Account };
     30060 Warning Lapwing BootNotNormal
         "This system was not booted in the normal way, so no password is changed" { reason: Text, next_step: Text };
     30061 Error Lapwing PossibleClone

@@ -342,6 +342,19 @@ pub struct Journal {
     /// Why this host may be a copy of another, if it may: nothing is changed then either.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub possible_clone: Option<Hindrance>,
+    /// The account that is closed until it has another password.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closed: Option<ClosedAccount>,
+}
+
+/// An account that nobody can log on with until it has another password.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClosedAccount {
+    /// Its name.
+    pub account: String,
+    /// Its uid.
+    pub uid: u32,
 }
 
 /// The account that Lapwing created and owns whole.

@@ -16,7 +16,7 @@ use super::root::{PolicyRoot, RawValue};
 use super::setting::Setting;
 use super::values::{
     ActivationGraceMinutes, BackupDirectory, HistorySize, PasswordAgeDays, PasswordComplexity,
-    ResetDelayHours, WordListName, supported,
+    PostAuthenticationActions, ResetDelayHours, WordListName, supported,
 };
 
 /// The policy under `root`, which has won.
@@ -250,10 +250,23 @@ fn post_authentication(reader: &mut Reader) -> Option<PostAuthentication> {
         minutes(delay.hours().saturating_mul(60))
     };
     if delay.is_zero() {
-        reader.unused(Because::PostAuthenticationIsOff, &[Setting::PostAuthenticationActions]);
+        let settings = [Setting::PostAuthenticationActions, Setting::PostAuthenticationActionsOnTime];
+        reader.unused(Because::PostAuthenticationIsOff, &settings);
         return None;
     }
-    Some(PostAuthentication { actions: reader.number(), delay })
+    let actions = reader.number();
+    let on_time = match actions {
+        PostAuthenticationActions::Reset => {
+            reader.unused(Because::ResetAlone, &[Setting::PostAuthenticationActionsOnTime]);
+            false
+        }
+        PostAuthenticationActions::ResetAndLogOff
+        | PostAuthenticationActions::ResetAndReboot
+        | PostAuthenticationActions::ResetLogOffAndTerminate => {
+            reader.boolean(Setting::PostAuthenticationActionsOnTime)
+        }
+    };
+    Some(PostAuthentication { actions, delay, on_time })
 }
 
 fn minutes(count: u16) -> Duration {

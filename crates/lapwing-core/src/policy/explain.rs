@@ -232,6 +232,8 @@ pub enum Because {
     PostAuthenticationIsOff,
     /// The delay in minutes takes its place.
     DelayInMinutes,
+    /// Nothing but the password is changed.
+    ResetAlone,
 }
 
 impl fmt::Display for Because {
@@ -247,6 +249,7 @@ impl fmt::Display for Because {
             Self::AccountIsNotAutomatic => "AutomaticAccountManagementEnabled is off",
             Self::PostAuthenticationIsOff => "the post-authentication delay is 0",
             Self::DelayInMinutes => "PostAuthenticationResetDelayMinutes takes its place",
+            Self::ResetAlone => "PostAuthenticationActions asks for no end of sessions",
         })
     }
 }

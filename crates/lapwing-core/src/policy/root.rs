@@ -110,6 +110,7 @@ impl Setting {
             | Self::AutomaticAccountManagementRandomizeName
             | Self::ActivationGraceMinutes
             | Self::PostAuthenticationResetDelayMinutes
+            | Self::PostAuthenticationActionsOnTime
             | Self::PassphraseWordList => None,
         }
     }
@@ -117,7 +118,12 @@ impl Setting {
     /// Whether only the host's own file may set it.
     #[must_use]
     pub const fn is_local_only(self) -> bool {
-        matches!(self, Self::PostAuthenticationResetDelayMinutes | Self::PassphraseWordList)
+        matches!(
+            self,
+            Self::PostAuthenticationResetDelayMinutes
+                | Self::PostAuthenticationActionsOnTime
+                | Self::PassphraseWordList
+        )
     }
 
     /// Whether the LAPS CSP has a node for it. "LAPS CSP".

@@ -15,7 +15,7 @@ pub use journal::{
 };
 
 use crate::{
-    agent::{self, Field, OwnAccount},
+    agent::{self, ClosedAccount, Field, OwnAccount},
     hindrance::Hindrance,
     host_binding::{HostBinding, Origin, Parts},
     mutant::{self, Mutant},
@@ -88,6 +88,14 @@ pub trait Host {
     /// # Errors
     /// If that cannot be told.
     fn own(&self, _in_force: Option<&Self::Hash>) -> Result<Option<OwnAccount>, Self::Error> {
+        Ok(None)
+    }
+
+    /// The account that is closed until it has another password, if one is, and nobody has opened it since.
+    ///
+    /// # Errors
+    /// If that cannot be told.
+    fn closed(&self) -> Result<Option<ClosedAccount>, Self::Error> {
         Ok(None)
     }
 
@@ -165,6 +173,7 @@ impl<H: Host> RootHalf<H> {
             replaced: self.journal.replaced.clone(),
             unanswered: self.journal.unanswered,
             field: self.field()?,
+            closed: self.host.closed()?.map(Box::new),
             own: self.host.own(self.journal.current.as_ref().map(|current| &current.hash))?.map(Box::new),
             not_normal: self.host.not_normal().map(Box::new),
             possible_clone: match self.origin() {

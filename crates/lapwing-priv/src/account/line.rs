@@ -89,16 +89,19 @@ impl<'a, const FIELDS: usize> Line<'a, FIELDS> {
 }
 
 impl ShadowLine<'_> {
-    /// The whole file with this line's password and last change replaced, built in a buffer of its final size.
-    pub(crate) fn with_password(&self, password: &[u8], last_change_day: u32) -> Vec<u8> {
-        let [_, old_password, old_day, ..] = &self.fields;
-        let day = last_change_day.to_string();
-        let mut file = Vec::with_capacity(self.file.len() + password.len() + day.len());
-        file.extend(&self.file[..old_password.start]);
-        file.extend(password);
-        file.extend(&self.file[old_password.end..old_day.start]);
-        file.extend(day.as_bytes());
-        file.extend(&self.file[old_day.end..]);
+    /// The whole file with some fields of this line replaced, in their order, built in a buffer that never grows, for what is left
+    /// behind of a smaller one holds hashes.
+    pub(crate) fn with<const COUNT: usize>(&self, replaced: [(usize, &[u8]); COUNT]) -> Vec<u8> {
+        let added: usize = replaced.iter().map(|(_, value)| value.len()).sum();
+        let mut file = Vec::with_capacity(self.file.len() + added);
+        let mut copied = 0;
+        for (at, value) in replaced {
+            let field = &self.fields[at];
+            file.extend(&self.file[copied..field.start]);
+            file.extend(value);
+            copied = field.end;
+        }
+        file.extend(&self.file[copied..]);
         file
     }
 }
@@ -176,7 +179,9 @@ mod tests {
             // An upper-case name occurs in no other line but by arbitrary bytes.
             let file = join(&format!("TARGET:old:1{rest}"));
             prop_assume!(file.windows(6).filter(|w| w == b"TARGET").count() == 1);
-            let edited = ShadowLine::find(&file, "TARGET").unwrap().with_password(hash.as_bytes(), day);
+            let day = day.to_string();
+            let fields = [(1, hash.as_bytes()), (2, day.as_bytes())];
+            let edited = ShadowLine::find(&file, "TARGET").unwrap().with(fields);
             prop_assert_eq!(edited, join(&format!("TARGET:{hash}:{day}{rest}")));
         }
 

@@ -18,7 +18,7 @@ use zeroize::Zeroizing;
 use self::line::{GroupLine, LineError, PasswdLine, ShadowLine};
 pub(crate) use self::{
     error::{AccountError, io_fault, io_next_step},
-    shadow::{Target, check_replaceable, check_room, clean_up, put},
+    shadow::{Closing, Target, check_replaceable, check_room, clean_up, close, open, put},
 };
 use crate::root::Root;
 
@@ -104,6 +104,28 @@ impl Account {
         self.field
     }
 
+    /// Whether it expired on the day by which an account is closed, so that nobody can log on with it.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.expires_day == Some(CLOSED_DAY)
+    }
+
+    /// The field as it was before the account was closed.
+    pub(crate) fn open_field(&self) -> &[u8] {
+        self.field.strip_prefix(LOCK).unwrap_or(&self.field)
+    }
+
+    /// When it expires, as [`crate::closed::Closed`] keeps it.
+    fn expiry(&self) -> String {
+        self.expires_day.map(|day| day.to_string()).unwrap_or_default()
+    }
+
+    /// The account as it was before it was closed.
+    pub(crate) fn opened(mut self, expiry: &str) -> Self {
+        self.field = Zeroizing::new(self.open_field().to_vec());
+        self.expires_day = expiry.parse().ok();
+        self
+    }
+
     /// Checks that the account's own ageing lets a password set `today`, in days since 1970, live until `expiry`.
     ///
     /// # Errors
@@ -124,6 +146,12 @@ impl Account {
         aged.into_iter().chain(expired).min()
     }
 }
+
+/// What stands before a hash that opens nothing. passwd(1), `--lock`.
+const LOCK: &[u8] = b"!";
+/// The first day after 1970: long past, so nobody may log on, with a key or a ticket neither. 0 would be ambiguous.
+/// shadow(5), field 8.
+const CLOSED_DAY: u32 = 1;
 
 /// Days since 1970, as account files count them.
 pub(crate) fn day(time: FileTime) -> u64 {

@@ -7,9 +7,10 @@ use rustix::{
     fs::{IFlags, StatVfsMountFlags, fstatvfs, ioctl_getflags},
     io::Errno,
 };
+use zeroize::Zeroizing;
 
 use super::{
-    AccountError,
+    AccountError, CLOSED_DAY, LOCK,
     files::remove_temporary,
     find_same,
     line::ShadowLine,
@@ -31,6 +32,19 @@ pub(crate) struct Target<'a> {
     pub(crate) managed_before: bool,
     /// Days since 1970.
     pub(crate) today: u32,
+    /// What becomes of its having been closed.
+    pub(crate) closing: Closing<'a>,
+}
+
+/// What becomes of an account's having been closed when it is given a hash.
+#[derive(Clone, Copy)]
+pub(crate) enum Closing<'a> {
+    /// It was not closed.
+    None,
+    /// It stays closed, for the hash is that of the password that it was closed for.
+    Kept,
+    /// It is open again, and expires when it did before.
+    Lifted { expiry: &'a str },
 }
 
 const POINTS: Points = Points {
@@ -41,6 +55,9 @@ const POINTS: Points = Points {
 
 /// Puts exactly this hash into the account's field, an administrator's lock prefix kept, durably. May be repeated.
 ///
+/// What closes an account and what opens it stand in the same line, so that a reader finds the former password behind a closed door or
+/// the new one behind an open one.
+///
 /// # Errors
 /// [`AccountError`]; the file is then whole and holds either the old field or the new one.
 pub(crate) fn put(root: &Root, target: &Target<'_>, hash: &PasswordHash) -> Result<(), AccountError> {
@@ -48,24 +65,81 @@ pub(crate) fn put(root: &Root, target: &Target<'_>, hash: &PasswordHash) -> Resu
     let path = etc.join("shadow");
     let _lock = AccountLock::acquire(&etc, LOCK_WAIT_MAX)?;
     let account = find_same(root, target.name, target.uid)?;
-    if hash.stands_in(account.field()) {
+    // Somebody may have opened it by hand.
+    let closing = if account.is_closed() { target.closing } else { Closing::None };
+    if hash.stands_in(account.field()) && !matches!(closing, Closing::Lifted { .. }) {
         // An earlier attempt may have died between rename and fsync.
         return sync(&etc, &path).map_err(AccountError::io(&path));
     }
+    let fresh = |old| new_field(old, target.managed_before, hash);
+    let (field, expiry) = match closing {
+        Closing::None => (fresh(account.field()), None),
+        Closing::Kept => (locked(&fresh(account.open_field())), None),
+        Closing::Lifted { expiry } => (fresh(account.open_field()), Some(expiry)),
+    };
+    let change = Change { field: &field, expiry, last_change: Some(target.today) };
+    write(root, target.name, target.uid, &change)
+}
 
-    let field = new_field(account.field(), target.managed_before, hash);
+/// Lets nobody log on with the account, by whatever proof; `keep` is told first when it expired before, so that this can be undone.
+///
+/// # Errors
+/// [`AccountError`], or what `keep` says; the file is then whole.
+pub(crate) fn close<E: From<AccountError>>(
+    root: &Root,
+    name: &AccountName,
+    uid: Uid,
+    keep: impl FnOnce(&str) -> Result<(), E>,
+) -> Result<(), E> {
+    let _lock = AccountLock::acquire(&root.etc(), LOCK_WAIT_MAX)?;
+    let account = find_same(root, name, uid)?;
+    keep(&account.expiry())?;
+    let day = CLOSED_DAY.to_string();
+    let change = Change { field: &locked(account.field()), expiry: Some(&day), last_change: None };
+    Ok(write(root, name, uid, &change)?)
+}
+
+/// Undoes [`close`]. May be repeated.
+///
+/// # Errors
+/// [`AccountError`]; the file is then whole.
+pub(crate) fn open(root: &Root, name: &AccountName, uid: Uid, expiry: &str) -> Result<(), AccountError> {
+    let _lock = AccountLock::acquire(&root.etc(), LOCK_WAIT_MAX)?;
+    let account = find_same(root, name, uid)?;
+    if !account.is_closed() {
+        return Ok(());
+    }
+    // Without the lock one that was emptied before would let in anybody.
+    let field = if account.open_field().is_empty() { LOCK } else { account.open_field() };
+    write(root, name, uid, &Change { field, expiry: Some(expiry), last_change: None })
+}
+
+/// What a line of `/etc/shadow` is to say.
+struct Change<'a> {
+    field: &'a [u8],
+    /// Another day on which the account expires, or none.
+    expiry: Option<&'a str>,
+    /// The day on which the password was changed, if it is.
+    last_change: Option<u32>,
+}
+
+/// Replaces the file; the caller holds its lock.
+fn write(root: &Root, name: &AccountName, uid: Uid, change: &Change<'_>) -> Result<(), AccountError> {
+    let etc = root.etc();
+    let path = etc.join("shadow");
     let old = File::open(&path).map_err(AccountError::io(&path))?;
     let content = read(&path)?;
-    let line = ShadowLine::find(&content, target.name.as_str())
-        .map_err(|source| line_error(source, target.name, &path))?;
+    let line = ShadowLine::find(&content, name.as_str()).map_err(|source| line_error(source, name, &path))?;
     // A last change on day 0 would demand another change at log-on. shadow(5).
-    let new = zeroize::Zeroizing::new(line.with_password(&field, target.today.max(1)));
+    let day = change.last_change.map(|day| day.max(1).to_string());
+    let day = day.as_deref().map_or(line.field::<2>(), str::as_bytes);
+    let expiry = change.expiry.map_or(line.field::<7>(), str::as_bytes);
+    let new = Zeroizing::new(line.with([(1, change.field), (2, day), (7, expiry)]));
     Replacement { folder: &etc, name: "shadow", temp: TEMP, like: Some(&old), points: POINTS }
         .write(&new)
         .map_err(AccountError::io(&path))?;
-
-    let kept = find_same(root, target.name, target.uid)?;
-    if kept.field() == *field { Ok(()) } else { Err(AccountError::NotKept { path }) }
+    let kept = find_same(root, name, uid)?;
+    if kept.field() == change.field { Ok(()) } else { Err(AccountError::NotKept { path }) }
 }
 
 /// What `/etc/shadow` is written under first.
@@ -81,12 +155,16 @@ pub(crate) fn clean_up(root: &Root) -> Result<(), AccountError> {
     remove_temporary(&etc)
 }
 
-fn new_field(old: &[u8], managed_before: bool, hash: &PasswordHash) -> zeroize::Zeroizing<Vec<u8>> {
+fn locked(field: &[u8]) -> Zeroizing<Vec<u8>> {
+    Zeroizing::new([LOCK, field].concat())
+}
+
+fn new_field(old: &[u8], managed_before: bool, hash: &PasswordHash) -> Zeroizing<Vec<u8>> {
     let unlocked = without_lock(old);
     // A bare `!` is what `useradd` leaves, or, once there was a password, an administrator's way to lock it.
     let locked = unlocked.len() < old.len() && (managed_before || !matches!(unlocked, b"" | b"*"));
     let prefix = if locked { &old[..old.len() - unlocked.len()] } else { b"" };
-    zeroize::Zeroizing::new([prefix, hash.as_str().as_bytes()].concat())
+    Zeroizing::new([prefix, hash.as_str().as_bytes()].concat())
 }
 
 fn sync(etc: &Path, path: &Path) -> io::Result<()> {

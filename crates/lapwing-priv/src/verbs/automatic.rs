@@ -80,13 +80,14 @@ impl Work {
     fn settle(&mut self, owned: Owned, before: Option<&Owned>) -> Result<Vec<Attribute>, VerbError> {
         let former = before.map(|before| before.group.clone()).filter(|group| *group != owned.group);
         // Asked before it is recorded, so that nobody else's account is ever recorded as ours.
-        let wrong = automatic::inspect(self.root(), &self.wanted(&owned, former.as_deref()))?;
+        let standing = self.half.host.standing(&owned);
+        let wrong = automatic::inspect(self.root(), &self.wanted(&standing, former.as_deref()))?;
         if wrong.is_empty() && self.half.host.owned.as_ref() == Some(&owned) {
             return Ok(wrong);
         }
         self.keep_record(owned.clone())?;
         failpoint::hit("create.after_record");
-        Ok(automatic::ensure(self.root(), &self.wanted(&owned, former.as_deref()))?)
+        Ok(automatic::ensure(self.root(), &self.wanted(&standing, former.as_deref()))?)
     }
 
     /// Deletes the account that Lapwing made, after its sessions were ended. While a change of its password is under way it
@@ -107,6 +108,7 @@ impl Work {
         failpoint::hit("remove.after_sessions");
         automatic::remove(self.root(), &owned, self.in_force(&owned))?;
         failpoint::hit("remove.after_account");
+        self.half.host.forget_closed(owned.uid)?;
         self.keep_record(Owned { is_gone: true, ..shut })?;
         Ok(Dropped { account: Some(owned.name.to_string()), uid: Some(owned.uid.0) })
     }
@@ -140,7 +142,7 @@ impl Work {
         Ok(drawn)
     }
 
-    fn wanted<'a>(&'a self, owned: &'a Owned, former_group: Option<&'a str>) -> Wanted<'a> {
+    pub(super) fn wanted<'a>(&'a self, owned: &'a Owned, former_group: Option<&'a str>) -> Wanted<'a> {
         Wanted { owned, former_group, in_force: self.in_force(owned), today: self.half.host.today() }
     }
 

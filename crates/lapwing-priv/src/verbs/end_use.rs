@@ -1,13 +1,17 @@
-//! Ends the use of an account whose password has been changed: the sessions and processes of a listed account, and of no other.
+//! Ends the use of an account whose password has been changed, or cannot be changed yet: the sessions and processes of a listed
+//! account, and of no other.
 
 use lapwing_core::{
-    local::root_half::{EndStep, EndUse, UseEnded},
+    local::root_half::{EndStep, EndUse, Fault, UseEnded},
+    root_half::{Host as _, ProtocolError},
     types::{AccountName, Uid},
 };
 
 use super::{VerbError, Work, parse};
 use crate::{
-    account,
+    account::{self, automatic},
+    closed::{self, Closed},
+    failpoint,
     managed::Managed,
     sessions::{self, SessionsError},
 };
@@ -19,20 +23,30 @@ pub(super) const fn verb_name(step: EndStep) -> &'static str {
         EndStep::LogOff => "EndUse.LogOff",
         EndStep::EndProcesses => "EndUse.EndProcesses",
         EndStep::Reboot => "EndUse.Reboot",
+        EndStep::Close => "EndUse.Close",
+        EndStep::Open => "EndUse.Open",
     }
 }
 
 impl Work {
     pub(super) fn end_use(&mut self, request: &EndUse) -> Result<UseEnded, VerbError> {
+        let none = UseEnded::default();
+        if request.step == EndStep::Open {
+            // Whatever root's file lists by now: what is undone is in root's own record.
+            return self.check_boot().and_then(|()| self.open_account()).map(|()| none);
+        }
         let (name, uid): (AccountName, _) = (parse(&request.account)?, Uid(request.uid));
         let managed = Managed::read(self.root())?;
         self.half.host.check_account(&managed, &name, uid)?;
         account::find_same(self.root(), &name, uid)?;
-        if !self.root().is_host() {
+        if request.step != EndStep::Close && !self.root().is_host() {
             return Err(SessionsError::PrivateRoot.into());
         }
-        let none = UseEnded::default();
         Ok(match request.step {
+            EndStep::Close => {
+                self.close_account(&name, uid)?;
+                none
+            }
             EndStep::Warn => UseEnded { sessions: sessions::warn(uid)?, ..none },
             EndStep::LogOff => UseEnded { sessions: sessions::log_off(uid)?, ..none },
             EndStep::EndProcesses => UseEnded { processes: sessions::end_processes(uid)?, ..none },
@@ -42,6 +56,60 @@ impl Work {
                 sessions::reboot(now)?;
                 none
             }
+            EndStep::Open => none,
         })
+    }
+
+    /// Lets nobody log on with the account of the password in force until that is another one. May be repeated.
+    fn close_account(&mut self, name: &AccountName, uid: Uid) -> Result<(), VerbError> {
+        self.check_boot()?;
+        self.half.check_origin()?;
+        self.half.journal.check_nothing_recorded()?;
+        if uid == Uid(0) {
+            return Err(VerbError::Malformed(
+                "uid 0 stays open: without it nobody can help this host".into(),
+            ));
+        }
+        let current = self.half.journal.current.as_ref().filter(|current| current.uid == uid);
+        let version = current.ok_or(ProtocolError::UnknownVersion)?.version;
+        if self.half.host.closed()?.is_some_and(|closed| closed.uid == uid) {
+            return Ok(());
+        }
+        // One account at a time, so that none is ever closed without a record.
+        self.open_account()?;
+        account::check_replaceable(self.root())?;
+        let (root, mut account, expiry) = (self.root().clone(), name.clone(), String::new());
+        if let Some(owned) = self.half.host.owned(uid).cloned() {
+            account.clone_from(&owned.name);
+            self.keep_closed(Closed { account, uid, version, expiry })?;
+            let standing = self.half.host.standing(&owned);
+            automatic::ensure(&root, &self.wanted(&standing, None))?;
+            return Ok(());
+        }
+        account::close(&root, name, uid, |expiry| {
+            self.keep_closed(Closed { account, uid, version, expiry: expiry.to_owned() })
+        })
+    }
+
+    /// Opens whatever account was closed. May be repeated.
+    pub(super) fn open_account(&mut self) -> Result<(), VerbError> {
+        let Some(closed) = self.half.host.closed.clone() else { return Ok(()) };
+        let opened = match self.half.host.owned(closed.uid) {
+            Some(owned) => automatic::ensure(self.root(), &self.wanted(owned, None)).map(drop),
+            None => account::open(self.root(), &closed.account, closed.uid, &closed.expiry),
+        };
+        match opened {
+            // There is nothing to open any more.
+            Err(error) if matches!(error.fault(), Fault::AccountMissing | Fault::AccountNotOurs) => {}
+            opened => opened?,
+        }
+        self.half.host.forget_closed(closed.uid)
+    }
+
+    fn keep_closed(&mut self, closed: Closed) -> Result<(), VerbError> {
+        closed::save(self.root(), &closed)?;
+        failpoint::hit("close.after_record");
+        self.half.host.closed = Some(closed);
+        Ok(())
     }
 }

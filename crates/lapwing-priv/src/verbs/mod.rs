@@ -26,7 +26,7 @@ use rand_core::CryptoRng;
 use serde::Serialize;
 
 pub(crate) use self::error::VerbError;
-use crate::{account, boot, host::LinuxHost, journal::JournalFile, log, named, owned, root::Root};
+use crate::{account, boot, closed, host::LinuxHost, journal::JournalFile, log, named, owned, root::Root};
 
 /// What a verb is answered by.
 #[derive(Serialize)]
@@ -108,6 +108,21 @@ pub(crate) fn adopt(root: &Root, now: WallTime) -> Result<(), VerbError> {
     Ok(())
 }
 
+/// Opens the account that was closed because its password could not be changed, if one was: root says so, or Lapwing is removed.
+///
+/// # Errors
+/// Why that was not possible.
+pub(crate) fn open(root: &Root, now: WallTime) -> Result<(), VerbError> {
+    let mut work = Work::begin(root, now)?;
+    let closed = work.half.host.closed.clone();
+    work.open_account()?;
+    if let Some(closed) = closed {
+        let fields = [("VERB", "open"), ("ACCOUNT", closed.account.as_str())];
+        log::info("Opened the account that was closed, as root says", &fields);
+    }
+    Ok(())
+}
+
 /// The journal's entries, one a line: `current` or `candidate`, version, account, directory. An account's password is the one of
 /// record if there is no candidate.
 ///
@@ -126,8 +141,8 @@ pub(crate) fn show(root: &Root, now: WallTime) -> Result<String, VerbError> {
 impl Work {
     fn begin(root: &Root, now: WallTime) -> Result<Self, VerbError> {
         let file = JournalFile::lock(root)?;
-        let owned = owned::load(root)?;
-        Ok(Self { half: RootHalf::open(LinuxHost { root: root.clone(), now, file, owned })? })
+        let (owned, closed) = (owned::load(root)?, closed::load(root)?);
+        Ok(Self { half: RootHalf::open(LinuxHost { root: root.clone(), now, file, owned, closed })? })
     }
 
     const fn now(&self) -> WallTime {

@@ -108,7 +108,7 @@ impl Work {
             Some(name) => parse(name)?,
             None => account::built_in_administrator(self.root())?,
         };
-        let account = account::find(self.root(), &name)?;
+        let account = self.half.host.as_open(account::find(self.root(), &name)?);
         self.half.host.check_account(managed, &name, account.uid)?;
         self.half.journal.check_budget(self.now(), managed.changes_per_day)?;
         // Our own account's ageing is ours too; a disabled one has expired on purpose.

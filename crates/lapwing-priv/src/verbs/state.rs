@@ -2,7 +2,7 @@
 
 use lapwing_core::{
     agent,
-    local::root_half::{EncryptedTo, Entry, Field, Journal, OwnAccount},
+    local::root_half::{ClosedAccount, EncryptedTo, Entry, Field, Journal, OwnAccount},
 };
 
 use super::{VerbError, Work};
@@ -18,6 +18,7 @@ impl Work {
             own,
             not_normal,
             possible_clone,
+            closed,
         } = self.half.state()?;
         Ok(Journal {
             current: current.map(tell),
@@ -40,6 +41,8 @@ impl Work {
                 enabled: own.enabled,
                 wrong: own.wrong,
             }),
+            closed: closed
+                .map(|closed| ClosedAccount { account: closed.account.to_string(), uid: closed.uid.0 }),
             not_normal: not_normal.map(|why| *why),
         })
     }

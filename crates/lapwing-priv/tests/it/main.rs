@@ -9,6 +9,7 @@
 
 mod account;
 mod automatic;
+mod closed;
 mod copies;
 #[cfg(feature = "failpoints")]
 mod crash;

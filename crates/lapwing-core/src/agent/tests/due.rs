@@ -180,8 +180,12 @@ fn used() -> World {
 
 /// The same where that follows.
 pub(super) fn used_under(actions: PostAuthenticationActions) -> World {
+    used_under_policy(PostAuthentication { actions, delay: 60 * MINUTE, on_time: false })
+}
+
+/// The same where all that follows.
+pub(super) fn used_under_policy(after: PostAuthentication) -> World {
     let mut world = World::settled();
-    let after = PostAuthentication { actions, delay: 60 * MINUTE };
     world.verdict = Verdict::Managed(Plan { post_authentication: Some(after), ..plan() });
     world.input(Input::PolicyChanged);
     let mut world = world.forget_the_past();

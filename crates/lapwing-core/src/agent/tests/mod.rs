@@ -120,6 +120,8 @@ struct World {
     next_name: Option<AccountName>,
     /// What ending a use comes to.
     use_ended: UseEnded,
+    /// Why the account cannot be closed.
+    close_fault: Option<Fault>,
     /// The machine is told this while the action of this number is under way; of those with an outcome, counted from now.
     tell_in: Option<(usize, Input)>,
 }
@@ -168,6 +170,7 @@ impl World {
                 own: None,
                 not_normal: None,
                 possible_clone: None,
+                closed: None,
             },
             held: None,
             held_expiry: None,
@@ -203,6 +206,7 @@ impl World {
             own_fault: None,
             next_name: None,
             use_ended: UseEnded::default(),
+            close_fault: None,
             keyless: None,
             tell_in: None,
         }

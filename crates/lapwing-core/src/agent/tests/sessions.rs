@@ -1,6 +1,9 @@
 //! What follows the change of a password that was used.
 
-use super::{due::used_under, *};
+use super::{
+    due::{used_under, used_under_policy},
+    *,
+};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -132,4 +135,145 @@ fn a_reboot_is_asked_for_at_once_and_once() {
     world.pass(DAY);
     assert_eq!(world.done.iter().filter(|done| **done == "reboot").count(), 1);
     assert!(world.raised(EventId::PostAuthActionsSucceeded) && !world.done.contains(&"warn"));
+}
+
+/// A world with a grace period of an hour, at whose end sessions are ended whether or not the directory can be reached; it cannot.
+fn away(actions: PostAuthenticationActions) -> World {
+    let mut world = used_under_policy(PostAuthentication { actions, delay: 60 * MINUTE, on_time: true });
+    world.use_ended.sessions = vec![session()];
+    world.reachable = false;
+    world
+}
+
+const ALL: PostAuthenticationActions = PostAuthenticationActions::ResetLogOffAndTerminate;
+
+/// What was done to end the use.
+fn ended(world: &mut World) -> Vec<&'static str> {
+    let done = core::mem::take(&mut world.done);
+    let steps = ["close", "warn", "log off", "end processes", "reboot", "open"];
+    done.into_iter().filter(|done| steps.contains(done)).collect()
+}
+
+#[test]
+fn sessions_end_on_time_though_the_directory_is_away_and_the_account_is_closed_before_them() {
+    let mut world = away(ALL);
+    world.pass(59 * MINUTE);
+    assert_eq!(ended(&mut world), [""; 0]);
+    world.pass(MINUTE + SECOND);
+    assert_eq!(ended(&mut world), ["close", "warn"]);
+    assert!(world.raised(EventId::AccountClosed) && world.raised(EventId::PostAuthResetFailed));
+    assert!(world.machine.report().summary.contains("nobody can log on"));
+    world.pass(2 * MINUTE);
+    assert_eq!(ended(&mut world), ["log off", "end processes"]);
+    assert!(world.raised(EventId::PostAuthActionsSucceeded));
+    world.pass(DAY);
+    assert_eq!((ended(&mut world), world.in_force()), (vec![], Some(version(1))), "once");
+
+    world.events.clear();
+    world.reachable = true;
+    world.pass(MINUTE);
+    assert_eq!((world.in_force(), &world.journal.closed), (Some(version(2)), &None));
+    assert!(world.raised(EventId::AccountOpened) && world.raised(EventId::PostAuthResetDone));
+    world.pass(DAY);
+    assert_eq!(ended(&mut world), [""; 0], "nothing is left of that use");
+    assert!(!world.machine.report().summary.contains("nobody can log on"));
+}
+
+#[test]
+fn the_host_reboots_once_and_the_account_is_closed_before_and_after() {
+    let mut world = away(PostAuthenticationActions::ResetAndReboot);
+    world.pass(60 * MINUTE + SECOND);
+    assert_eq!(ended(&mut world), ["close", "reboot"]);
+    let memory = world.memory.clone();
+    world.now.boot = BootTime(SECOND);
+    world.machine =
+        Machine::new(world.now, BootId(Guid::from_bytes([0xb1; 16])), 9, memory, world.ledger.clone());
+    world.run();
+    world.pass(DAY);
+    assert_eq!((ended(&mut world), world.journal.closed.is_some()), (vec![], true));
+    world.reachable = true;
+    world.pass(MINUTE);
+    assert_eq!((world.in_force(), &world.journal.closed), (Some(version(2)), &None));
+    world.pass(DAY);
+    assert_eq!(ended(&mut world), [""; 0]);
+}
+
+#[test]
+fn no_session_ends_while_others_can_begin() {
+    let mut world = away(ALL);
+    world.close_fault = Some(Fault::FileLocked);
+    world.pass(70 * MINUTE);
+    let tried = ended(&mut world);
+    assert!(tried.len() > 1 && tried.iter().all(|step| *step == "close"), "{tried:?}");
+    assert!(world.raised(EventId::UseNotEnded));
+    world.close_fault = None;
+    world.pass(60 * MINUTE);
+    assert_eq!(ended(&mut world), ["close", "warn", "log off", "end processes"]);
+    // Somebody opens it by hand: it is closed again, and its sessions were ended once.
+    world.journal.closed = None;
+    world.pass(60 * MINUTE);
+    assert_eq!(ended(&mut world), ["close"]);
+
+    // The network came back before it could be closed: as without the option.
+    let mut world = away(ALL);
+    world.close_fault = Some(Fault::FileLocked);
+    world.pass(61 * MINUTE);
+    world.done.clear();
+    world.reachable = true;
+    world.pass(10 * MINUTE);
+    assert_eq!(
+        (ended(&mut world), world.in_force()),
+        (vec!["warn", "log off", "end processes"], Some(version(2)))
+    );
+}
+
+#[test]
+fn what_closed_the_account_needs_no_memory_to_open_it() {
+    let mut world = away(ALL);
+    world.pass(70 * MINUTE);
+    assert!(world.journal.closed.is_some());
+    world.restart();
+    world.pass(60 * MINUTE);
+    assert_eq!(world.in_force(), Some(version(1)));
+    world.reachable = true;
+    world.pass(MINUTE);
+    assert_eq!((world.in_force(), &world.journal.closed), (Some(version(2)), &None));
+}
+
+#[test]
+fn an_account_is_opened_once_policy_does_not_want_it_closed() {
+    let open = |verdict: Verdict| {
+        let mut world = away(ALL);
+        world.pass(70 * MINUTE);
+        ended(&mut world);
+        world.verdict = verdict;
+        world.input(Input::PolicyChanged);
+        world.pass(SECOND);
+        (ended(&mut world), world.journal.closed.is_some(), world.raised(EventId::AccountOpened))
+    };
+    let opened = (vec!["open"], false, true);
+    assert_eq!(open(Verdict::Disabled), opened);
+    assert_eq!(open(Verdict::Managed(plan())), opened);
+    let other = Plan { account: Some("other".parse().unwrap()), ..plan() };
+    assert_eq!(open(Verdict::Managed(other)), opened);
+    let unreadable = Verdict::Unsupported { message: String::new(), next_step: String::new() };
+    assert_eq!(open(unreadable), (vec![], true, false));
+}
+
+#[test]
+fn a_host_that_may_be_a_copy_and_the_built_in_administrator_stay_open() {
+    let mut world = away(ALL);
+    world.refusal = DirectoryFault::PossibleClone;
+    world.fates = VecDeque::from([Fate::Refused; 64]);
+    world.reachable = true;
+    world.pass(70 * MINUTE);
+    assert_eq!(ended(&mut world), [""; 0]);
+
+    let mut world = away(ALL);
+    let used = world.memory.used.clone().unwrap();
+    let memory = Memory { used: Some(Used { uid: Uid(0), ..used }), ..world.memory.clone() };
+    world.machine = Machine::new(world.now, BOOT, 9, memory, world.ledger.clone());
+    world.run();
+    world.pass(DAY);
+    assert_eq!(ended(&mut world), [""; 0]);
 }

@@ -76,6 +76,7 @@ impl World {
         if let Some(position) = position {
             let candidate = self.journal.candidates.remove(position);
             let before = self.journal.current.replace(Entry { recorded: false, ..candidate });
+            self.journal.closed = None;
             self.journal.replaced.extend(before.map(|before| before.version));
             self.journal.candidates.clear();
         }
@@ -171,13 +172,28 @@ impl World {
                     }
                 }))
             }
-            Action::EndUse { step, .. } => {
+            Action::EndUse { step: EndStep::Close, .. } if self.close_fault.is_some() => {
+                self.done.push("close");
+                Some(Outcome::UseEnded(Err(RootHalfFailure {
+                    fault: self.close_fault,
+                    message: "no".to_owned(),
+                    next_step: "do".to_owned(),
+                })))
+            }
+            Action::EndUse { step, account, uid } => {
                 let UseEnded { sessions, processes } = self.use_ended.clone();
+                match step {
+                    EndStep::Close => self.journal.closed = Some(Box::new(ClosedAccount { account, uid })),
+                    EndStep::Open => self.journal.closed = None,
+                    EndStep::Warn | EndStep::LogOff | EndStep::EndProcesses | EndStep::Reboot => {}
+                }
                 let (done, ended) = match step {
                     EndStep::Warn => ("warn", UseEnded { sessions, ..UseEnded::default() }),
                     EndStep::LogOff => ("log off", UseEnded { sessions, ..UseEnded::default() }),
                     EndStep::EndProcesses => ("end processes", UseEnded { processes, ..UseEnded::default() }),
                     EndStep::Reboot => ("reboot", UseEnded::default()),
+                    EndStep::Close => ("close", UseEnded::default()),
+                    EndStep::Open => ("open", UseEnded::default()),
                 };
                 self.done.push(done);
                 Some(Outcome::UseEnded(Ok(ended)))

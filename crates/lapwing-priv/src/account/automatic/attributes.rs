@@ -5,7 +5,7 @@ use lapwing_core::automatic::Attribute;
 use super::{GROUP_FIELDS, Place, SHADOW_FIELDS, Wanted, find, locate, rename::name_and_set};
 use crate::{
     account::{
-        AGE_NEVER_DAYS, AccountError,
+        AGE_NEVER_DAYS, AccountError, CLOSED_DAY, LOCK,
         files::{EtcFile, Files},
         line::LineError,
         table::{Fields, members, replaced},
@@ -23,9 +23,6 @@ pub(crate) const NOTICE: &str = "Local administrator managed by Lapwing";
 const HOME: &str = "/nonexistent";
 /// The first that the host has.
 const SHELLS: [&str; 2] = ["/bin/bash", "/bin/sh"];
-/// The first day after 1970: long past, so nobody may log on, with a key or a ticket neither. 0 would be ambiguous.
-/// shadow(5), field 8.
-const EXPIRED: &[u8] = b"1";
 
 /// Makes the files say what they must; tells what they did not.
 pub(super) fn settle(
@@ -131,7 +128,7 @@ fn put_right_shadow(files: &mut Files, wanted: &Wanted<'_>) -> Result<Vec<Attrib
         wrong.push(Attribute::Lock);
     }
     if fields[7] != expiry(owned) {
-        fields[7] = expiry(owned).to_vec();
+        fields[7] = expiry(owned);
         wrong.push(Attribute::Expiry);
     }
     let ages = files.shadow.table.number(at, 4).is_some_and(|max| max < AGE_NEVER_DAYS);
@@ -182,25 +179,15 @@ pub(super) fn shadow_line(owned: &Owned, password: Vec<u8>, today: u32) -> Field
     let name = owned.name.as_str().as_bytes().to_vec();
     let day = today.max(1).to_string().into_bytes();
     let text = |text: &[u8]| text.to_vec();
-    vec![
-        name,
-        password,
-        day,
-        text(b"0"),
-        text(b"99999"),
-        text(b"7"),
-        text(b""),
-        text(expiry(owned)),
-        text(b""),
-    ]
+    vec![name, password, day, text(b"0"), text(b"99999"), text(b"7"), text(b""), expiry(owned), text(b"")]
 }
 
 pub(super) const fn lock_prefix(owned: &Owned) -> &'static [u8] {
-    if owned.enabled { b"" } else { b"!" }
+    if owned.enabled { b"" } else { LOCK }
 }
 
-const fn expiry(owned: &Owned) -> &'static [u8] {
-    if owned.enabled { b"" } else { EXPIRED }
+pub(super) fn expiry(owned: &Owned) -> Vec<u8> {
+    if owned.enabled { Vec::new() } else { CLOSED_DAY.to_string().into_bytes() }
 }
 
 fn group_at(file: &EtcFile, group: &str) -> Result<Option<usize>, AccountError> {

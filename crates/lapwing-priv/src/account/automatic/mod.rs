@@ -92,12 +92,11 @@ pub(crate) fn field(root: &Root, owned: &Owned) -> Result<Option<Zeroizing<Vec<u
 /// [`AccountError::Missing`] if the account is gone; [`AccountError::NotOurs`] if the name is somebody else's.
 pub(crate) fn put(
     root: &Root,
-    owned: &Owned,
+    wanted: &Wanted<'_>,
     to: &AccountName,
     hash: &PasswordHash,
-    in_force: Option<&PasswordHash>,
-    today: u32,
 ) -> Result<(), AccountError> {
+    let Wanted { owned, in_force, today, .. } = *wanted;
     let _lock = AccountLock::acquire(&root.etc(), LOCK_WAIT_MAX)?;
     let mut files = Files::read(root)?;
     // A rename that died after its middle has the new name already, and is known by the hash.

@@ -2,7 +2,11 @@
 
 use lapwing_core::types::{AccountName, Uid};
 
-use super::{GROUP_FIELDS, PASSWD_FIELDS, SHADOW_FIELDS, attributes::shadow_line, find, name_at};
+use super::{
+    GROUP_FIELDS, PASSWD_FIELDS, SHADOW_FIELDS,
+    attributes::{expiry, shadow_line},
+    find, name_at,
+};
 use crate::{
     account::{AccountError, files::Files, table::replaced},
     failpoint,
@@ -31,12 +35,14 @@ pub(super) fn name_and_set(
         None => shadow_line(owned, b"!*".to_vec(), password.map_or(1, |(_, day)| day)),
     };
     line[0] = to.as_str().as_bytes().to_vec();
-    if let Some((field, day)) = password
-        && line[1] != field
-    {
-        line[1] = field.to_vec();
-        // A last change on day 0 would demand another change at log-on. shadow(5).
-        line[2] = day.max(1).to_string().into_bytes();
+    if let Some((field, day)) = password {
+        if line[1] != field {
+            line[1] = field.to_vec();
+            // A last change on day 0 would demand another change at log-on. shadow(5).
+            line[2] = day.max(1).to_string().into_bytes();
+        }
+        // One that was closed for the password before is open with this one, and no moment later.
+        line[7] = expiry(owned);
     }
     match (find(&files.shadow, to, SHADOW_FIELDS)?, source) {
         (Some(at), _) => files.shadow.table.set(at, &line),
