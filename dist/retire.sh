@@ -67,6 +67,7 @@ for _ in 1 2 3; do
         exit 0
     fi
     if [ -e "$anyway" ]; then
+        "$priv" open
         echo "lapwing: stopped while a change is undecided, as $anyway says; the directory's current password may not open the account" >&2
         exit 0
     fi

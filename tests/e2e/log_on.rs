@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use xtask::lab::{Login, Proof};
 use xtask::programs::ACCOUNT;
 use xtask::scene::Scene;
 
-use crate::support::{processes, settled};
+use crate::support::{key_of_account, processes, settled, sh, told_status};
 
 /// A minute's grace, then sessions and processes end.
 const POLICY: &str = "BackupDirectory = 1\nAdministratorAccountName = \"lapadmin\"\nPasswordAgeDays = 30\n\
@@ -59,6 +60,59 @@ fn a_log_on_is_followed_by_another_password_and_the_end_of_its_sessions_though_t
 }
 
 #[test]
+fn sessions_end_on_time_though_the_directory_is_away_and_nobody_logs_on_until_it_is_back() {
+    const CLOSED: u32 = 30055;
+    const OPENED: u32 = 30056;
+    const RESET_FAILED: u32 = 10043;
+    let mut scene = settled();
+    sh(&scene.host, "chage --expiredate 2999-12-31 lapadmin");
+    let expires = |scene: &Scene| sh(&scene.host, "grep ^lapadmin: /etc/shadow | cut -d: -f8");
+    let expiry = expires(&scene);
+    scene.set_policy(&format!("{POLICY}PostAuthenticationActionsOnTime = true\n")).unwrap();
+    let before = scene.password().unwrap();
+    let mut session = scene.host.stay(ACCOUNT, &before, "exec sleep 1002").unwrap();
+    wait_for(&scene, 10041, AT_ONCE);
+    let managed = sh(&scene.host, "cat /etc/lapwing/managed.toml");
+    scene.host.write("/etc/lapwing/managed.toml", 0o644, format!("may_close = true\n{managed}").as_bytes()).unwrap();
+    let key = key_of_account(&scene);
+    let by_key = |scene: &Scene| {
+        let proof = Proof::Key { file: &key, input: "" };
+        scene.host.ssh_by(ACCOUNT, proof, "true").unwrap()
+    };
+    assert!(matches!(by_key(&scene), Login::Accepted(_)));
+
+    scene.kill_server().unwrap();
+    wait_for(&scene, CLOSED, A_MINUTE);
+    wait_for(&scene, RESET_FAILED, AT_ONCE);
+    scene.must_not_open(&before).unwrap();
+    assert!(!matches!(by_key(&scene), Login::Accepted(_)));
+    // Not even root becomes it, for nobody's session is to begin.
+    assert!(!scene.host.command("su").args([ACCOUNT, "-c", "true"]).output().unwrap().status.success());
+    assert!(told_status(&scene.host).contains("nobody can log on with the account"));
+    scene
+        .host
+        .wait_until("the warning on the terminal", AT_ONCE, |_| {
+            Ok(session.seen()?.contains("nobody can log on with it"))
+        })
+        .unwrap();
+    wait_for(&scene, 10074, TWO_MINUTES);
+    assert!(session.has_ended().unwrap());
+    assert_eq!(processes(&scene.host, &["--exact", "sleep"]).unwrap(), "");
+
+    scene.host.power_cycle().unwrap();
+    scene.must_not_open(&before).unwrap();
+    scene.start_server(None).unwrap();
+    wait_for(&scene, OPENED, A_MINUTE);
+    wait_for(&scene, 10044, AT_ONCE);
+    let after = scene.password().unwrap();
+    assert_ne!(after, before);
+    scene.must_open(&after).unwrap();
+    scene.must_not_open(&before).unwrap();
+    assert!(matches!(by_key(&scene), Login::Accepted(_)));
+    assert_eq!(expires(&scene), expiry);
+}
+
+#[test]
 fn a_log_on_is_followed_by_a_reboot_where_policy_wants_one() {
     const PLANNED: [&str; 7] = [
         "busctl",
@@ -100,7 +154,7 @@ fn nobody_changes_the_password_in_the_stack_and_the_module_is_heard_of_whatever_
     // What is sent while the agent is away waits.
     let agent = ["systemctl", "stop", "lapwingd.service"];
     scene.host.run(&agent).unwrap();
-    assert!(matches!(scene.log_on("wrong").unwrap(), xtask::lab::Login::Refused));
+    assert!(matches!(scene.log_on("wrong").unwrap(), Login::Refused));
     scene.must_open(&password).unwrap();
     scene.host.run(&["systemctl", "start", "lapwingd.service"]).unwrap();
     wait_for(&scene, 30034, AT_ONCE);

@@ -1,10 +1,12 @@
 //! What the tests of this binary share.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use xtask::lab::{Host, Lab, Login};
 use xtask::programs::{self, ACCOUNT, Build};
 use xtask::scene::{Scene, Status};
+use xtask::sys;
 
 /// How long a thing may take that needs one cycle of the agent, its waits for a directory that was away included.
 pub(crate) const ONE_CYCLE: Duration = Duration::from_secs(75);
@@ -20,6 +22,19 @@ pub(crate) fn settled() -> Scene {
 /// Runs a script by root; what it printed.
 pub(crate) fn sh(host: &Host, script: &str) -> String {
     host.run(&["sh", "-euc", script]).unwrap()
+}
+
+/// Makes a key, by which the account can be logged on with from now on; where it is, on the side of the lab.
+pub(crate) fn key_of_account(scene: &Scene) -> PathBuf {
+    const TAKE: &str = "install -d -o lapadmin -g lapadmin -m 700 /home/lapadmin/.ssh
+cat >/home/lapadmin/.ssh/authorized_keys
+chown lapadmin: /home/lapadmin/.ssh/authorized_keys";
+    let key = scene.lab.folder().join(".key");
+    let mut keygen = scene.lab.command("ssh-keygen").unwrap();
+    sys::run(keygen.args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(&key)).unwrap();
+    let public = std::fs::read(key.with_added_extension("pub")).unwrap();
+    scene.host.feed(&["sh", "-euc", TAKE], &public).unwrap();
+    key
 }
 
 /// Runs a cycle now; whether it ended well.

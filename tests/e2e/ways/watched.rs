@@ -10,6 +10,8 @@ use xtask::programs::{self, ACCOUNT, Build};
 use xtask::scene::Scene;
 use xtask::sys;
 
+use crate::support::{key_of_account, sh};
+
 /// A busy machine, and nothing to wait for.
 const AT_ONCE: Duration = Duration::from_secs(30);
 
@@ -38,7 +40,7 @@ pub(crate) const FAILED: u16 = 30036;
 pub(crate) const CHANGE_REFUSED: u16 = 10031;
 
 /// Another user, and one who may ask `sudo` and polkit for all, as the account may. A job of the account's runs every minute, and is
-/// no use of it. The account's key comes on standard input.
+/// no use of it.
 const USERS: &str = "useradd --create-home joe
 usermod --append --groups sudo lapadmin
 mkdir -p /etc/ssh/sshd_config.d
@@ -46,9 +48,6 @@ echo KbdInteractiveAuthentication yes >/etc/ssh/sshd_config.d/lab.conf
 # All log-ons come from one address, and some are meant to fail.
 if sshd -T | grep -qi ^persourcepenalties; then echo PerSourcePenalties no >>/etc/ssh/sshd_config.d/lab.conf; fi
 systemctl restart ssh.service
-install -d -o lapadmin -g lapadmin -m 700 /home/lapadmin/.ssh
-cat >/home/lapadmin/.ssh/authorized_keys
-chown lapadmin: /home/lapadmin/.ssh/authorized_keys
 if test -d /etc/cron.d; then echo '* * * * * lapadmin touch /home/lapadmin/job-ran' >/etc/cron.d/lab; fi";
 
 /// The events of log-ons, each with its service.
@@ -85,11 +84,8 @@ impl Watched {
     pub(crate) fn boot(kind: Kind) -> Self {
         let programs = programs::build(Build::WithFailPoints).unwrap();
         let scene = Scene::settled_on(kind, Lab::new().unwrap(), &programs).unwrap();
-        let key = scene.lab.folder().join(".key");
-        let mut keygen = scene.lab.command("ssh-keygen").unwrap();
-        sys::run(keygen.args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(&key)).unwrap();
-        let public = std::fs::read(key.with_added_extension("pub")).unwrap();
-        scene.host.feed(&["sh", "-euc", USERS], &public).unwrap();
+        sh(&scene.host, USERS);
+        let key = key_of_account(&scene);
         scene.host.write(TYPIST, 0o644, TYPE.as_bytes()).unwrap();
         let password = scene.password().unwrap();
         Self { scene, password, key, heard: Vec::new() }

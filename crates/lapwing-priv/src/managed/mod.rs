@@ -46,6 +46,8 @@ pub(crate) struct Managed {
     pub(crate) keytab: PathBuf,
     /// Whether this host may be a container.
     pub(crate) allow_container: bool,
+    /// Whether an account may be closed until it has another password.
+    may_close: bool,
 }
 
 /// Why root's file is of no use, or does not allow what was asked.
@@ -63,6 +65,8 @@ pub(crate) enum ManagedError {
     AccountNotListed { path: PathBuf, account: AccountName, uid: Uid, line: String },
     #[error("{path} does not allow Lapwing to make the account {name}", path = path.display())]
     PrefixNotListed { path: PathBuf, name: AccountName, line: String },
+    #[error("{path} does not allow accounts to be closed", path = path.display())]
+    ClosingNotAllowed { path: PathBuf },
     #[error("this host has no group {asked} for administrators")]
     NoAdministrators { path: PathBuf, asked: String },
     #[error("{path} does not allow passwords in clear text in {directory}", path = path.display())]
@@ -81,7 +85,9 @@ impl ManagedError {
             | Self::NotAFile { .. }
             | Self::NoAdministrators { .. }
             | Self::Damaged { .. } => Fault::ManagedFile,
-            Self::AccountNotListed { .. } | Self::PrefixNotListed { .. } => Fault::AccountNotListed,
+            Self::AccountNotListed { .. } | Self::PrefixNotListed { .. } | Self::ClosingNotAllowed { .. } => {
+                Fault::AccountNotListed
+            }
             Self::DirectoryNotListed { .. }
             | Self::ClearTextNotAllowed { .. }
             | Self::DecryptorNotListed { .. } => Fault::DirectoryNotListed,
@@ -104,6 +110,11 @@ impl ManagedError {
             Self::PrefixNotListed { path, line, .. } => {
                 format!("if Lapwing is meant to make this account, set in {}: {line}", path.display()).into()
             }
+            Self::ClosingNotAllowed { path } => format!(
+                "if nobody is meant to log on while the password cannot be changed, set in {}: may_close = true",
+                path.display()
+            )
+            .into(),
             Self::NoAdministrators { path, .. } => format!(
                 "set in {} the group whose members may do anything here: administrators = \"…\"",
                 path.display()
@@ -146,6 +157,8 @@ struct Written {
     keytab: PathBuf,
     #[serde(default)]
     allow_container: bool,
+    #[serde(default)]
+    may_close: bool,
     #[serde(default)]
     directory: Vec<WrittenDirectory>,
 }
@@ -202,7 +215,16 @@ impl Managed {
             directories,
             keytab: written.keytab,
             allow_container: written.allow_container,
+            may_close: written.may_close,
         })
+    }
+
+    /// Checks that root lets accounts be closed.
+    ///
+    /// # Errors
+    /// [`ManagedError::ClosingNotAllowed`], with the line to add.
+    pub(crate) fn check_may_close(&self, root: &Root) -> Result<(), ManagedError> {
+        if self.may_close { Ok(()) } else { Err(ManagedError::ClosingNotAllowed { path: root.managed_file() }) }
     }
 
     /// Checks that root lists this account.

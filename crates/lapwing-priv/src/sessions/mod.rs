@@ -27,9 +27,13 @@ const END_WAIT_MAX: Duration = Duration::from_secs(20);
 /// How long after it is asked for a reboot begins. Windows' delay is fixed to the same.
 const REBOOT_DELAY: Duration = Duration::from_mins(1);
 
-/// What is told to sessions.
-const WARNING: &str = "The password of this account has been changed, as policy asks after each use.\n\
-    You will be logged off in MINUTES minutes. Save your work now.";
+/// What is told to sessions, after what has been done to their account.
+const WARNING: &str = "You will be logged off in MINUTES minutes. Save your work now.";
+/// What has been done.
+const CHANGED: &str = "The password of this account has been changed, as policy asks after each use.";
+/// What was done in its place.
+const CLOSED: &str =
+    "This account was used, and nobody can log on with it until its password has been changed.";
 /// What is told to everybody.
 const REBOOTING: &str =
     "The managed account of this host was used, and policy asks for a reboot after that. Save your work now.";
@@ -64,10 +68,12 @@ impl SessionsError {
     }
 }
 
-/// Tells the account's sessions that they will be ended.
-pub(crate) fn warn(uid: Uid) -> Result<Vec<EndedSession>, SessionsError> {
+/// Tells the account's sessions that they will be ended, and why.
+pub(crate) fn warn(uid: Uid, is_closed: bool) -> Result<Vec<EndedSession>, SessionsError> {
     let sessions = logind::sessions(uid)?;
+    let done = if is_closed { CLOSED } else { CHANGED };
     let warning = WARNING.replace("MINUTES", &(LOG_OFF_WAIT.as_secs() / 60).to_string());
+    let warning = format!("{done}\n{warning}");
     let warned = |session: Session| told(terminal::write(&session.terminal, &warning), session);
     Ok(sessions.into_iter().take(TOLD_MAX).map(warned).collect())
 }

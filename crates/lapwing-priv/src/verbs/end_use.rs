@@ -44,10 +44,14 @@ impl Work {
         }
         Ok(match request.step {
             EndStep::Close => {
+                managed.check_may_close(self.root())?;
                 self.close_account(&name, uid)?;
                 none
             }
-            EndStep::Warn => UseEnded { sessions: sessions::warn(uid)?, ..none },
+            EndStep::Warn => {
+                let is_closed = self.half.host.closed()?.is_some_and(|closed| closed.uid == uid);
+                UseEnded { sessions: sessions::warn(uid, is_closed)?, ..none }
+            }
             EndStep::LogOff => UseEnded { sessions: sessions::log_off(uid)?, ..none },
             EndStep::EndProcesses => UseEnded { processes: sessions::end_processes(uid)?, ..none },
             EndStep::Reboot => {

@@ -11,9 +11,12 @@ use crate::world::{
 };
 
 const UID: u32 = 1000;
+const FILE: &str = "etc/lapwing/managed.toml";
 
 fn world() -> World {
     let world = World::new();
+    let managed = world.read(FILE);
+    world.write(FILE, &format!("may_close = true\n{managed}"));
     world.begin();
     world
 }
@@ -156,11 +159,17 @@ fn what_must_not_be_closed_is_not() {
     assert_eq!(root.map(drop), Err(Fault::AccountNotListed));
     let other: Result<UseEnded, Fault> = world.call(&step(EndStep::Close, "other", 1001));
     assert_eq!(other.map(drop), Err(Fault::AccountNotListed));
-    let managed = world.read("etc/lapwing/managed.toml");
-    world.write("etc/lapwing/managed.toml", &format!("uids = [0]\n{managed}"));
+    let managed = world.read(FILE);
+    world.write(FILE, &format!("uids = [0]\n{managed}"));
     let root: Result<UseEnded, Fault> = world.call(&step(EndStep::Close, "root", 0));
     assert_eq!(root.map(drop), Err(Fault::Malformed));
-    assert!(!is_closed(&world));
+    // Unless root says so, nothing is.
+    world.write(FILE, &managed);
+    close(&world).unwrap();
+    open(&world).unwrap();
+    world.write(FILE, &managed.replace("may_close = true", ""));
+    assert_eq!(close(&world).map(drop), Err(Fault::AccountNotListed));
+    assert!(world.log().contains("may_close = true") && !is_closed(&world));
 }
 
 #[test]
@@ -221,8 +230,8 @@ fn a_crash_of_the_change_that_opens_it_is_finished_at_boot() {
 #[test]
 fn an_account_of_lapwings_own_is_closed_too_and_renamed_open() {
     let world = world();
-    let managed = world.read("etc/lapwing/managed.toml");
-    world.write("etc/lapwing/managed.toml", &format!("prefixes = ['lw']\n{managed}"));
+    let managed = world.read(FILE);
+    world.write(FILE, &format!("prefixes = ['lw']\n{managed}"));
     world.write("etc/group", "root:x:0:\nshadow:x:42:\nsudo:x:27:other\nlapwing:x:998:\nusers:x:100:\n");
     let ensure = || -> Ensured {
         let (run, name_or_prefix) = (RUN.to_owned(), "lw".to_owned());
