@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use xtask::lab::{Login, Proof};
+use xtask::lab::{Host, Login, Proof};
 use xtask::programs::ACCOUNT;
 use xtask::scene::Scene;
 
@@ -73,7 +73,10 @@ fn sessions_end_on_time_though_the_directory_is_away_and_nobody_logs_on_until_it
     let mut session = scene.host.stay(ACCOUNT, &before, "exec sleep 1002").unwrap();
     wait_for(&scene, 10041, AT_ONCE);
     let managed = sh(&scene.host, "cat /etc/lapwing/managed.toml");
-    scene.host.write("/etc/lapwing/managed.toml", 0o644, format!("may_close = true\n{managed}").as_bytes()).unwrap();
+    scene
+        .host
+        .write("/etc/lapwing/managed.toml", 0o644, format!("may_close = true\n{managed}").as_bytes())
+        .unwrap();
     let key = key_of_account(&scene);
     let by_key = |scene: &Scene| {
         let proof = Proof::Key { file: &key, input: "" };
@@ -159,4 +162,31 @@ fn nobody_changes_the_password_in_the_stack_and_the_module_is_heard_of_whatever_
     scene.host.run(&["systemctl", "start", "lapwingd.service"]).unwrap();
     wait_for(&scene, 30034, AT_ONCE);
     wait_for(&scene, 30036, AT_ONCE);
+}
+
+#[test]
+fn a_failed_log_on_changes_the_password_where_root_wants_that_alone() {
+    const SCHEDULED: u32 = 10041;
+    const FAILED: u32 = 30036;
+    let scene = settled();
+    let fail = |times: usize| {
+        assert!(matches!(scene.log_on("wrong").unwrap(), Login::Refused));
+        let told = |host: &Host| Ok(host.told(FAILED)? >= times);
+        scene.host.wait_until("a failed log-on is told of", AT_ONCE, told).unwrap();
+    };
+    // What the first password was tried with is no matter of this.
+    scene.host.run(&["lapwing", "reset-password"]).unwrap();
+    scene.set_policy(POLICY).unwrap();
+    wait_for(&scene, 10054, AT_ONCE);
+    let planned = scene.host.told(SCHEDULED).unwrap();
+    fail(1);
+    assert_eq!(scene.host.told(SCHEDULED).unwrap(), planned);
+    scene.set_policy(&format!("{POLICY}PostAuthenticationArmedByFailure = true\n")).unwrap();
+    scene.host.run(&["lapwing", "invoke-policy-processing"]).unwrap();
+    let before = scene.password().unwrap();
+    fail(2);
+    assert_eq!(scene.host.told(SCHEDULED).unwrap(), planned + 1);
+    wait_for(&scene, 10044, A_MINUTE);
+    assert_ne!(scene.password().unwrap(), before);
+    scene.must_open(&scene.password().unwrap()).unwrap();
 }

@@ -138,8 +138,9 @@ impl State {
             // Nobody tampers with these accounts.
             heals: _,
             field_note: _,
-            // No policy of these hosts asks for it.
+            // No policy of these hosts asks for either.
             ending: _,
+            failures: _,
             policy_source,
             age_days_min,
             drift_healed,

@@ -259,6 +259,7 @@ impl Device {
                 post_authentication: Some(PostAuthentication {
                     actions: PostAuthenticationActions::Reset,
                     delay: self.policy.reset_delay,
+                    by_failure: false,
                     on_time: false,
                 }),
             })

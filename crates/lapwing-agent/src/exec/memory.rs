@@ -32,6 +32,7 @@ struct OnDisk {
     activated: Option<AgeOnDisk>,
     behind: Vec<(String, AgeOnDisk)>,
     used: Option<UsedOnDisk>,
+    failures: Vec<AgeOnDisk>,
     behind_of: Option<String>,
     ending: Option<EndingOnDisk>,
     heals: Vec<AgeOnDisk>,
@@ -115,6 +116,8 @@ struct UsedOnDisk {
     uid: u32,
     since: AgeOnDisk,
     #[serde(default)]
+    only_failed: bool,
+    #[serde(default)]
     ended: bool,
 }
 
@@ -163,9 +166,11 @@ pub(crate) fn load(root: &Root) -> Memory {
         drift_healed: on_disk.drift_healed,
         last_send: on_disk.last_send.and_then(AgeOnDisk::parse),
         used: on_disk.used.and_then(|used| {
-            let (account, since) = (used.account.parse().ok()?, used.since.parse()?);
-            Some(Used { account, uid: Uid(used.uid), since, ended: used.ended })
+            let UsedOnDisk { account, uid, since, only_failed, ended } = used;
+            let (account, since) = (account.parse().ok()?, since.parse()?);
+            Some(Used { account, uid: Uid(uid), since, only_failed, ended })
         }),
+        failures: on_disk.failures.into_iter().filter_map(AgeOnDisk::parse).collect(),
         activated: on_disk.activated.and_then(AgeOnDisk::parse),
         ending: on_disk.ending.and_then(EndingOnDisk::parse),
         behind: on_disk
@@ -192,8 +197,10 @@ pub(crate) fn save(root: &Root, memory: &Memory) {
             account: used.account.to_string(),
             uid: used.uid.0,
             since: (&used.since).into(),
+            only_failed: used.only_failed,
             ended: used.ended,
         }),
+        failures: memory.failures.iter().map(AgeOnDisk::from).collect(),
         activated: memory.activated.as_ref().map(AgeOnDisk::from),
         ending: memory.ending.as_ref().map(EndingOnDisk::from),
         behind: memory.behind.iter().map(|(replica, age)| (replica.to_string(), age.into())).collect(),
@@ -252,8 +259,10 @@ mod tests {
                 account: "lapadmin".parse().unwrap(),
                 uid: Uid(1001),
                 since: age(),
+                only_failed: true,
                 ended: true,
             }),
+            failures: vec![age()],
             activated: None,
             ending: Some(Ending {
                 account: "lapadmin".parse().unwrap(),

@@ -64,6 +64,7 @@ impl Machine {
             own_is_disabled: _,
             is_ending: _,
             use_resumed: _,
+            failures_told: _,
             used_early: _,
             report: _,
             recorder: _,

@@ -75,6 +75,8 @@ pub struct Machine {
     pub(super) is_ending: bool,
     /// Whether the use is one that an earlier run was told of.
     pub(super) use_resumed: bool,
+    /// That failed log-ons cause no further change has been told.
+    pub(super) failures_told: bool,
     /// A use that came before the journal was known.
     pub(super) used_early: Option<(Now, AccountName)>,
     pub(super) timers: Timers,
@@ -117,6 +119,7 @@ impl Machine {
             closed: None,
             is_ending: false,
             use_resumed: memory.used.is_some(),
+            failures_told: false,
             used_early: None,
             timers: Timers::new(now),
             network_changed: false,

@@ -30,6 +30,8 @@ pub struct Memory {
     pub activated: Option<Age>,
     /// The managed account was used since the last rotation.
     pub used: Option<Used>,
+    /// When failed log-ons began a grace period, within the last day.
+    pub failures: Vec<Age>,
     /// The password was changed after a use, and what policy wants done with the sessions is not done yet.
     pub ending: Option<Ending>,
     /// When a replica was first seen to be behind this host.
@@ -60,6 +62,8 @@ pub struct Used {
     pub uid: Uid,
     /// When it was used first.
     pub since: Age,
+    /// Whether every attempt at it has failed, so that no session was opened by it.
+    pub only_failed: bool,
     /// Whether its sessions were ended, or the host rebooted, before the password could be changed.
     pub ended: bool,
 }
@@ -92,7 +96,7 @@ impl Memory {
         let used = self.used.as_mut().map(|used| &mut used.since);
         let ending = self.ending.as_mut().map(|ending| &mut ending.since);
         let ages = self.last_send.iter_mut().chain(&mut self.activated).chain(used).chain(ending);
-        for age in ages.chain(behind).chain(&mut self.heals) {
+        for age in ages.chain(behind).chain(&mut self.heals).chain(&mut self.failures) {
             *age = age.resumed(now, boot_id);
         }
         self

@@ -287,7 +287,7 @@ impl fmt::Display for Reason {
             Self::DirectoryEmpty => "the directory holds no password",
             Self::AccountDrifted => "the account's password had been changed by somebody else",
             Self::AdministratorRequest => "an administrator asked for it",
-            Self::Used => "the account was used, and the grace period after that is over",
+            Self::Used => "the grace period after a use of the account, or an attempt at one, is over",
             Self::ManagementRequest => "device management asked for it",
             Self::Unfinished => "a change that was begun has not been finished",
             Self::NotEncrypted => "the policy wants the password encrypted, and it is not",

@@ -1,5 +1,10 @@
 //! The managed account was used: its password is changed when the grace period is over, however long the host slept, was
 //! off or away from its directory meanwhile. ARCHITECTURE.md, invariant 4.
+//!
+//! DEVIATION(21): an attempt that fails is no use unless root says so, and then so many times a day: or any stranger could have the
+//! password changed at will.
+
+use core::time::Duration;
 
 use super::{
     cycle::Cycle,
@@ -15,8 +20,13 @@ use crate::{
     types::{AccountName, Age, BootTime, Now, Uid},
 };
 
+/// How often within a day failed log-ons have the password changed. The rest of root's budget is for those who need it.
+const FAILURES_MAX: usize = 3;
+/// The day in which they are counted.
+const FAILURES_SPAN: Duration = Duration::from_hours(24);
+
 impl Machine {
-    /// An account was used, or somebody tried to. What failed is no use, or any stranger could have the password changed at will.
+    /// An account was used, or somebody tried to.
     pub(super) fn on_seen(&mut self, now: Now, seen: Seen) {
         let Seen { how, account, service, terminal, remote_host: host } = seen;
         let used = account.clone();
@@ -29,7 +39,10 @@ impl Machine {
                 self.tell(Event::LoggedOnOtherwise { account, service, terminal, host });
                 self.on_authenticated(now, used);
             }
-            Use::Failed => self.tell(Event::LogOnFailed { account, service, terminal, host }),
+            Use::Failed => {
+                self.tell(Event::LogOnFailed { account, service, terminal, host });
+                self.on_failed(now, used);
+            }
             Use::ChangeRefused => {
                 let current = self.report.current.as_ref().filter(|current| current.account == account);
                 let rid = current.map_or(Uid(0), |current| current.uid).into();
@@ -54,14 +67,51 @@ impl Machine {
             self.used_early = Some((now, account));
             return;
         }
-        let uid = self.report.current.as_ref().filter(|current| current.account == account);
-        if let (Some(uid), None) = (uid.map(|current| current.uid), &self.memory.used) {
-            self.memory.used = Some(Used { account, uid, since: Age::new(now, self.boot_id), ended: false });
-            if !mutant::is(Mutant::UseForgotten) {
+        let Some(uid) = self.current_uid(&account) else { return };
+        match &mut self.memory.used {
+            // Whoever knows the password was there too, and the deadline stays the earlier one.
+            Some(used) if used.only_failed => {
+                used.only_failed = false;
                 self.remember();
             }
-            self.announce_reset(now);
+            Some(_) => {}
+            None => self.begin_grace(now, account, uid, false),
         }
+    }
+
+    /// Somebody has failed to authenticate as `account`.
+    fn on_failed(&mut self, now: Now, account: AccountName) {
+        let counts = self.post_authentication.is_some_and(|wanted| wanted.by_failure);
+        let Some(uid) = self.current_uid(&account).filter(|_| counts && self.memory.used.is_none()) else {
+            return;
+        };
+        self.memory.failures.retain(|failure| failure.at(now.boot) < FAILURES_SPAN);
+        if let Some(oldest) =
+            self.memory.failures.first().filter(|_| self.memory.failures.len() >= FAILURES_MAX)
+        {
+            let until = now.wall.saturating_add(FAILURES_SPAN.saturating_sub(oldest.at(now.boot))).0;
+            if !core::mem::replace(&mut self.failures_told, true) {
+                self.tell(Event::FailuresNoMoreFollowed { account, until });
+            }
+            return;
+        }
+        self.failures_told = false;
+        self.memory.failures.push(Age::new(now, self.boot_id));
+        self.begin_grace(now, account, uid, true);
+    }
+
+    /// The uid of `account` if it is the one whose password is in force.
+    fn current_uid(&self, account: &AccountName) -> Option<Uid> {
+        self.report.current.as_ref().filter(|current| current.account == *account).map(|current| current.uid)
+    }
+
+    fn begin_grace(&mut self, now: Now, account: AccountName, uid: Uid, only_failed: bool) {
+        let since = Age::new(now, self.boot_id);
+        self.memory.used = Some(Used { account, uid, since, only_failed, ended: false });
+        if !mutant::is(Mutant::UseForgotten) {
+            self.remember();
+        }
+        self.announce_reset(now);
     }
 
     /// Looks at what came before the journal was known.

@@ -31,7 +31,7 @@ impl Machine {
         // It would close an account whose password is another one now.
         self.memory.ending.take_if(|ending| ending.step == EndStep::Close);
         let Some(PostAuthentication { actions, delay, .. }) = self.post_authentication else { return };
-        if used.ended || actions == PostAuthenticationActions::Reset {
+        if used.ended || used.only_failed || actions == PostAuthenticationActions::Reset {
             return;
         }
         let Used { account, uid, since, .. } = used.clone();
@@ -46,10 +46,9 @@ impl Machine {
         if !self.is_reset_due(now) || self.memory.ending.is_some() || self.closed.is_some() {
             return;
         }
-        let Some(Used { account, uid, .. }) = self.memory.used.clone().filter(|used| used.uid != Uid(0))
-        else {
-            return;
-        };
+        // Whoever only tries must not be able to close the account, nor to end a session.
+        let is_ended = |used: &Used| used.uid != Uid(0) && !used.only_failed;
+        let Some(Used { account, uid, .. }) = self.memory.used.clone().filter(is_ended) else { return };
         let since = Age::new(now, self.boot_id);
         self.memory.ending = Some(ending(account, uid, actions, EndStep::Close, since));
         self.remember();

@@ -33,6 +33,7 @@ pub const fn depends_on(setting: Setting) -> Option<&'static str> {
         | Setting::AutomaticAccountManagementEnabled
         | Setting::ActivationGraceMinutes
         | Setting::PostAuthenticationResetDelayMinutes
+        | Setting::PostAuthenticationArmedByFailure
         | Setting::PostAuthenticationActionsOnTime
         | Setting::PassphraseWordList => None,
     }

@@ -394,6 +394,9 @@ events! {
         { account: Account, service: Text, terminal: Text, host: Text };
     30036 Warning Lapwing LogOnFailed "An authentication of the managed account failed, or was given up"
         { account: Account, service: Text, terminal: Text, host: Text };
+    30037 Warning Lapwing FailuresNoMoreFollowed
+        "Log-ons with the managed account have failed so often that they cause no further change of its password before then"
+        { account: Account, until: Time };
     30040 Warning Lapwing GroupPolicyUnread
         "Group Policy could not be read; what was read of it last holds, if anything was"
         { reason: Text, last_read: Text, next_step: Text };

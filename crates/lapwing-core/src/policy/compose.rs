@@ -250,7 +250,11 @@ fn post_authentication(reader: &mut Reader) -> Option<PostAuthentication> {
         minutes(delay.hours().saturating_mul(60))
     };
     if delay.is_zero() {
-        let settings = [Setting::PostAuthenticationActions, Setting::PostAuthenticationActionsOnTime];
+        let settings = [
+            Setting::PostAuthenticationActions,
+            Setting::PostAuthenticationArmedByFailure,
+            Setting::PostAuthenticationActionsOnTime,
+        ];
         reader.unused(Because::PostAuthenticationIsOff, &settings);
         return None;
     }
@@ -266,7 +270,8 @@ fn post_authentication(reader: &mut Reader) -> Option<PostAuthentication> {
             reader.boolean(Setting::PostAuthenticationActionsOnTime)
         }
     };
-    Some(PostAuthentication { actions, delay, on_time })
+    let by_failure = reader.boolean(Setting::PostAuthenticationArmedByFailure);
+    Some(PostAuthentication { actions, delay, by_failure, on_time })
 }
 
 fn minutes(count: u16) -> Duration {

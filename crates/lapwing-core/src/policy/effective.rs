@@ -114,6 +114,8 @@ pub struct PostAuthentication {
     pub actions: PostAuthenticationActions,
     /// How long after the log-on; never zero.
     pub delay: Duration,
+    /// Whether an attempt to log on that fails has the password changed too.
+    pub by_failure: bool,
     /// Whether what is done beside the change of the password is done although that could not be changed yet, once nobody
     /// can log on with the account any more.
     pub on_time: bool,

@@ -110,6 +110,7 @@ impl Setting {
             | Self::AutomaticAccountManagementRandomizeName
             | Self::ActivationGraceMinutes
             | Self::PostAuthenticationResetDelayMinutes
+            | Self::PostAuthenticationArmedByFailure
             | Self::PostAuthenticationActionsOnTime
             | Self::PassphraseWordList => None,
         }
@@ -121,6 +122,7 @@ impl Setting {
         matches!(
             self,
             Self::PostAuthenticationResetDelayMinutes
+                | Self::PostAuthenticationArmedByFailure
                 | Self::PostAuthenticationActionsOnTime
                 | Self::PassphraseWordList
         )

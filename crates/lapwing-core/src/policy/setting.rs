@@ -180,6 +180,8 @@ settings! {
     /// The post-authentication delay in minutes, in place of the one in hours; local policy only.
     PostAuthenticationResetDelayMinutes: Kind::Integer { default: None, allowed: Allowed::Range(0, 1440) },
         EveryDirectory, Lapwing;
+    /// Whether a failed log-on with the managed account counts as a use of it, three times a day at most; local policy only.
+    PostAuthenticationArmedByFailure: boolean(false), EveryDirectory, Lapwing;
     /// Whether sessions end on time though the password cannot change yet, the account closed meanwhile; local policy only.
     PostAuthenticationActionsOnTime: boolean(false), EveryDirectory, Lapwing;
     /// The name of an own word list for complexity 6 to 8; local policy only.

@@ -257,6 +257,7 @@ pub fn choices(setting: Setting) -> Vec<(u8, &'static str)> {
         | Setting::AutomaticAccountManagementRandomizeName
         | Setting::ActivationGraceMinutes
         | Setting::PostAuthenticationResetDelayMinutes
+        | Setting::PostAuthenticationArmedByFailure
         | Setting::PostAuthenticationActionsOnTime
         | Setting::PassphraseWordList => Vec::new(),
     }

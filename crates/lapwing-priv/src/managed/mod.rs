@@ -224,7 +224,11 @@ impl Managed {
     /// # Errors
     /// [`ManagedError::ClosingNotAllowed`], with the line to add.
     pub(crate) fn check_may_close(&self, root: &Root) -> Result<(), ManagedError> {
-        if self.may_close { Ok(()) } else { Err(ManagedError::ClosingNotAllowed { path: root.managed_file() }) }
+        if self.may_close {
+            Ok(())
+        } else {
+            Err(ManagedError::ClosingNotAllowed { path: root.managed_file() })
+        }
     }
 
     /// Checks that root lists this account.

@@ -180,7 +180,7 @@ fn used() -> World {
 
 /// The same where that follows.
 pub(super) fn used_under(actions: PostAuthenticationActions) -> World {
-    used_under_policy(PostAuthentication { actions, delay: 60 * MINUTE, on_time: false })
+    used_under_policy(PostAuthentication { actions, delay: 60 * MINUTE, by_failure: false, on_time: false })
 }
 
 /// The same where all that follows.

@@ -48,6 +48,66 @@ fn the_password_is_protected_while_policy_manages_it_whatever_goes_on() {
     assert!(world.machine.protects_password());
 }
 
+/// A world in which a failed log-on has the password changed after an hour too.
+fn wary() -> World {
+    let actions = PostAuthenticationActions::ResetAndReboot;
+    let after = PostAuthentication { actions, delay: 60 * MINUTE, by_failure: true, on_time: true };
+    let mut world = used_under_policy(after);
+    world.input(Input::Request(RequestId(1), Request::ResetPassword));
+    world.pass(61 * MINUTE);
+    assert_eq!((world.in_force(), world.memory.ending.is_none()), (Some(version(2)), true));
+    world.forget_the_past()
+}
+
+#[test]
+fn a_failed_log_on_has_the_password_changed_where_root_wants_that_and_ends_no_session() {
+    let mut world = wary();
+    world.input(seen(Use::Failed, "somebody"));
+    assert!(world.memory.used.is_none());
+    world.input(seen(Use::Failed, "lapadmin"));
+    assert!(world.raised(EventId::PostAuthScheduled));
+    world.reachable = false;
+    world.pass(70 * MINUTE);
+    assert!(!world.done.contains(&"close"), "a stranger closes nothing");
+    world.reachable = true;
+    world.pass(60 * MINUTE);
+    assert_eq!(world.in_force(), Some(version(3)));
+    assert!(!world.done.contains(&"reboot"));
+}
+
+#[test]
+fn who_knew_the_password_after_a_failure_has_used_it() {
+    let mut world = wary();
+    world.input(seen(Use::Failed, "lapadmin"));
+    world.pass(30 * MINUTE);
+    world.input(seen(Use::Authenticated, "lapadmin"));
+    world.input(seen(Use::Failed, "lapadmin"));
+    world.pass(31 * MINUTE);
+    assert_eq!((world.in_force(), world.done.last()), (Some(version(3)), Some(&"reboot")));
+}
+
+#[test]
+fn failures_change_the_password_three_times_a_day_whatever_restarts() {
+    let mut world = wary();
+    for round in 0..10 {
+        world.input(seen(Use::Failed, "lapadmin"));
+        world.pass(61 * MINUTE);
+        let memory = world.memory.clone();
+        world.machine = Machine::new(world.now, BOOT, 10 + round, memory, world.ledger.clone());
+        world.run();
+    }
+    assert_eq!(world.in_force(), Some(version(5)));
+    assert!(world.raised(EventId::FailuresNoMoreFollowed));
+    // What needs it is changed all the same.
+    world.input(seen(Use::Authenticated, "lapadmin"));
+    world.pass(61 * MINUTE);
+    assert_eq!(world.in_force(), Some(version(6)));
+    world.pass(DAY);
+    world.input(seen(Use::Failed, "lapadmin"));
+    world.pass(61 * MINUTE);
+    assert_eq!(world.in_force(), Some(version(7)));
+}
+
 /// A session, warned or ended.
 fn session() -> EndedSession {
     EndedSession {
@@ -139,7 +199,12 @@ fn a_reboot_is_asked_for_at_once_and_once() {
 
 /// A world with a grace period of an hour, at whose end sessions are ended whether or not the directory can be reached; it cannot.
 fn away(actions: PostAuthenticationActions) -> World {
-    let mut world = used_under_policy(PostAuthentication { actions, delay: 60 * MINUTE, on_time: true });
+    let mut world = used_under_policy(PostAuthentication {
+        actions,
+        delay: 60 * MINUTE,
+        by_failure: false,
+        on_time: true,
+    });
     world.use_ended.sessions = vec![session()];
     world.reachable = false;
     world

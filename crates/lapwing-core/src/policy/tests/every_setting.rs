@@ -96,6 +96,7 @@ fn table() -> Vec<Row> {
         row(S::AutomaticAccountManagementEnableAccount, "false").boolean().beside(AUTOMATIC),
         row(S::AutomaticAccountManagementRandomizeName, "false").boolean().beside(AUTOMATIC),
         row(S::ActivationGraceMinutes, "0").takes(&[(0, "0"), (1440, "1440")]).refuses(&[1441]),
+        row(S::PostAuthenticationArmedByFailure, "false").boolean(),
         row(S::PostAuthenticationActionsOnTime, "false").boolean(),
         Row { default: None, ..row(S::PostAuthenticationResetDelayMinutes, "") }
             .takes(&[(0, "0"), (1440, "1440")])
