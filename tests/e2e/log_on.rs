@@ -69,6 +69,9 @@ fn sessions_end_on_time_though_the_directory_is_away_and_nobody_logs_on_until_it
     let expires = |scene: &Scene| sh(&scene.host, "grep ^lapadmin: /etc/shadow | cut -d: -f8");
     let expiry = expires(&scene);
     scene.set_policy(&format!("{POLICY}PostAuthenticationActionsOnTime = true\n")).unwrap();
+    wait_for(&scene, 10054, AT_ONCE);
+    let doctor = scene.host.command("lapwing").arg("doctor").output().unwrap();
+    assert!(String::from_utf8_lossy(&doctor.stdout).contains("may_close = true"), "{doctor:?}");
     let before = scene.password().unwrap();
     let mut session = scene.host.stay(ACCOUNT, &before, "exec sleep 1002").unwrap();
     wait_for(&scene, 10041, AT_ONCE);

@@ -155,7 +155,24 @@ pub(super) fn policy(agent: &local::AgentArgs, root: &Root, managed: &Managed) -
     } else {
         account(root, managed, value("AdministratorAccountName").unwrap_or_default())
     };
-    vec![policy, account]
+    let closing = is_on("PostAuthenticationActionsOnTime").then(|| closing(managed));
+    [policy, account].into_iter().chain(closing).collect()
+}
+
+/// Whether root lets the account be closed as policy wants. docs/post-authentication.md.
+fn closing(managed: &Managed) -> Finding {
+    const TEST: &str = "sessions on time";
+    match managed {
+        Managed::Read(table) if table.get("may_close").and_then(toml::Value::as_bool) != Some(true) => {
+            let next = "if it is meant, set in /etc/lapwing/managed.toml: may_close = true; else PostAuthenticationActionsOnTime = false";
+            Finding::failed(TEST, "root's file lets no account be closed, so no session ends on time", next)
+        }
+        Managed::Read(_) => {
+            let next = "none, if that is meant: nobody can log on with the account while its directory is away after a use";
+            Finding::warning(TEST, "the account is closed while its password cannot be changed", next)
+        }
+        Managed::Hidden | Managed::Unusable(_) => Finding::skipped(TEST, "root's file has to be read first"),
+    }
 }
 
 /// Whether root lets Lapwing make the account that policy wants. docs/automatic-accounts.md.
