@@ -116,6 +116,23 @@ fn it_is_disabled_until_policy_enables_it_and_goes_without_a_trace_when_policy_g
     wait_for_told(&scene, DELETED, 1);
     assert_eq!(files(&scene), before);
     assert_eq!(scene.host.told(REPAIRED).unwrap(), 0);
+
+    // Somebody is logged on when it goes again.
+    scene.set_policy(&fixed(1)).unwrap();
+    wait_for_told(&scene, CREATED, 2);
+    wait_until_idle(&scene, "it was made again");
+    let again = must_open(&scene, "it was made again");
+    let uid = sh(&scene.host, "id -u lwadmin").trim().to_owned();
+    let run = "setsid nohup sleep 1004 >/dev/null & exec sleep 1005";
+    let mut session = scene.host.stay(&again.account, &again.password, run).unwrap();
+    wait_for(&scene, "both run", AT_ONCE, || {
+        processes(&scene.host, &["--exact", "sleep"]).unwrap().lines().count() == 2
+    });
+    scene.set_policy("BackupDirectory = 0\n").unwrap();
+    wait_for_told(&scene, DELETED, 2);
+    assert!(session.has_ended().unwrap());
+    assert_eq!(processes(&scene.host, &["--uid", &uid]).unwrap(), "");
+    assert_eq!(files(&scene), before);
 }
 
 #[test]

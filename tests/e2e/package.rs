@@ -10,7 +10,7 @@ use xtask::programs::{self, ACCOUNT, Build};
 use xtask::scene::Scene;
 use xtask::sys;
 
-use crate::support::{processes, wait_until_idle};
+use crate::support::{close_account, processes, wait_until_idle};
 
 /// What is on every managed host.
 const AGENT: [&str; 3] = ["lapwing", "lapwing-agent", "libpam-lapwing"];
@@ -132,7 +132,7 @@ fn the_password_of_record_opens_the_account_after_install_upgrade_removal_and_pu
     wait_until_idle(&scene, "a package was installed again");
     opens(&scene);
     scene.host.run(&["lapwing", "reset-password"]).unwrap();
-    is_closed(&scene);
+    close_account(&scene);
     must_do(&scene.host, "--purge", &AGENT.map(str::to_owned));
     opens(&scene);
     assert_eq!(scene.host.run(&["sh", "-c", PAM_FILES]).unwrap(), pam_files);
@@ -235,18 +235,6 @@ fn is_removed_in_the_middle_of_a_commit(scene: &Scene) {
         .unwrap();
     let said = halted.goes_on(scene, removal);
     assert!(said.contains("lapwing get-aad-password device --include-passwords"), "{said}");
-}
-
-/// Closes the account, as the root half does once the grace period is over while the directory is away.
-fn is_closed(scene: &Scene) {
-    const CLOSE: &str = r#"cd /var/lib/lapwing-priv
-printf '{"schema":1,"account":"lapadmin","uid":%s,"version":"%s","expiry":""}\n' "$(id -u lapadmin)" "$1" >closed
-sum=$(sha256sum closed)
-echo "${sum%% *}" >>closed
-usermod --lock --expiredate 1970-01-02 lapadmin"#;
-    let version = scene.status().unwrap().version.unwrap();
-    scene.host.run(&["sh", "-euc", CLOSE, "close", &version]).unwrap();
-    scene.must_not_open(&scene.password().unwrap()).unwrap();
 }
 
 /// The agent dies when the directory has a password that the account has not, and the directory is away then.

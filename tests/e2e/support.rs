@@ -37,6 +37,18 @@ chown lapadmin: /home/lapadmin/.ssh/authorized_keys";
     key
 }
 
+/// Closes the account, as the root half does once the grace period is over while the directory is away.
+pub(crate) fn close_account(scene: &Scene) {
+    const CLOSE: &str = r#"cd /var/lib/lapwing-priv
+printf '{"schema":1,"account":"lapadmin","uid":%s,"version":"%s","expiry":""}\n' "$(id -u lapadmin)" "$1" >closed
+sum=$(sha256sum closed)
+echo "${sum%% *}" >>closed
+usermod --lock --expiredate 1970-01-02 lapadmin"#;
+    let version = scene.status().unwrap().version.unwrap();
+    scene.host.run(&["sh", "-euc", CLOSE, "close", &version]).unwrap();
+    scene.must_not_open(&scene.password().unwrap()).unwrap();
+}
+
 /// Runs a cycle now; whether it ended well.
 pub(crate) fn process(host: &Host) -> bool {
     host.command("lapwing").arg("invoke-policy-processing").output().unwrap().status.success()

@@ -6,17 +6,18 @@ pub(crate) mod watched;
 use std::time::Duration;
 
 use xtask::lab::Kind;
+use xtask::os;
 use xtask::programs::ACCOUNT;
 
 use self::watched::{CHANGE_REFUSED, FAILED, LOGGED_ON, OTHERWISE, Watched};
-use crate::support::status;
+use crate::support::{sh, status};
 
 /// Two minutes in which nothing is heard, and a busy machine.
 const GIVEN_UP: Duration = Duration::from_secs(150);
 /// Cron looks at its jobs at each full minute.
 const NEXT_JOB: Duration = Duration::from_secs(90);
 /// Log-ons of each kind whose median is compared.
-const LOG_ONS: &str = "50";
+const LOG_ONS: usize = 50;
 
 /// One way.
 struct Way {
@@ -192,6 +193,7 @@ fn every_way(kind: Kind, later: &[Way]) -> Watched {
     // Without it and its socket everything is as if Lapwing were not there; so would changes of the password be.
     run(&host, AWAY);
     ways().for_each(|way| (way.go)(&host));
+    run(&host, "journalctl --quiet --identifier=pam_lapwing | grep -q 'lapwingd was not told of'");
     run(&host, BACK);
     go_all(&mut host, "nothing was heard while it was away", WAYS[..1].iter());
     host
@@ -259,48 +261,79 @@ for ((at = 0; at < $1; at++)); do
 done
 cp /etc/pam.d/su.module /etc/pam.d/su"#;
 
-/// Writes what [`MEASURE`] takes turns with.
+/// Writes what log-ons take turns with.
 const STACKS: &str = r#"set -eu
 cd /etc/pam.d
 for common in auth account session password; do
     grep -v pam_lapwing common-$common >plain-$common
     ! cmp -s common-$common plain-$common
 done
-sed 's/@include common-/@include plain-/' su >su.plain
-cp su su.module"#;
+for service in su sshd; do
+    sed 's/@include common-/@include plain-/' $service >$service.plain
+    cp $service $service.module
+done"#;
+
+/// In microseconds, in no order: without the module, and with it.
+type Times = [Vec<u64>; 2];
 
 #[test]
-fn a_log_on_takes_no_longer_whatever_the_agent_does() {
-    let host = Watched::boot(Kind::Host);
-    host.scene.host.run(&["sh", "-c", STACKS]).unwrap();
+fn a_log_on_by_su_takes_no_longer_whatever_the_agent_does() {
+    log_ons_take_no_longer(|watched, between| {
+        let count = LOG_ONS.to_string();
+        let measure = ["setsid", "--wait", "bash", "-c", MEASURE, "measure", &count, between];
+        let printed =
+            watched.scene.host.feed(&measure, format!("{}\n", watched.password).as_bytes()).unwrap();
+        ["plain", "module"].map(|stack| {
+            let of =
+                |line: &str| line.split_once(' ').filter(|(name, _)| *name == stack)?.1.parse::<u64>().ok();
+            printed.lines().filter_map(of).collect()
+        })
+    });
+}
+
+#[test]
+fn a_log_on_over_ssh_takes_no_longer_whatever_the_agent_does() {
+    log_ons_take_no_longer(|watched, between| {
+        let host = &watched.scene.host;
+        let mut times: Times = [Vec::new(), Vec::new()];
+        for at in 0..LOG_ONS {
+            if at == LOG_ONS / 2 {
+                sh(host, between);
+            }
+            for (stack, times) in ["plain", "module"].into_iter().zip(&mut times) {
+                sh(host, &format!("cp /etc/pam.d/sshd.{stack} /etc/pam.d/sshd"));
+                let begun = os::now();
+                assert!(watched.ssh(&watched.password));
+                times.push(begun.elapsed().as_micros().try_into().unwrap());
+            }
+        }
+        times
+    });
+}
+
+/// In each state of the agent, what the module adds to log-ons is lost in what they differ by anyway. They are measured half before
+/// and half after what is done halfway.
+fn log_ons_take_no_longer(measure: impl Fn(&Watched, &str) -> Times) {
+    let watched = Watched::boot(Kind::Host);
+    let host = &watched.scene.host;
+    sh(host, STACKS);
     for (state, before, between, after) in [
         ("up", "true", "true", "true"),
         ("killed", "true", KILL, "true"),
         ("stopped", STOP, "true", GO_ON),
         ("down", AWAY, "true", BACK),
     ] {
-        log_ons_take_no_longer(&host, state, [before, between, after]);
+        host.run(&["sh", "-c", before]).unwrap();
+        let [plain, module] = measure(&watched, between).map(|mut times| {
+            assert_eq!(times.len(), LOG_ONS);
+            times.sort_unstable();
+            times
+        });
+        host.run(&["sh", "-c", after]).unwrap();
+        let (quarter, median) = (plain.len() / 4, plain.len() / 2);
+        let (low, high) = (plain[quarter], plain[plain.len() - 1 - quarter]);
+        let said = format!("{state}: {} µs, and without the module {low} to {high} µs", module[median]);
+        eprintln!("{said}");
+        assert!(module[median] <= high, "{said}");
     }
-}
-
-/// In this state of the agent, what the module adds to log-ons is lost in what they differ by anyway. What is done before, halfway and
-/// after brings the state about, and ends it.
-fn log_ons_take_no_longer(watched: &Watched, state: &str, [before, between, after]: [&str; 3]) {
-    let host = &watched.scene.host;
-    host.run(&["sh", "-c", before]).unwrap();
-    let measure = ["setsid", "--wait", "bash", "-c", MEASURE, "measure", LOG_ONS, between];
-    let printed = host.feed(&measure, format!("{}\n", watched.password).as_bytes()).unwrap();
-    host.run(&["sh", "-c", after]).unwrap();
-    let [plain, module] = ["plain", "module"].map(|stack| {
-        let of = |line: &str| line.split_once(' ').filter(|(name, _)| *name == stack)?.1.parse::<u64>().ok();
-        let mut times: Vec<_> = printed.lines().filter_map(of).collect();
-        assert_eq!(times.len().to_string(), LOG_ONS);
-        times.sort_unstable();
-        times
-    });
-    let (quarter, median) = (plain.len() / 4, plain.len() / 2);
-    let (low, high) = (plain[quarter], plain[plain.len() - 1 - quarter]);
-    let said = format!("{state}: {} µs, and without the module {low} to {high} µs", module[median]);
-    eprintln!("{said}");
-    assert!(module[median] <= high, "{said}");
 }

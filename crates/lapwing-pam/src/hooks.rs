@@ -76,6 +76,7 @@ fn report(transaction: &Transaction, phase: Phase, account: AccountName) {
     let (caller, _) = sys::uids();
     let report = Report {
         phase,
+        // Of the program that asks: its questions belong together by that.
         pid: std::process::id(),
         caller,
         account,
@@ -84,8 +85,9 @@ fn report(transaction: &Transaction, phase: Phase, account: AccountName) {
         remote_host: text(Item::RemoteHost),
     };
     if let Err(error) = notify::send(Path::new(SOCKET_PATH), &report) {
-        // So that the journal keeps it.
         let Report { account, service, .. } = &report;
-        transaction.log(&format!("lapwingd was not told of {phase:?} of {account} by {service}: {error}"));
+        let lost = format!("lapwingd was not told of {phase:?} of {account} by {service}: {error}");
+        // So that the journal keeps it; where that cannot be told either, nobody can.
+        drop(notify::warn(Path::new(notify::LOG_PATH), &lost));
     }
 }

@@ -1,6 +1,6 @@
-//! Sends a report, or does not: nobody waits for it.
+//! Sends a report, or a line for the journal, or does not: nobody waits for it.
 
-use std::{io, os::unix::net::UnixDatagram, path::Path};
+use std::{io, os::unix::net::UnixDatagram, path::Path, process};
 
 use lapwing_core::log_on::Report;
 
@@ -10,9 +10,26 @@ use lapwing_core::log_on::Report;
 /// # Errors
 /// Why it was dropped: there is no socket, nobody has it open, its queue is full, or the caller may not.
 pub(crate) fn send(path: &Path, report: &Report) -> io::Result<()> {
+    put(path, &report.to_bytes())
+}
+
+/// Where the system's log is written to. syslog(3).
+pub(crate) const LOG_PATH: &str = "/dev/log";
+
+/// Writes a warning to the system's log of authentications. Not by syslog(3), which waits where nobody reads: a journal that is stuck
+/// must not hold up a log-on here too. The form is that of RFC 3164, 4.1, whose reader supplies the time.
+///
+/// # Errors
+/// Why it is lost.
+pub(crate) fn warn(path: &Path, text: &str) -> io::Result<()> {
+    const PRIORITY: i32 = libc::LOG_AUTHPRIV | libc::LOG_WARNING;
+    put(path, format!("<{PRIORITY}>pam_lapwing[{}]: {text}", process::id()).as_bytes())
+}
+
+fn put(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let socket = UnixDatagram::unbound()?;
     socket.set_nonblocking(true)?;
-    socket.send_to(&report.to_bytes(), path)?;
+    socket.send_to(bytes, path)?;
     Ok(())
 }
 
@@ -46,5 +63,19 @@ mod tests {
         assert_eq!(full.kind(), io::ErrorKind::WouldBlock);
         drop(socket);
         assert_eq!(send(&path, &report).unwrap_err().kind(), io::ErrorKind::ConnectionRefused);
+    }
+    #[test]
+    fn a_line_for_the_journal_is_written_or_lost_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log");
+        assert_eq!(warn(&path, "x").unwrap_err().kind(), io::ErrorKind::NotFound);
+        let socket = UnixDatagram::bind(&path).unwrap();
+        warn(&path, "nobody was told").unwrap();
+        let mut bytes = [0; 100];
+        let len = socket.recv(&mut bytes).unwrap();
+        let line = format!("<84>pam_lapwing[{}]: nobody was told", process::id());
+        assert_eq!(str::from_utf8(&bytes[..len]), Ok(line.as_str()));
+        let full = (0..10_000).find_map(|_| warn(&path, "x").err()).unwrap();
+        assert_eq!(full.kind(), io::ErrorKind::WouldBlock);
     }
 }

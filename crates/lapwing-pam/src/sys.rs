@@ -74,7 +74,6 @@ unsafe extern "C" {
         value: *mut c_void,
         clean_up: Option<CleanUp>,
     ) -> c_int;
-    fn pam_syslog(handle: *const PamHandle, priority: c_int, format: *const c_char, ...);
 }
 
 /// A transaction between a program and PAM, for as long as one of our entries runs.
@@ -139,14 +138,6 @@ impl Transaction {
                 libc::free((*responses).text.cast());
                 libc::free(responses.cast());
             }
-        }
-    }
-
-    /// Writes to the system's log of authentications.
-    pub(crate) fn log(&self, text: &str) {
-        if let Ok(text) = CString::new(text) {
-            // SAFETY: the format takes one string, and gets one that ends with NUL.
-            unsafe { pam_syslog(self.handle, libc::LOG_WARNING, c"%s".as_ptr(), text.as_ptr()) };
         }
     }
 }

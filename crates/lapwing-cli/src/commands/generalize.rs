@@ -45,8 +45,9 @@ const UNITS: [&str; 4] =
 /// What the agent and its root half keep.
 const FOLDERS: [&str; 2] = ["/var/lib/lapwing", "/var/lib/lapwing-priv"];
 const JOURNAL: &str = "/var/lib/lapwing-priv/journal";
-/// Which account the root half has made: the copy has it too, and without the record it would be a stranger's there.
-const OWNED: &str = "owned";
+/// Which account the root half has made, and which one it has closed: the copy has these too, and without the records the one would be
+/// a stranger's there, and the other closed for good.
+const RECORDS: [&str; 2] = ["owned", "closed"];
 const KEYTAB: &str = "/etc/krb5.keytab";
 
 /// What was done.
@@ -153,7 +154,7 @@ fn forget_enrolment(root: &Root, done: &mut Done) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Removes all that is in a folder but that record; the folder itself is its package's.
+/// Removes all that is in a folder but these records; the folder itself is its package's.
 fn empty(folder: &Path, removed: &mut Vec<String>) -> io::Result<()> {
     let entries = match fs::read_dir(folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -161,7 +162,7 @@ fn empty(folder: &Path, removed: &mut Vec<String>) -> io::Result<()> {
     };
     for entry in entries {
         let entry = entry?;
-        if entry.file_name() == OWNED {
+        if RECORDS.iter().any(|record| entry.file_name() == *record) {
             continue;
         }
         if entry.file_type()?.is_dir() {
