@@ -1,4 +1,5 @@
-//! A host with a kernel, a clock and firmware of its own, which QEMU plays: asleep over the end of a grace period.
+//! A host with a kernel, a clock and firmware of its own, which QEMU plays: asleep over the end of a grace
+//! period, rebooted after one, and started as another machine.
 
 use std::time::Duration;
 
@@ -13,11 +14,27 @@ const POLICY: &str = "BackupDirectory = 1\nAdministratorAccountName = \"lapadmin
 const SLOWLY: Duration = Duration::from_secs(120);
 /// However long it slept, an overdue rotation starts within a minute.
 const A_MINUTE: Duration = Duration::from_secs(60);
-/// The UUID in a machine's firmware.
+/// The grace period.
+const GRACE_SECS: f64 = 60.0;
+/// The UUIDs in the firmware of two machines.
 const FIRMWARE: &str = "6f0e1c7e-5a0b-4f0e-9c0a-3f8a1d2b4c5d";
+const OTHER_FIRMWARE: &str = "0d6b7a52-1f3c-4b8e-a1d7-92c4e85f6a30";
 
 const LOGGED_ON: u32 = 10041;
 const CHANGED: u32 = 10044;
+const ACTIONS_SUCCEEDED: u32 = 10074;
+const SESSION_TOLD: u32 = 10078;
+const SESSION_NOT_TOLD: u32 = 10079;
+const TIME_TO_LOG_OFF: u32 = 10080;
+const POSSIBLE_CLONE: u32 = 30061;
+
+/// The beginning of what a session is told.
+const WARNING: &str = "Lapwing: The password of this account has been changed";
+/// Whether the agent's first cycle of this boot has ended well.
+const IDLE: &str = "lapwing status --json | tr -d ' ' | grep -q '\"state\":\"idle\"'";
+/// Whether logind will reboot.
+const PLANNED: &str = "busctl get-property org.freedesktop.login1 /org/freedesktop/login1 org.freedesktop.login1.Manager \
+    ScheduledShutdown | grep -q reboot";
 
 /// When the journal has the first entry of this boot with that field, in seconds since 1970.
 fn moment(machine: &mut Machine, field: &str) -> f64 {
@@ -37,28 +54,97 @@ fn settled(actions: u8) -> (Scene, Machine, String) {
     (scene, machine, password)
 }
 
+/// Waits until it is so.
+fn wait_until(machine: &mut Machine, condition: &str) {
+    machine.wait_until(condition, SLOWLY).unwrap();
+}
+
+/// Begins a session of the account on a virtual console, as one who sits at it has.
+fn sit_at(machine: &mut Machine, console: &str) {
+    let begin = format!(
+        "systemd-run --quiet --unit={console} --property=PAMName=login --property=User={ACCOUNT} \
+        --property=StandardInput=tty --property=TTYPath=/dev/{console} sleep infinity"
+    );
+    machine.run(&begin, SLOWLY).unwrap();
+    wait_until(machine, &format!("loginctl --no-legend list-sessions | grep -q '{ACCOUNT}.*{console}'"));
+}
+
 #[test]
-fn a_machine_that_sleeps_over_the_deadline_has_another_password_within_a_minute_of_waking() {
-    // systemd.journal-fields(7), sd-messages(3).
+fn a_machine_that_sleeps_over_the_deadline_has_another_password_within_a_minute_of_waking_and_warns_consoles()
+{
+    // sd-messages.h.
     const SLEEP_BEGUN: &str = "MESSAGE_ID=6bbd95ee977941e497c48be27c254128";
     const SLEEP_ENDED: &str = "MESSAGE_ID=8811e6df2a8e40f58a94cea26f8ebf14";
-    let (scene, mut machine, before) = settled(1);
-    assert_eq!(machine.ssh(ACCOUNT, &before, "true").unwrap(), Login::Accepted(String::new()));
+    let (scene, mut machine, before) = settled(3);
+    let mut console = machine.terminal().unwrap();
+    console.log_in(ACCOUNT, &before, SLOWLY).unwrap();
     machine.wait_until_told(LOGGED_ON, SLOWLY).unwrap();
+    let deadline = moment(&mut machine, &format!("EVENT_ID={LOGGED_ON}")) + GRACE_SECS;
+    sit_at(&mut machine, "tty1");
+    sit_at(&mut machine, "tty2");
+    machine.run("perl -e 'open(F, q(>), q(/dev/tty2)) && ioctl(F, 0x4b3a, 1) || die'", SLOWLY).unwrap();
     assert_eq!(scene.password().unwrap(), before);
-    // It is woken one second after the end of the grace period.
-    let logged_on = moment(&mut machine, &format!("EVENT_ID={LOGGED_ON}"));
-    let deadline = logged_on + 60.0;
+
+    let alarm = deadline.ceil() + 1.0;
     machine
-        .run(&format!("rtcwake --mode no --time {:.0} >/dev/null; systemctl suspend", deadline.ceil() + 1.0), SLOWLY)
+        .run(&format!("rtcwake --mode no --time {alarm} >/dev/null && systemctl suspend"), SLOWLY)
         .unwrap();
     machine.wait_until_told(CHANGED, A_MINUTE + SLOWLY).unwrap();
     let [begun, ended] = [SLEEP_BEGUN, SLEEP_ENDED].map(|message| moment(&mut machine, message));
     let changed = moment(&mut machine, &format!("EVENT_ID={CHANGED}"));
-    assert!(begun < deadline && deadline < ended, "{logged_on} {begun} {ended}");
+    assert!(begun < deadline && deadline < ended, "{begun} {deadline} {ended}");
     assert!(changed < ended + A_MINUTE.as_secs_f64(), "{ended} {changed}");
     let after = scene.password().unwrap();
     assert_ne!(after, before);
+
+    console.wait_for(WARNING, SLOWLY).unwrap();
+    machine.wait_until_told(TIME_TO_LOG_OFF, SLOWLY).unwrap();
+    let told = |event: u32| {
+        format!("journalctl --quiet --boot --output=verbose SYSLOG_IDENTIFIER=lapwingd EVENT_ID={event}")
+    };
+    let told = [SESSION_TOLD, SESSION_NOT_TOLD].map(|event| machine.run(&told(event), SLOWLY).unwrap());
+    let is_told = |by: usize, terminal: &str| told[by].contains(&format!("{terminal} ("));
+    assert!(is_told(0, "ttyS1") && is_told(0, "tty1") && is_told(1, "tty2"), "{told:?}");
+    machine.run(&format!("grep --quiet --text '{WARNING}' /dev/vcs1"), SLOWLY).unwrap();
+    assert_eq!(machine.ssh(ACCOUNT, &after, "true").unwrap(), Login::Accepted(String::new()));
+}
+
+#[test]
+fn a_machine_reboots_once_after_a_use_with_another_password_in_force_and_knows_itself_by_its_firmware() {
+    let (scene, mut machine, before) = settled(5);
+    let boot = machine.run("cat /proc/sys/kernel/random/boot_id", SLOWLY).unwrap();
+    let session = machine.stay(ACCOUNT, &before, "sleep infinity").unwrap();
+    machine.wait_until_told(LOGGED_ON, SLOWLY).unwrap();
+    assert_eq!(scene.password().unwrap(), before);
+    // The directory first, then the account, then everybody is told.
+    machine.wait_until_told(CHANGED, A_MINUTE + SLOWLY).unwrap();
+    let after = scene.password().unwrap();
+    assert_ne!(after, before);
+    machine.wait_until_told(ACTIONS_SUCCEEDED, SLOWLY).unwrap();
+    wait_until(&mut machine, PLANNED);
+    scene
+        .host
+        .wait_until("the warning on the terminal", SLOWLY, |_| {
+            Ok(session.seen()?.contains("policy asks for a reboot"))
+        })
+        .unwrap();
+    machine.wait_until_reset(A_MINUTE + SLOWLY).unwrap();
+
+    machine.boot_again(FIRMWARE).unwrap();
+    assert_ne!(machine.run("cat /proc/sys/kernel/random/boot_id", SLOWLY).unwrap(), boot);
+    // It is the same machine to itself, and nothing is left to do.
+    wait_until(&mut machine, IDLE);
+    machine.run(&format!("! {PLANNED}"), SLOWLY).unwrap();
+    let is_told = "journalctl --quiet --boot SYSLOG_IDENTIFIER=lapwingd EVENT_ID=10042 EVENT_ID=10047 EVENT_ID=30061 | grep .";
+    machine.run(&format!("! {is_told}"), SLOWLY).unwrap();
     assert_eq!(machine.ssh(ACCOUNT, &before, "true").unwrap(), Login::Refused);
     assert_eq!(machine.ssh(ACCOUNT, &after, "true").unwrap(), Login::Accepted(String::new()));
+    machine.run("sync", SLOWLY).unwrap();
+
+    // The same disk by other firmware is a copied virtual machine, for all that anybody there can tell.
+    machine.boot_again(OTHER_FIRMWARE).unwrap();
+    machine.wait_until_told(POSSIBLE_CLONE, SLOWLY).unwrap();
+    assert!(machine.run("lapwing status", SLOWLY).unwrap().contains("lapwing adopt"));
+    machine.run("! lapwing reset-password", SLOWLY).unwrap();
+    assert_eq!(scene.password().unwrap(), after);
 }

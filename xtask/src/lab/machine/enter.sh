@@ -26,6 +26,7 @@ StandardInput=tty-force
 StandardOutput=tty
 StandardError=tty
 TTYPath=/dev/ttyS0
+Environment=SYSTEMD_PAGER=cat SYSTEMD_COLORS=0
 ExecStart=sh -c 'stty -echo; echo; echo $3; while read -r line; do eval "\$\$line"; echo "$4 \$\$?"; done'
 [Install]
 WantedBy=multi-user.target
