@@ -70,8 +70,7 @@ fn sit_at(machine: &mut Machine, console: &str) {
 }
 
 #[test]
-fn a_machine_that_sleeps_over_the_deadline_has_another_password_within_a_minute_of_waking_and_warns_consoles()
-{
+fn a_machine_asleep_over_the_deadline_has_another_password_within_a_minute_of_waking_and_warns_consoles() {
     // sd-messages.h.
     const SLEEP_BEGUN: &str = "MESSAGE_ID=6bbd95ee977941e497c48be27c254128";
     const SLEEP_ENDED: &str = "MESSAGE_ID=8811e6df2a8e40f58a94cea26f8ebf14";
