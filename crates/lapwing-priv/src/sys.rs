@@ -44,6 +44,18 @@ pub(crate) fn filesystem_uuid(folder: &File) -> Option<[u8; 16]> {
     (done == 0 && *len == 16).then(|| uuid.try_into().ok()).flatten()
 }
 
+/// `KDGETMODE` and `KD_TEXT`, which only virtual consoles know. console_ioctl(4).
+const GET_MODE: u32 = 0x4b3b;
+const MODE_TEXT: libc::c_int = 0;
+
+/// Whether this is a virtual console that shows something else than the text that is written to it.
+pub(crate) fn shows_graphics(terminal: &File) -> bool {
+    let mut mode: libc::c_int = MODE_TEXT;
+    // SAFETY: the descriptor is open, and the call writes one integer, which is there.
+    let done = unsafe { libc::ioctl(terminal.as_raw_fd(), GET_MODE as _, &raw mut mode) };
+    done == 0 && mode != MODE_TEXT
+}
+
 /// The UUID of the Btrfs that this folder is on.
 pub(crate) fn btrfs_uuid(folder: &File) -> Option<[u8; 16]> {
     let mut answer = [0_u8; BTRFS_INFO_LEN];

@@ -69,14 +69,10 @@ const LATER_WORKSTATION: [&str; 6] =
     ["authselect", "libpam-pkcs11", "opensc", "openssl", "softhsm2", "sudo-rs"];
 
 /// What a machine of its own has besides a host.
-const MACHINE: [&str; 4] = ["initramfs-tools", "kmod", "linux-image-cloud-amd64", "lz4"];
+const MACHINE: [&str; 3] = ["kmod", "linux-image-cloud-amd64", "login"];
 
-/// Has the first root directory of its kernel hold what the machine's disk and card need, and no more. Run before packages are
-/// installed, with the new root as its argument.
-const BEGIN: &str = r#"set -eu
-mkdir -p "$1/etc/initramfs-tools/conf.d"
-printf 'MODULES=list\nCOMPRESS=lz4\n' >"$1/etc/initramfs-tools/conf.d/lab"
-printf 'virtio_pci\nvirtio_blk\nvirtio_net\next4\n' >"$1/etc/initramfs-tools/modules""#;
+/// What would make a first root directory for its kernel, which needs none.
+const LEAVE_OUT_MACHINE: &str = "/etc/kernel/postinst.d/initramfs-tools";
 
 /// What a host is for, which decides what is installed on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -227,7 +223,7 @@ fn recipe(kind: Kind) -> u64 {
     let mut hasher = DefaultHasher::new();
     (kind.release(), kind.packages(), LEAVE_OUT, FINISH).hash(&mut hasher);
     if kind == Kind::Machine {
-        BEGIN.hash(&mut hasher);
+        LEAVE_OUT_MACHINE.hash(&mut hasher);
     }
     hasher.finish()
 }
@@ -261,7 +257,7 @@ fn build(kind: Kind, home: &Path) -> Result<()> {
     command.arg(format!("--aptopt={}", settings.display()));
     command.args(LEAVE_OUT.map(|path| format!("--dpkgopt=path-exclude={path}")));
     if kind == Kind::Machine {
-        command.arg(format!("--essential-hook={BEGIN}"));
+        command.arg(format!("--dpkgopt=path-exclude={LEAVE_OUT_MACHINE}"));
     }
     command.arg(format!("--customize-hook={FINISH}"));
     command.arg(kind.release()).arg(unfinished.join("root")).args(&files);

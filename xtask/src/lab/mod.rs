@@ -45,7 +45,7 @@ use anyhow::{Result, ensure};
 pub use self::apt::archives;
 pub use self::host::Host;
 pub use self::image::{Image, Kind, cache, remove_folder};
-pub use self::machine::Machine;
+pub use self::machine::{Machine, Terminal};
 pub use self::network::OUTSIDE;
 pub use self::overlay::Copied;
 use self::runs::Run;

@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
-use rustix::fs::{XattrFlags, setxattr};
+use rustix::fs::{XattrFlags, getxattr, setxattr};
 use rustix::io::Errno;
 use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 
@@ -69,6 +69,16 @@ impl Overlay {
     /// Where it can be looked at from outside.
     pub(super) fn root(&self) -> PathBuf {
         self.folder.join(ROOT)
+    }
+
+    /// Its UUID; none from a kernel that gives layered disks none.
+    pub(super) fn uuid(&self) -> Option<String> {
+        let mut uuid = [0; 16];
+        let len = getxattr(self.folder.join(UPPER), UUID, &mut uuid).ok()?;
+        let digits = format!("{:032x}", u128::from_be_bytes(uuid));
+        let part = |from, to| digits.get(from..to).unwrap_or_default();
+        let parts = [part(0, 8), part(8, 12), part(12, 16), part(16, 20), part(20, 32)];
+        (len == uuid.len()).then(|| parts.join("-"))
     }
 
     /// Ends it, and gives the folder of all that the host has written.

@@ -89,11 +89,11 @@ pub struct Stay {
 }
 
 impl Stay {
-    pub(super) fn begin(host: &Host, user: &str, password: &str, command: &str) -> Result<Self> {
-        let seen = host.folder().join("seen");
+    pub(super) fn begin(door: &Door, user: &str, password: &str, command: &str) -> Result<Self> {
+        let seen = door.known.with_file_name("seen");
         let out = File::create(&seen)?;
         let proof = Proof::Password(password);
-        let mut ssh = ssh(&Door::of(host, host.address(), PORT)?, user, proof)?;
+        let mut ssh = ssh(door, user, proof)?;
         ssh.arg("-tt").arg(command).stdout(out.try_clone()?).stderr(out);
         Ok(Self { child: begun(ssh, proof)?, seen })
     }

@@ -19,6 +19,8 @@ pub(super) struct Session {
     pub(super) id: String,
     /// Below `/dev`; empty without one.
     pub(super) terminal: String,
+    /// Whether logind knows that terminal too, and so reaches it by what it tells everybody.
+    pub(super) is_terminal_known: bool,
     pub(super) remote_host: String,
 }
 
@@ -33,9 +35,18 @@ type Listed = (Vec<(String, u32, String, String, String)>,);
 
 /// The sessions of an account, but for those that only run its services.
 pub(super) fn sessions(uid: Uid) -> Result<Vec<Session>, SessionsError> {
+    sessions_of(|owner| owner == uid)
+}
+
+/// The same of everybody.
+pub(super) fn all_sessions() -> Result<Vec<Session>, SessionsError> {
+    sessions_of(|_| true)
+}
+
+fn sessions_of(is_owner: impl Fn(Uid) -> bool) -> Result<Vec<Session>, SessionsError> {
     let listed = busctl(&[&["call", SERVICE], &MANAGER[..], &["ListSessions"]].concat())?;
     let mut sessions = Vec::new();
-    for (id, path) in parse_list(&listed, uid)? {
+    for (id, path) in parse_list(&listed, is_owner)? {
         let asked = ["get-property", SERVICE, &path, SESSION, "Class", "TTY", "RemoteHost"];
         match busctl(&asked) {
             Ok(properties) => sessions.extend(parse_session(id, &properties)?),
@@ -46,9 +57,9 @@ pub(super) fn sessions(uid: Uid) -> Result<Vec<Session>, SessionsError> {
     Ok(sessions)
 }
 
-fn parse_list(printed: &str, uid: Uid) -> Result<Vec<(String, String)>, SessionsError> {
+fn parse_list(printed: &str, is_owner: impl Fn(Uid) -> bool) -> Result<Vec<(String, String)>, SessionsError> {
     let Answer { data: (listed,) } = serde_json::from_str::<Answer<Listed>>(printed)?;
-    let own = listed.into_iter().filter(|(_, owner, ..)| *owner == uid.0);
+    let own = listed.into_iter().filter(|(_, owner, ..)| is_owner(Uid(*owner)));
     Ok(own.map(|(id, .., path)| (id, path)).collect())
 }
 
@@ -60,8 +71,9 @@ fn parse_session(id: String, printed: &str) -> Result<Option<Session>, SessionsE
     }
     Ok(match <[String; 3]>::try_from(values) {
         Ok([class, terminal, remote_host]) if class.starts_with("user") => {
-            let found = terminal.is_empty().then(|| terminal::of_session(&id)).flatten();
-            Some(Session { terminal: found.unwrap_or(terminal), id, remote_host })
+            let is_terminal_known = !terminal.is_empty();
+            let found = (!is_terminal_known).then(|| terminal::of_session(&id)).flatten();
+            Some(Session { terminal: found.unwrap_or(terminal), is_terminal_known, id, remote_host })
         }
         Ok(_) => None,
         Err(_) => return Err(SessionsError::Logind("it told of a session what was not asked".to_owned())),
@@ -116,12 +128,13 @@ mod tests {
 
     #[test]
     fn the_sessions_of_one_uid_are_told_from_the_others() {
-        let own = parse_list(LISTED, Uid(1001)).unwrap();
+        let own = parse_list(LISTED, |owner| owner == Uid(1001)).unwrap();
         let expected =
             [("7", "/org/freedesktop/login1/session/_37"), ("8", "/org/freedesktop/login1/session/_38")];
         assert_eq!(own, expected.map(|(id, path)| (id.to_owned(), path.to_owned())));
-        assert!(parse_list(LISTED, Uid(1002)).unwrap().is_empty());
-        assert!(parse_list(r#"{"type":"s","data":["x"]}"#, Uid(0)).is_err());
+        assert!(parse_list(LISTED, |owner| owner == Uid(1002)).unwrap().is_empty());
+        assert_eq!(parse_list(LISTED, |_| true).unwrap().len(), 3);
+        assert!(parse_list(r#"{"type":"s","data":["x"]}"#, |_| true).is_err());
     }
 
     #[test]
@@ -133,7 +146,12 @@ mod tests {
         };
         let session = |class| parse_session("7".to_owned(), &printed(class)).unwrap();
         let remote_host = "192.0.2.7".to_owned();
-        let expected = Session { id: "7".to_owned(), terminal: "pts/0".to_owned(), remote_host };
+        let expected = Session {
+            id: "7".to_owned(),
+            terminal: "pts/0".to_owned(),
+            is_terminal_known: true,
+            remote_host,
+        };
         assert_eq!((session("user"), session("manager")), (Some(expected), None));
         assert!(parse_session("7".to_owned(), "{\"type\":\"s\",\"data\":\"user\"}").is_err());
     }

@@ -16,7 +16,7 @@ use lapwing_core::{
 };
 
 use self::logind::Session;
-use crate::os;
+use crate::{log, os};
 
 /// The built-in administrator.
 const SUPERUSER: Uid = Uid(0);
@@ -37,6 +37,10 @@ const CLOSED: &str =
 /// What is told to everybody.
 const REBOOTING: &str =
     "The managed account of this host was used, and policy asks for a reboot after that. Save your work now.";
+
+/// The same to whom logind does not reach, with what it adds itself.
+const REBOOTING_SOON: &str = "The managed account of this host was used, and policy asks for a reboot after that.\n\
+    This host reboots in a minute. Save your work now.";
 
 /// Why sessions cannot be told or ended.
 #[derive(Debug, thiserror::Error)]
@@ -110,11 +114,32 @@ pub(crate) fn end_processes(uid: Uid) -> Result<Vec<EndedProcess>, SessionsError
 
 /// Has the host reboot in a minute, and everybody told.
 pub(crate) fn reboot(now: WallTime) -> Result<(), SessionsError> {
-    logind::schedule_reboot(now.saturating_add(REBOOT_DELAY), REBOOTING)
+    logind::schedule_reboot(now.saturating_add(REBOOT_DELAY), REBOOTING)?;
+    tell_the_others();
+    Ok(())
+}
+
+/// Tells of the reboot whom logind does not reach. Where there is no utmp, as on Debian 13, those are all who came by ssh. Whatever
+/// fails of it, the reboot stands.
+fn tell_the_others() {
+    let fail = |session: &str, reason: String| {
+        log::warning("A session is not told of the reboot", &[("SESSION", session), ("REASON", &reason)]);
+    };
+    let sessions = match logind::all_sessions() {
+        Ok(sessions) => sessions,
+        Err(error) => return fail("", error.to_string()),
+    };
+    for session in
+        sessions.iter().filter(|session| !session.is_terminal_known && !session.terminal.is_empty())
+    {
+        if let Err(error) = terminal::write(&session.terminal, REBOOTING_SOON) {
+            fail(&session.id, error.to_string());
+        }
+    }
 }
 
 fn told(outcome: io::Result<()>, session: Session) -> EndedSession {
-    let Session { id, terminal, remote_host } = session;
+    let Session { id, terminal, remote_host, .. } = session;
     let errno = outcome.err().map(|error| error.raw_os_error().unwrap_or(libc::EIO));
     EndedSession { id, terminal, remote_host, errno }
 }

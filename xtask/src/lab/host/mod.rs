@@ -231,7 +231,7 @@ impl Host {
     /// # Errors
     /// When the tools are missing.
     pub fn stay(&self, user: &str, password: &str, command: &str) -> Result<Stay> {
-        Stay::begin(self, user, password, command)
+        Stay::begin(&Door::of(self, self.address, ssh::PORT)?, user, password, command)
     }
 
     /// Pulls the network cable; it stays out over a power cycle.
@@ -286,6 +286,11 @@ impl Host {
         self.disk.root()
     }
 
+    /// The UUID of the disk's file system, where the kernel gives it one.
+    pub(super) fn disk_uuid(&self) -> Option<String> {
+        self.disk.uuid()
+    }
+
     /// What the lab keeps about this host on this machine.
     pub(super) fn folder(&self) -> &Path {
         &self.folder
@@ -294,11 +299,6 @@ impl Host {
     /// The lab that it is in.
     pub(super) fn lab_run(&self) -> Arc<Run> {
         Arc::clone(&self.run)
-    }
-
-    /// A program outside, which logs in to this host.
-    pub(super) fn outside(&self, program: &str) -> Result<Command> {
-        self.run.outside(program)
     }
 }
 
