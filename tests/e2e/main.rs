@@ -15,6 +15,7 @@ mod changes;
 mod copies;
 mod crash;
 mod demo;
+mod desktop;
 mod diagnostics;
 mod domain;
 mod entra;

@@ -97,13 +97,18 @@ pub(crate) fn this_program() -> Command {
     command
 }
 
-/// systemd's client of the system bus, with an empty environment.
-pub(crate) fn busctl() -> Command {
+/// systemd's client of the buses.
+pub(crate) const BUSCTL: &str = "/usr/bin/busctl";
+/// systemd's starter of programs in units of their own.
+pub(crate) const SYSTEMD_RUN: &str = "/usr/bin/systemd-run";
+
+/// A program of the host's, with an empty environment.
+pub(crate) fn program(path: &str) -> Command {
     #[expect(
         clippy::disallowed_methods,
         reason = "the one place that starts a process; it clears the environment"
     )]
-    let mut command = Command::new("/usr/bin/busctl");
+    let mut command = Command::new(path);
     command.env_clear();
     command
 }

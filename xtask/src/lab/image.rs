@@ -64,9 +64,18 @@ const OLDER_CONTROLLER: [&str; 2] = ["samba-dsdb-modules", "samba-vfs-modules"];
 /// What a host has besides on which every way to use an account is gone: who else asks PAM, and what types passwords into them.
 const WORKSTATION: [&str; 4] = ["cron", "expect", "pkexec", "polkitd"];
 
-/// What only Debian 13 has of that, and smart cards in software.
-const LATER_WORKSTATION: [&str; 6] =
-    ["authselect", "libpam-pkcs11", "opensc", "openssl", "softhsm2", "sudo-rs"];
+/// What only Debian 13 has of that, smart cards in software, and a desktop without a screen.
+const LATER_WORKSTATION: [&str; 9] = [
+    "authselect",
+    "dbus-user-session",
+    "dunst",
+    "libpam-pkcs11",
+    "opensc",
+    "openssl",
+    "softhsm2",
+    "sudo-rs",
+    "xvfb",
+];
 
 /// What a machine of its own has besides a host.
 const MACHINE: [&str; 3] = ["kmod", "linux-image-cloud-amd64", "login"];

@@ -10,6 +10,8 @@ use crate::os;
 const SERVICE: &str = "org.freedesktop.login1";
 const MANAGER: [&str; 2] = ["/org/freedesktop/login1", "org.freedesktop.login1.Manager"];
 const SESSION: &str = "org.freedesktop.login1.Session";
+/// The types of sessions that are desktops. sd_session_get_type(3).
+const GRAPHICAL: [&str; 3] = ["x11", "wayland", "mir"];
 /// What logind says of a user, or of a session, that is there no more.
 const GONE: [&str; 4] = ["not known", "not logged in", "No session", "Unknown object"];
 
@@ -17,6 +19,10 @@ const GONE: [&str; 4] = ["not known", "not logged in", "No session", "Unknown ob
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Session {
     pub(super) id: String,
+    /// Whose it is.
+    pub(super) uid: Uid,
+    /// Whether it is a desktop, and its terminal the one that this is shown on.
+    pub(super) is_graphical: bool,
     /// Below `/dev`; empty without one.
     pub(super) terminal: String,
     /// Whether logind knows that terminal too, and so reaches it by what it tells everybody.
@@ -46,10 +52,10 @@ pub(super) fn all_sessions() -> Result<Vec<Session>, SessionsError> {
 fn sessions_of(is_owner: impl Fn(Uid) -> bool) -> Result<Vec<Session>, SessionsError> {
     let listed = busctl(&[&["call", SERVICE], &MANAGER[..], &["ListSessions"]].concat())?;
     let mut sessions = Vec::new();
-    for (id, path) in parse_list(&listed, is_owner)? {
-        let asked = ["get-property", SERVICE, &path, SESSION, "Class", "TTY", "RemoteHost"];
+    for (id, uid, path) in parse_list(&listed, is_owner)? {
+        let asked = ["get-property", SERVICE, &path, SESSION, "Class", "Type", "TTY", "RemoteHost"];
         match busctl(&asked) {
-            Ok(properties) => sessions.extend(parse_session(id, &properties)?),
+            Ok(properties) => sessions.extend(parse_session(id, uid, &properties)?),
             Err(error) if is_gone(&error) => {}
             Err(error) => return Err(error),
         }
@@ -57,23 +63,28 @@ fn sessions_of(is_owner: impl Fn(Uid) -> bool) -> Result<Vec<Session>, SessionsE
     Ok(sessions)
 }
 
-fn parse_list(printed: &str, is_owner: impl Fn(Uid) -> bool) -> Result<Vec<(String, String)>, SessionsError> {
+fn parse_list(
+    printed: &str,
+    is_owner: impl Fn(Uid) -> bool,
+) -> Result<Vec<(String, Uid, String)>, SessionsError> {
     let Answer { data: (listed,) } = serde_json::from_str::<Answer<Listed>>(printed)?;
     let own = listed.into_iter().filter(|(_, owner, ..)| is_owner(Uid(*owner)));
-    Ok(own.map(|(id, .., path)| (id, path)).collect())
+    Ok(own.map(|(id, owner, .., path)| (id, Uid(owner), path)).collect())
 }
 
 /// None for a session that is no person's: `manager`, `greeter`, `background`.
-fn parse_session(id: String, printed: &str) -> Result<Option<Session>, SessionsError> {
+fn parse_session(id: String, uid: Uid, printed: &str) -> Result<Option<Session>, SessionsError> {
     let mut values = Vec::new();
     for line in printed.lines() {
         values.push(serde_json::from_str::<Answer<String>>(line)?.data);
     }
-    Ok(match <[String; 3]>::try_from(values) {
-        Ok([class, terminal, remote_host]) if class.starts_with("user") => {
+    Ok(match <[String; 4]>::try_from(values) {
+        Ok([class, kind, terminal, remote_host]) if class.starts_with("user") => {
+            let is_graphical = GRAPHICAL.contains(&kind.as_str());
             let is_terminal_known = !terminal.is_empty();
             let found = (!is_terminal_known).then(|| terminal::of_session(&id)).flatten();
-            Some(Session { terminal: found.unwrap_or(terminal), is_terminal_known, id, remote_host })
+            let terminal = found.unwrap_or(terminal);
+            Some(Session { terminal, is_terminal_known, is_graphical, id, uid, remote_host })
         }
         Ok(_) => None,
         Err(_) => return Err(SessionsError::Logind("it told of a session what was not asked".to_owned())),
@@ -109,7 +120,7 @@ fn is_gone(error: &SessionsError) -> bool {
 }
 
 fn busctl(arguments: &[&str]) -> Result<String, SessionsError> {
-    let mut command = os::busctl();
+    let mut command = os::program(os::BUSCTL);
     command.args(["--system", "--json=short", "--timeout=15"]).args(arguments);
     let output = command.output().map_err(SessionsError::NoBusctl)?;
     if output.status.success() {
@@ -131,7 +142,7 @@ mod tests {
         let own = parse_list(LISTED, |owner| owner == Uid(1001)).unwrap();
         let expected =
             [("7", "/org/freedesktop/login1/session/_37"), ("8", "/org/freedesktop/login1/session/_38")];
-        assert_eq!(own, expected.map(|(id, path)| (id.to_owned(), path.to_owned())));
+        assert_eq!(own, expected.map(|(id, path)| (id.to_owned(), Uid(1001), path.to_owned())));
         assert!(parse_list(LISTED, |owner| owner == Uid(1002)).unwrap().is_empty());
         assert_eq!(parse_list(LISTED, |_| true).unwrap().len(), 3);
         assert!(parse_list(r#"{"type":"s","data":["x"]}"#, |_| true).is_err());
@@ -139,20 +150,23 @@ mod tests {
 
     #[test]
     fn a_session_is_somebodys_or_runs_services() {
-        let printed = |class: &str| {
-            format!(
-                "{{\"type\":\"s\",\"data\":\"{class}\"}}\n{{\"type\":\"s\",\"data\":\"pts/0\"}}\n{{\"type\":\"s\",\"data\":\"192.0.2.7\"}}\n"
-            )
+        let session = |class: &str, kind: &str| {
+            let printed = [class, kind, "pts/0", "192.0.2.7"]
+                .map(|value| format!("{{\"type\":\"s\",\"data\":\"{value}\"}}\n"))
+                .concat();
+            parse_session("7".to_owned(), Uid(1001), &printed).unwrap()
         };
-        let session = |class| parse_session("7".to_owned(), &printed(class)).unwrap();
-        let remote_host = "192.0.2.7".to_owned();
-        let expected = Session {
+        let expected = |is_graphical| Session {
             id: "7".to_owned(),
+            uid: Uid(1001),
+            is_graphical,
             terminal: "pts/0".to_owned(),
             is_terminal_known: true,
-            remote_host,
+            remote_host: "192.0.2.7".to_owned(),
         };
-        assert_eq!((session("user"), session("manager")), (Some(expected), None));
-        assert!(parse_session("7".to_owned(), "{\"type\":\"s\",\"data\":\"user\"}").is_err());
+        assert_eq!(session("user", "tty"), Some(expected(false)));
+        assert_eq!(session("user", "wayland"), Some(expected(true)));
+        assert_eq!(session("manager", "unspecified"), None);
+        assert!(parse_session("7".to_owned(), Uid(0), "{\"type\":\"s\",\"data\":\"user\"}").is_err());
     }
 }

@@ -3,6 +3,7 @@
 //! Sessions are logind's; a process that is in none of them is found by its uids, or by the login uid that the kernel keeps
 //! through `su` and `sudo`. What a session had somebody else start (`sudo systemd-run`) carries neither: only a reboot ends that.
 
+mod desktop;
 mod logind;
 mod reaper;
 mod terminal;
@@ -78,7 +79,7 @@ pub(crate) fn warn(uid: Uid, is_closed: bool) -> Result<Vec<EndedSession>, Sessi
     let done = if is_closed { CLOSED } else { CHANGED };
     let warning = WARNING.replace("MINUTES", &(LOG_OFF_WAIT.as_secs() / 60).to_string());
     let warning = format!("{done}\n{warning}");
-    let warned = |session: Session| told(terminal::write(&session.terminal, &warning), session);
+    let warned = |session: Session| told(tell(&session, &warning), session);
     Ok(sessions.into_iter().take(TOLD_MAX).map(warned).collect())
 }
 
@@ -119,7 +120,7 @@ pub(crate) fn reboot(now: WallTime) -> Result<(), SessionsError> {
     Ok(())
 }
 
-/// Tells of the reboot whom logind does not reach. Where there is no utmp, as on Debian 13, those are all who came by ssh. Whatever
+/// Tells of the reboot whom logind does not reach: desktops, and where there is no utmp, as on Debian 13, all who came by ssh. Whatever
 /// fails of it, the reboot stands.
 fn tell_the_others() {
     let fail = |session: &str, reason: String| {
@@ -129,12 +130,22 @@ fn tell_the_others() {
         Ok(sessions) => sessions,
         Err(error) => return fail("", error.to_string()),
     };
-    for session in
-        sessions.iter().filter(|session| !session.is_terminal_known && !session.terminal.is_empty())
-    {
-        if let Err(error) = terminal::write(&session.terminal, REBOOTING_SOON) {
+    let is_reached = |session: &Session| {
+        !session.is_graphical && (session.is_terminal_known || session.terminal.is_empty())
+    };
+    for session in sessions.iter().filter(|session| !is_reached(session)) {
+        if let Err(error) = tell(session, REBOOTING_SOON) {
             fail(&session.id, error.to_string());
         }
+    }
+}
+
+/// Tells a session something where whoever sits at it sees it.
+fn tell(session: &Session, message: &str) -> io::Result<()> {
+    if session.is_graphical {
+        desktop::notify(session.uid, message)
+    } else {
+        terminal::write(&session.terminal, message)
     }
 }
 
