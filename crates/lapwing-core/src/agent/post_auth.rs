@@ -69,9 +69,10 @@ impl Machine {
         }
         let Some(uid) = self.current_uid(&account) else { return };
         match &mut self.memory.used {
-            // Whoever knows the password was there too, and the deadline stays the earlier one.
-            Some(used) if used.only_failed => {
-                used.only_failed = false;
+            // Whoever knows the password was there too, perhaps after root has opened a closed account. The deadline stays the
+            // earlier one.
+            Some(used) if used.only_failed || used.ended => {
+                (used.only_failed, used.ended) = (false, false);
                 self.remember();
             }
             Some(_) => {}

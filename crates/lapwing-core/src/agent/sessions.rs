@@ -58,13 +58,20 @@ impl Machine {
         self.post_authentication.filter(|wanted| wanted.on_time)
     }
 
-    /// Has an account opened again that policy wants closed no longer.
+    /// Has an account opened again that policy wants closed no longer, and closes none that it does not want closed.
     pub(super) fn open_if_unwanted(&mut self, now: Now, plan: Option<&Plan>) {
-        let Some(ClosedAccount { account, uid }) = self.closed.clone() else { return };
-        let is_wanted = self.ends_on_time().is_some() && plan.is_some_and(|plan| plan.is_for(&account, uid));
-        if is_wanted || self.memory.ending.is_some() {
+        let plan = plan.filter(|_| self.ends_on_time().is_some());
+        let is_unwanted = |account: &AccountName, uid| !plan.is_some_and(|plan| plan.is_for(account, uid));
+        let is_dropped =
+            |ending: &mut Ending| ending.step == EndStep::Close && is_unwanted(&ending.account, ending.uid);
+        let is_dropped = self.memory.ending.take_if(is_dropped).is_some();
+        let unwanted = self.closed.clone().filter(|closed| is_unwanted(&closed.account, closed.uid));
+        let Some(ClosedAccount { account, uid }) = unwanted.filter(|_| self.memory.ending.is_none()) else {
+            if is_dropped {
+                self.remember();
+            }
             return;
-        }
+        };
         let since = Age::new(now, self.boot_id);
         let actions = PostAuthenticationActions::Reset;
         self.memory.ending = Some(ending(account, uid, actions, EndStep::Open, since));

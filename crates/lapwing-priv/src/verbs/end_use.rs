@@ -76,20 +76,23 @@ impl Work {
         }
         let current = self.half.journal.current.as_ref().filter(|current| current.uid == uid);
         let version = current.ok_or(ProtocolError::UnknownVersion)?.version;
-        if self.half.host.closed()?.is_some_and(|closed| closed.uid == uid) {
-            return Ok(());
-        }
-        // One account at a time, so that none is ever closed without a record.
-        self.open_account()?;
         account::check_replaceable(self.root())?;
-        let (root, mut account, expiry) = (self.root().clone(), name.clone(), String::new());
+        // One account at a time, so that none is ever closed without a record.
+        if self.half.host.closed.as_ref().is_some_and(|closed| closed.uid != uid) {
+            self.open_account()?;
+        }
+        let root = self.root().clone();
         if let Some(owned) = self.half.host.owned(uid).cloned() {
-            account.clone_from(&owned.name);
+            let (account, expiry) = (owned.name.clone(), String::new());
             self.keep_closed(Closed { account, uid, version, expiry })?;
             let standing = self.half.host.standing(&owned);
             automatic::ensure(&root, &self.wanted(&standing, None))?;
             return Ok(());
         }
+        if self.half.host.closed()?.is_some_and(|closed| closed.uid == uid) {
+            return Ok(());
+        }
+        let account = name.clone();
         account::close(&root, name, uid, |expiry| {
             self.keep_closed(Closed { account, uid, version, expiry: expiry.to_owned() })
         })

@@ -293,6 +293,42 @@ fn no_session_ends_while_others_can_begin() {
 }
 
 #[test]
+fn who_logs_on_after_root_has_opened_it_is_logged_off_too() {
+    let mut world = away(ALL);
+    world.pass(70 * MINUTE);
+    ended(&mut world);
+    world.journal.closed = None;
+    world.input(seen(Use::Authenticated, "lapadmin"));
+    world.pass(60 * MINUTE);
+    assert_eq!(ended(&mut world), ["close", "warn", "log off", "end processes"]);
+}
+
+#[test]
+fn what_was_about_to_be_closed_before_a_crash_is_not_if_policy_has_changed() {
+    let mut world = away(ALL);
+    world.close_fault = Some(Fault::FileLocked);
+    world.machine.handle(world.now, Input::Timer);
+    let used = world.memory.used.clone().unwrap();
+    let since = used.since;
+    let ending = Ending {
+        account: used.account.clone(),
+        uid: used.uid,
+        step: EndStep::Close,
+        terminates: true,
+        reboots: false,
+        wait: Duration::ZERO,
+        since,
+        failed: false,
+    };
+    let memory = Memory { ending: Some(ending), ..world.memory.clone() };
+    world.verdict = Verdict::Managed(plan());
+    world.machine = Machine::new(world.now, BOOT, 9, memory, world.ledger.clone());
+    world.run();
+    world.pass(DAY);
+    assert_eq!(ended(&mut world), [""; 0]);
+}
+
+#[test]
 fn what_closed_the_account_needs_no_memory_to_open_it() {
     let mut world = away(ALL);
     world.pass(70 * MINUTE);
