@@ -69,10 +69,11 @@ impl Machine {
         }
         let Some(uid) = self.current_uid(&account) else { return };
         match &mut self.memory.used {
-            // Whoever knows the password was there too, perhaps after root has opened a closed account. The deadline stays the
-            // earlier one.
-            Some(used) if used.only_failed || used.ended => {
-                (used.only_failed, used.ended) = (false, false);
+            // A stranger's failure must not set the hour at which somebody else's session ends.
+            Some(used) if used.only_failed => self.begin_grace(now, account, uid, false),
+            // Root has opened a closed account: what begins now is ended too, and its deadline stays that of the first use.
+            Some(used) if used.ended => {
+                used.ended = false;
                 self.remember();
             }
             Some(_) => {}
@@ -132,7 +133,9 @@ impl Machine {
                 || plan.and_then(|plan| plan.account.as_ref()).is_some_and(|account| account != whose)
         };
         let ending = self.memory.ending.take_if(|ending| is_over(&ending.account));
-        let used = self.memory.used.take_if(|used| is_over(&used.account));
+        let is_by_failure = self.post_authentication.is_some_and(|wanted| wanted.by_failure);
+        let is_unwanted = |used: &mut Used| is_over(&used.account) || used.only_failed && !is_by_failure;
+        let used = self.memory.used.take_if(is_unwanted);
         if ending.is_some() || used.is_some() {
             self.remember();
         }

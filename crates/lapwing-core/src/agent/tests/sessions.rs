@@ -76,14 +76,43 @@ fn a_failed_log_on_has_the_password_changed_where_root_wants_that_and_ends_no_se
 }
 
 #[test]
-fn who_knew_the_password_after_a_failure_has_used_it() {
+fn a_log_on_after_a_failure_has_a_grace_period_of_its_own() {
     let mut world = wary();
     world.input(seen(Use::Failed, "lapadmin"));
     world.pass(30 * MINUTE);
     world.input(seen(Use::Authenticated, "lapadmin"));
     world.input(seen(Use::Failed, "lapadmin"));
-    world.pass(31 * MINUTE);
+    world.pass(59 * MINUTE);
+    assert_eq!(world.in_force(), Some(version(2)));
+    world.pass(2 * MINUTE);
     assert_eq!((world.in_force(), world.done.last()), (Some(version(3)), Some(&"reboot")));
+
+    // Though the password should have been changed long ago, nobody who comes to help is shut out at once.
+    let mut world = wary();
+    world.input(seen(Use::Failed, "lapadmin"));
+    world.reachable = false;
+    world.pass(70 * MINUTE);
+    world.input(seen(Use::Authenticated, "lapadmin"));
+    world.pass(59 * MINUTE);
+    assert!(!world.done.contains(&"close"));
+    world.pass(2 * MINUTE);
+    assert_eq!(ended(&mut world), ["close", "reboot"]);
+}
+
+#[test]
+fn a_grace_period_that_a_failure_began_ends_with_the_option() {
+    let mut world = wary();
+    world.input(seen(Use::Failed, "lapadmin"));
+    let after = PostAuthentication {
+        actions: PostAuthenticationActions::ResetAndReboot,
+        delay: 60 * MINUTE,
+        by_failure: false,
+        on_time: false,
+    };
+    world.verdict = Verdict::Managed(Plan { post_authentication: Some(after), ..plan() });
+    world.input(Input::PolicyChanged);
+    world.pass(2 * 60 * MINUTE);
+    assert_eq!(world.in_force(), Some(version(2)));
 }
 
 #[test]
