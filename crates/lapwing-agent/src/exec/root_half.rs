@@ -403,8 +403,9 @@ fn ensured(ensured: wire::Ensured) -> Result<Ensured, AnswerError> {
 }
 
 fn dropped(dropped: wire::Dropped) -> Result<Dropped, AnswerError> {
-    let account = dropped.account.map(|account| account.parse()).transpose()?;
-    Ok(Dropped { former: account.zip(dropped.uid.map(Uid)) })
+    let former =
+        dropped.former.map(|former| Ok::<_, AnswerError>((former.account.parse()?, Uid(former.uid))));
+    Ok(Dropped { former: former.transpose()? })
 }
 
 fn prepared(prepared: wire::Prepared) -> Result<(Prepared, Material), AnswerError> {

@@ -96,12 +96,19 @@ pub struct Ensured {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Dropped {
-    /// Its name; none if there was none.
+    /// What it was; none if there was none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub account: Option<String>,
+    pub former: Option<FormerAccount>,
+}
+
+/// An account that is gone.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FormerAccount {
+    /// Its name.
+    pub account: String,
     /// Its uid.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub uid: Option<u32>,
+    pub uid: u32,
 }
 
 /// Whose use to end, and how.

@@ -2,7 +2,7 @@
 
 use lapwing_core::{
     automatic::Attribute,
-    local::root_half::{Dropped, EnsureAccount, Ensured},
+    local::root_half::{Dropped, EnsureAccount, Ensured, FormerAccount},
     policy::{AutomaticName, Naming},
     types::AccountName,
 };
@@ -97,7 +97,7 @@ impl Work {
         self.half.check_origin()?;
         self.half.journal.check_nothing_recorded()?;
         let Some(owned) = self.half.host.owned.clone().filter(|owned| !owned.is_gone) else {
-            return Ok(Dropped { account: None, uid: None });
+            return Ok(Dropped { former: None });
         };
         let shut = Owned { enabled: false, ..owned.clone() };
         self.keep_record(shut.clone())?;
@@ -110,7 +110,8 @@ impl Work {
         failpoint::hit("remove.after_account");
         self.half.host.forget_closed(owned.uid)?;
         self.keep_record(Owned { is_gone: true, ..shut })?;
-        Ok(Dropped { account: Some(owned.name.to_string()), uid: Some(owned.uid.0) })
+        let former = FormerAccount { account: owned.name.to_string(), uid: owned.uid.0 };
+        Ok(Dropped { former: Some(former) })
     }
 
     /// The name that the next password comes with: a fresh one where policy wants its end random, the one that policy

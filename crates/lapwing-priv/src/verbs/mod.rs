@@ -278,7 +278,7 @@ fn log_verb(request: &Request, answer: &Result<Answer, VerbError>) {
         Ok(Answer::Committed(_)) => Some(EventId::AccountUpdated),
         Ok(Answer::Ensured(done)) if done.is_new => Some(EventId::OwnAccountCreated),
         Ok(Answer::Ensured(done)) if !done.repaired.is_empty() => Some(EventId::OwnAccountRepaired),
-        Ok(Answer::Dropped(done)) if done.account.is_some() => Some(EventId::FormerAccountDeleted),
+        Ok(Answer::Dropped(done)) if done.former.is_some() => Some(EventId::FormerAccountDeleted),
         Ok(
             Answer::Journal(_)
             | Answer::Counted(_)
@@ -293,7 +293,7 @@ fn log_verb(request: &Request, answer: &Result<Answer, VerbError>) {
         Ok(Answer::Prepared(done)) => (Some(&done.account), Some(&done.version)),
         Ok(Answer::Committed(done)) => (Some(&done.account), Some(&done.version)),
         Ok(Answer::Ensured(done)) => (Some(&done.account), None),
-        Ok(Answer::Dropped(done)) => (done.account.as_ref(), None),
+        Ok(Answer::Dropped(done)) => (done.former.as_ref().map(|former| &former.account), None),
         Ok(Answer::Journal(_) | Answer::Counted(_) | Answer::Keytab(_) | Answer::UseEnded(_)) | Err(_) => {
             (None, asked_version)
         }

@@ -106,8 +106,8 @@ fn it_is_made_locked_and_expired_and_removed_without_a_trace() {
     assert_eq!(doors(&world, &["WLapsAdmin"], &[&password]), [(0, 0)]);
     assert!(world.state().own.unwrap().wrong.is_empty());
 
-    assert_eq!(drop_account(&world).account.as_deref(), Some("WLapsAdmin"));
-    assert_eq!(drop_account(&world).account, None);
+    assert_eq!(drop_account(&world).former.unwrap().account, "WLapsAdmin");
+    assert!(drop_account(&world).former.is_none());
     assert_eq!(all(&world), before);
     let state = world.state();
     assert_eq!((state.field, state.own.is_none()), (lapwing_core::local::root_half::Field::Unmanaged, true));
