@@ -4,7 +4,7 @@ use serde::Deserialize;
 use xtask::lab::{Host, Login};
 use xtask::scene::Scene;
 
-use crate::support::{close_account, settled, status};
+use crate::support::{close_account, settled, sh, status};
 
 const NOT_NORMAL: u32 = 30060;
 
@@ -186,6 +186,6 @@ fn a_copy_does_not_use_the_identity_that_it_was_copied_with_and_gets_its_own() {
     scene.host.run(&["lapwing", "invoke-policy-processing"]).unwrap();
     assert_ne!(status(&scene).unwrap().record, original);
     // The directory has two of that name now, so that it is looked at here.
-    let fields = scene.host.run(&["sh", "-euc", "grep ^lapadmin: /etc/shadow | cut -d: -f2,8"]).unwrap();
+    let fields = sh(&scene.host, "grep ^lapadmin: /etc/shadow | cut -d: -f2,8");
     assert!(!fields.starts_with('!') && fields.ends_with(":\n"), "still closed");
 }

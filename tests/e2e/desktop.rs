@@ -31,11 +31,8 @@ fn a_desktop_is_told_that_it_ends() {
     let host = &scene.host;
     scene.set_policy(POLICY).unwrap();
     sh(host, SIT_DOWN);
-    let shows = "busctl --user --machine=lapadmin@ status org.freedesktop.Notifications";
-    host.wait_until("messages are shown", SOON, |host| {
-        Ok(host.command("sh").args(["-c", shows]).output()?.status.success())
-    })
-    .unwrap();
+    let ask = ["busctl", "--user", "--machine=lapadmin@", "status", "org.freedesktop.Notifications"];
+    host.wait_until("messages are shown", SOON, |host| Ok(host.run(&ask).is_ok())).unwrap();
     scene.must_open(&scene.password().unwrap()).unwrap();
     host.wait_until_told(LOGGED_ON, SOON).unwrap();
     host.wait_until_told(SESSION_TOLD, SOON).unwrap();

@@ -75,11 +75,7 @@ fn sessions_end_on_time_though_the_directory_is_away_and_nobody_logs_on_until_it
     let before = scene.password().unwrap();
     let mut session = scene.host.stay(ACCOUNT, &before, "exec sleep 1002").unwrap();
     wait_for(&scene, 10041, AT_ONCE);
-    let managed = sh(&scene.host, "cat /etc/lapwing/managed.toml");
-    scene
-        .host
-        .write("/etc/lapwing/managed.toml", 0o644, format!("may_close = true\n{managed}").as_bytes())
-        .unwrap();
+    sh(&scene.host, "sed -i '1i may_close = true' /etc/lapwing/managed.toml");
     let key = key_of_account(&scene);
     let by_key = |scene: &Scene| {
         let proof = Proof::Key { file: &key, input: "" };

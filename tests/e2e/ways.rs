@@ -323,13 +323,13 @@ fn log_ons_take_no_longer(measure: impl Fn(&Watched, &str) -> Times) {
         ("stopped", STOP, "true", GO_ON),
         ("down", AWAY, "true", BACK),
     ] {
-        host.run(&["sh", "-c", before]).unwrap();
+        sh(host, before);
         let [plain, module] = measure(&watched, between).map(|mut times| {
             assert_eq!(times.len(), LOG_ONS);
             times.sort_unstable();
             times
         });
-        host.run(&["sh", "-c", after]).unwrap();
+        sh(host, after);
         let (quarter, median) = (plain.len() / 4, plain.len() / 2);
         let (low, high) = (plain[quarter], plain[plain.len() - 1 - quarter]);
         let said = format!("{state}: {} µs, and without the module {low} to {high} µs", module[median]);

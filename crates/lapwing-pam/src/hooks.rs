@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use lapwing_core::{
-    log_on::{OWN_SERVICE, Phase, Report, SOCKET_PATH},
+    log_on::{OWN_SERVICE, Phase, Report, SOCKET_PATH, printable},
     types::AccountName,
 };
 
@@ -72,7 +72,8 @@ fn account(transaction: &Transaction) -> Option<AccountName> {
 }
 
 fn report(transaction: &Transaction, phase: Phase, account: AccountName) {
-    let text = |item| transaction.item(item).unwrap_or_default();
+    // They come from the program, or from who speaks with it, and go into the journal too.
+    let text = |item| printable(&transaction.item(item).unwrap_or_default());
     let (caller, _) = sys::uids();
     let report = Report {
         phase,

@@ -64,6 +64,7 @@ mod tests {
         drop(socket);
         assert_eq!(send(&path, &report).unwrap_err().kind(), io::ErrorKind::ConnectionRefused);
     }
+
     #[test]
     fn a_line_for_the_journal_is_written_or_lost_at_once() {
         let folder = tempfile::tempdir().unwrap();

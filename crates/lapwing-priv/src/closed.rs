@@ -6,7 +6,11 @@
 use lapwing_core::types::{AccountName, PasswordVersion, Uid};
 use serde::{Deserialize, Serialize};
 
-use crate::{journal::JournalError, record::Record, replace::Points, root::Root};
+use crate::{
+    journal::JournalError,
+    record::{Record, check_schema, record},
+    root::Root,
+};
 
 /// An account that was closed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,15 +27,7 @@ pub(crate) struct Closed {
 
 /// The form this program writes and the only one it reads.
 const SCHEMA: u32 = 1;
-const RECORD: Record = Record {
-    name: "closed",
-    temp: ".closed.new",
-    points: Points {
-        inside_write: "closed.inside_write",
-        before_rename: "closed.before_rename",
-        after_rename: "closed.after_rename",
-    },
-};
+const RECORD: Record = record!("closed");
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -70,9 +66,7 @@ pub(crate) fn forget(root: &Root) -> Result<(), JournalError> {
 }
 
 fn parse(disk: Disk) -> Result<Closed, &'static str> {
-    if disk.schema != SCHEMA {
-        return Err("it was written by another version of this program");
-    }
+    check_schema(disk.schema, SCHEMA)?;
     if !disk.expiry.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err("the expiry in it is no day");
     }

@@ -9,7 +9,11 @@ use lapwing_core::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{journal::JournalError, record::Record, replace::Points, root::Root};
+use crate::{
+    journal::JournalError,
+    record::{Record, check_schema, record},
+    root::Root,
+};
 
 /// The account that Lapwing created.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,15 +34,7 @@ pub(crate) struct Owned {
 
 /// The form this program writes and the only one it reads.
 const SCHEMA: u32 = 1;
-const RECORD: Record = Record {
-    name: "owned",
-    temp: ".owned.new",
-    points: Points {
-        inside_write: "owned.inside_write",
-        before_rename: "owned.before_rename",
-        after_rename: "owned.after_rename",
-    },
-};
+const RECORD: Record = record!("owned");
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -80,9 +76,7 @@ pub(crate) fn save(root: &Root, owned: &Owned) -> Result<(), JournalError> {
 }
 
 fn parse(disk: Disk) -> Result<Owned, &'static str> {
-    if disk.schema != SCHEMA {
-        return Err("it was written by another version of this program");
-    }
+    check_schema(disk.schema, SCHEMA)?;
     let naming = if disk.random_suffix { Naming::RandomSuffix } else { Naming::Fixed };
     let name = |text: &str| text.parse().map_err(|_| "a name in it is not valid");
     Ok(Owned {

@@ -33,6 +33,22 @@ pub(crate) struct Record {
     pub(crate) points: Points,
 }
 
+/// The record of that name.
+macro_rules! record {
+    ($name:literal) => {
+        $crate::record::Record {
+            name: $name,
+            temp: concat!(".", $name, ".new"),
+            points: $crate::replace::Points {
+                inside_write: concat!($name, ".inside_write"),
+                before_rename: concat!($name, ".before_rename"),
+                after_rename: concat!($name, ".after_rename"),
+            },
+        }
+    };
+}
+pub(crate) use record;
+
 impl Record {
     fn path(&self, root: &Root) -> PathBuf {
         root.state().join(self.name)
@@ -59,9 +75,10 @@ impl Record {
         };
         // Whoever wrote it may have died before its last sync, and what is believed must not go away again.
         file.sync_all().map_err(self.failed(root))?;
-        let mut text = String::new();
-        file.take(FILE_LEN_MAX).read_to_string(&mut text).map_err(self.failed(root))?;
-        let record = decode(&text).and_then(parse);
+        let mut bytes = Vec::new();
+        file.take(FILE_LEN_MAX).read_to_end(&mut bytes).map_err(self.failed(root))?;
+        let read = |json| serde_json::from_slice(json).map_err(|_| "it has another form");
+        let record = check_digest(&bytes).and_then(read).and_then(parse);
         record.map(Some).map_err(|why| JournalError::Damaged { path, why })
     }
 
@@ -71,8 +88,10 @@ impl Record {
     /// [`JournalError::Io`]; the file then holds what it held before.
     pub(crate) fn save(&self, root: &Root, record: &impl Serialize) -> Result<(), JournalError> {
         let Self { name, temp, points } = *self;
+        let mut bytes = serde_json::to_vec(record).expect("strings and numbers are always JSON");
+        end_by_digest(&mut bytes);
         Replacement { folder: &root.state(), name, temp, like: None, points }
-            .write(encode(record).as_bytes())
+            .write(&bytes)
             .map_err(self.failed(root))
     }
 
@@ -88,18 +107,34 @@ impl Record {
     }
 }
 
-fn encode(record: &impl Serialize) -> String {
-    let json = serde_json::to_string(record).expect("strings and numbers are always JSON") + "\n";
-    let digest = hex(&sha256(json.as_bytes()));
-    format!("{json}{digest}\n")
+/// Ends one line of JSON by its digest: what a file of root's own looks like.
+pub(crate) fn end_by_digest(json: &mut Vec<u8>) {
+    json.push(b'\n');
+    let digest = hex(&sha256(json));
+    json.extend(digest.as_bytes());
+    json.push(b'\n');
 }
 
-fn decode<D: DeserializeOwned>(text: &str) -> Result<D, &'static str> {
-    let (json, digest) = text.split_at(text.find('\n').ok_or("it has no digest")? + 1);
-    if digest.strip_suffix('\n') != Some(hex(&sha256(json.as_bytes())).as_str()) {
-        return Err("its digest is wrong");
+/// The line of JSON, if the digest behind it is its own.
+///
+/// # Errors
+/// What is wrong, without a word of the content.
+pub(crate) fn check_digest(bytes: &[u8]) -> Result<&[u8], &'static str> {
+    let end = bytes.iter().position(|byte| *byte == b'\n').ok_or("it has no digest")? + 1;
+    let (json, digest) = bytes.split_at(end);
+    if digest.strip_suffix(b"\n") == Some(hex(&sha256(json)).as_bytes()) {
+        Ok(json)
+    } else {
+        Err("its digest is wrong")
     }
-    serde_json::from_str(json).map_err(|_| "it has another form")
+}
+
+/// Checks that a file has the form that this program writes, the only one it reads.
+///
+/// # Errors
+/// That it has another.
+pub(crate) fn check_schema(found: u32, written: u32) -> Result<(), &'static str> {
+    if found == written { Ok(()) } else { Err("it was written by another version of this program") }
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ mod backoff;
 mod carried;
 mod change;
 mod cycle;
+mod daily;
 mod ending;
 mod events;
 mod exchange;

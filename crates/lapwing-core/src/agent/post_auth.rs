@@ -4,10 +4,9 @@
 //! DEVIATION(21): an attempt that fails is no use unless root says so, and then so many times a day: or any stranger could have the
 //! password changed at will.
 
-use core::time::Duration;
-
 use super::{
     cycle::Cycle,
+    daily,
     machine::Machine,
     memory::Used,
     plan::{Cause, Plan},
@@ -22,8 +21,6 @@ use crate::{
 
 /// How often within a day failed log-ons have the password changed. The rest of root's budget is for those who need it.
 const FAILURES_MAX: usize = 3;
-/// The day in which they are counted.
-const FAILURES_SPAN: Duration = Duration::from_hours(24);
 
 impl Machine {
     /// An account was used, or somebody tried to.
@@ -87,18 +84,15 @@ impl Machine {
         let Some(uid) = self.current_uid(&account).filter(|_| counts && self.memory.used.is_none()) else {
             return;
         };
-        self.memory.failures.retain(|failure| failure.at(now.boot) < FAILURES_SPAN);
-        if let Some(oldest) =
-            self.memory.failures.first().filter(|_| self.memory.failures.len() >= FAILURES_MAX)
-        {
-            let until = now.wall.saturating_add(FAILURES_SPAN.saturating_sub(oldest.at(now.boot))).0;
+        if daily::count(&self.memory.failures, now) >= FAILURES_MAX {
             if !core::mem::replace(&mut self.failures_told, true) {
+                let until = daily::until(&self.memory.failures, now).0;
                 self.tell(Event::FailuresNoMoreFollowed { account, until });
             }
             return;
         }
         self.failures_told = false;
-        self.memory.failures.push(Age::new(now, self.boot_id));
+        daily::note(&mut self.memory.failures, now, self.boot_id);
         self.begin_grace(now, account, uid, true);
     }
 

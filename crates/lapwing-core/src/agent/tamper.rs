@@ -3,30 +3,24 @@
 //!
 //! INVARIANT: an emptied field is closed each time, however often that was done before.
 
-use core::time::Duration;
 use std::collections::BTreeSet;
 
 use super::{
     cycle::{Cycle, Step},
-    events,
+    daily, events,
     exchange::Action,
     journal::{Field, Journal},
     machine::Machine,
     memory::FieldNote,
     plan::Cause,
 };
-use crate::{
-    event::Event,
-    types::{Age, Now, WallTime},
-};
+use crate::{event::Event, types::Now};
 
 /// DEVIATION(16): healed, where Windows refuses; and only so often.
 ///
 /// How often within a day the account is healed, and its password changed for that. Beyond, somebody else manages the
 /// account too, and each healing would only be the next one's cause.
 pub const HEALS_MAX: usize = 6;
-/// The day in which they are counted.
-const HEALS_SPAN: Duration = Duration::from_hours(24);
 
 impl Machine {
     /// Asks the root half alone, and says nothing: the files are changed for other accounts too, and by every rotation.
@@ -90,7 +84,7 @@ impl Machine {
                 FieldNote::Contested => Event::AccountContested {
                     account,
                     count: i64::try_from(HEALS_MAX).unwrap_or(i64::MAX),
-                    until: self.contested_until(now).0,
+                    until: daily::until(&self.memory.heals, now).0,
                     next_step: CONTESTED_NEXT_STEP.to_owned(),
                 },
             });
@@ -101,8 +95,7 @@ impl Machine {
     /// The hash in force stands in the field again.
     pub(super) fn note_heal(&mut self, now: Now) {
         if !self.is_contested(now) {
-            self.memory.heals.retain(|heal| heal.at(now.boot) < HEALS_SPAN);
-            self.memory.heals.push(Age::new(now, self.boot_id));
+            daily::note(&mut self.memory.heals, now, self.boot_id);
             self.memory.drift_healed = true;
             self.memory.field_note = None;
         }
@@ -112,20 +105,13 @@ impl Machine {
     /// What of the account's other attributes somebody had changed is as it must be again. That needs no new password, and
     /// counts like the healing of one.
     pub(super) fn note_repair(&mut self, now: Now) {
-        self.memory.heals.retain(|heal| heal.at(now.boot) < HEALS_SPAN);
-        self.memory.heals.push(Age::new(now, self.boot_id));
+        daily::note(&mut self.memory.heals, now, self.boot_id);
         self.remember();
     }
 
     /// Whether it has been healed so often within a day that it is left for now.
     pub(super) fn is_contested(&self, now: Now) -> bool {
-        self.memory.heals.iter().filter(|heal| heal.at(now.boot) < HEALS_SPAN).count() >= HEALS_MAX
-    }
-
-    fn contested_until(&self, now: Now) -> WallTime {
-        let oldest =
-            self.memory.heals.iter().map(|heal| heal.at(now.boot)).filter(|age| *age < HEALS_SPAN).max();
-        now.wall.saturating_add(HEALS_SPAN.saturating_sub(oldest.unwrap_or_default()))
+        daily::count(&self.memory.heals, now) >= HEALS_MAX
     }
 }
 

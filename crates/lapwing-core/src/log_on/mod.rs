@@ -7,7 +7,7 @@ mod observe;
 mod report;
 
 pub use observe::{FAILURE_AFTER, Observer, PENDING_MAX, Seen, Use};
-pub use report::{Phase, REPORT_LEN_MAX, Report, ReportError, TEXT_LEN_MAX};
+pub use report::{Phase, REPORT_LEN_MAX, Report, ReportError, TEXT_LEN_MAX, printable};
 
 /// Where the module sends what it saw.
 pub const SOCKET_PATH: &str = "/run/lapwing/log-on.sock";

@@ -147,7 +147,8 @@ impl Report {
 }
 
 /// A text without what could steer a terminal or a log, cut to [`TEXT_LEN_MAX`].
-fn printable(text: &str) -> String {
+#[must_use]
+pub fn printable(text: &str) -> String {
     let mut printable = String::new();
     for c in text.chars() {
         let c = if c.is_control() { '?' } else { c };

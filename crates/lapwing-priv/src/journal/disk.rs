@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 use crate::{
     hex::{hex, unhex},
     host::{Entry, Journal},
-    seal::sha256,
+    record::{check_digest, check_schema, end_by_digest},
 };
 
 /// The form this program writes and the only one it reads.
@@ -91,10 +91,7 @@ pub(super) fn encode(journal: &Journal) -> Zeroizing<Vec<u8>> {
         binding: journal.binding.map(DiskBinding::from),
     };
     let mut bytes = Zeroizing::new(serde_json::to_vec(&disk).expect("strings and numbers are always JSON"));
-    bytes.push(b'\n');
-    let digest = hex(&sha256(&bytes));
-    bytes.extend(digest.as_bytes());
-    bytes.push(b'\n');
+    end_by_digest(&mut bytes);
     bytes
 }
 
@@ -103,15 +100,9 @@ pub(super) fn encode(journal: &Journal) -> Zeroizing<Vec<u8>> {
 /// # Errors
 /// What is wrong with them, without a word of their content.
 pub(super) fn decode(bytes: &[u8]) -> Result<Journal, &'static str> {
-    let end = bytes.iter().position(|byte| *byte == b'\n').ok_or("it has no digest")? + 1;
-    let (json, digest) = bytes.split_at(end);
-    if digest.strip_suffix(b"\n") != Some(hex(&sha256(json)).as_bytes()) {
-        return Err("its digest is wrong");
-    }
+    let json = check_digest(bytes)?;
     let disk: Disk = serde_json::from_slice(json).map_err(|_| "it has another form")?;
-    if disk.schema != SCHEMA {
-        return Err("it was written by another version of this program");
-    }
+    check_schema(disk.schema, SCHEMA)?;
     parse(disk).ok_or("a value in it is not valid")
 }
 

@@ -35,13 +35,11 @@ const CHANGED: &str = "The password of this account has been changed, as policy 
 /// What was done in its place.
 const CLOSED: &str =
     "This account was used, and nobody can log on with it until its password has been changed.";
-/// What is told to everybody.
+/// What is told to everybody; logind adds when.
 const REBOOTING: &str =
     "The managed account of this host was used, and policy asks for a reboot after that. Save your work now.";
-
-/// The same to whom logind does not reach, with what it adds itself.
-const REBOOTING_SOON: &str = "The managed account of this host was used, and policy asks for a reboot after that.\n\
-    This host reboots in a minute. Save your work now.";
+/// What it adds, for those whom it does not reach.
+const REBOOTING_WHEN: &str = "This host reboots in a minute.";
 
 /// Why sessions cannot be told or ended.
 #[derive(Debug, thiserror::Error)]
@@ -133,8 +131,9 @@ fn tell_the_others() {
     let is_reached = |session: &Session| {
         !session.is_graphical && (session.is_terminal_known || session.terminal.is_empty())
     };
+    let message = format!("{REBOOTING}\n{REBOOTING_WHEN}");
     for session in sessions.iter().filter(|session| !is_reached(session)) {
-        if let Err(error) = tell(session, REBOOTING_SOON) {
+        if let Err(error) = tell(session, &message) {
             fail(&session.id, error.to_string());
         }
     }

@@ -31,37 +31,50 @@ pub(super) const fn verb_name(step: EndStep) -> &'static str {
 impl Work {
     pub(super) fn end_use(&mut self, request: &EndUse) -> Result<UseEnded, VerbError> {
         let none = UseEnded::default();
-        if request.step == EndStep::Open {
-            // Whatever root's file lists by now: what is undone is in root's own record.
-            return self.check_boot().and_then(|()| self.open_account()).map(|()| none);
-        }
-        let (name, uid): (AccountName, _) = (parse(&request.account)?, Uid(request.uid));
-        let managed = Managed::read(self.root())?;
-        self.half.host.check_account(&managed, &name, uid)?;
-        account::find_same(self.root(), &name, uid)?;
-        if request.step != EndStep::Close && !self.root().is_host() {
-            return Err(SessionsError::PrivateRoot.into());
-        }
         Ok(match request.step {
             EndStep::Close => {
+                let (managed, name, uid) = self.listed(request)?;
                 managed.check_may_close(self.root())?;
                 self.close_account(&name, uid)?;
                 none
             }
             EndStep::Warn => {
+                let (_, uid) = self.used(request)?;
                 let is_closed = self.half.host.closed()?.is_some_and(|closed| closed.uid == uid);
                 UseEnded { sessions: sessions::warn(uid, is_closed)?, ..none }
             }
-            EndStep::LogOff => UseEnded { sessions: sessions::log_off(uid)?, ..none },
-            EndStep::EndProcesses => UseEnded { processes: sessions::end_processes(uid)?, ..none },
+            EndStep::LogOff => UseEnded { sessions: sessions::log_off(self.used(request)?.1)?, ..none },
+            EndStep::EndProcesses => {
+                UseEnded { processes: sessions::end_processes(self.used(request)?.1)?, ..none }
+            }
             EndStep::Reboot => {
-                let now = self.now();
+                let ((managed, _), now) = (self.used(request)?, self.now());
                 self.half.count_reboot(now, managed.reboots_per_day)?;
                 sessions::reboot(now)?;
                 none
             }
-            EndStep::Open => none,
+            // Whatever root's file lists by now: what is undone is in root's own record.
+            EndStep::Open => {
+                self.check_boot()?;
+                self.open_account()?;
+                none
+            }
         })
+    }
+
+    /// The account that is asked about, which root's file has to list.
+    fn listed(&self, request: &EndUse) -> Result<(Managed, AccountName, Uid), VerbError> {
+        let (name, uid): (AccountName, _) = (parse(&request.account)?, Uid(request.uid));
+        let managed = Managed::read(self.root())?;
+        self.half.host.check_account(&managed, &name, uid)?;
+        account::find_same(self.root(), &name, uid)?;
+        Ok((managed, name, uid))
+    }
+
+    /// The same of this very host, whose sessions and processes it is about.
+    fn used(&self, request: &EndUse) -> Result<(Managed, Uid), VerbError> {
+        let (managed, _, uid) = self.listed(request)?;
+        if self.root().is_host() { Ok((managed, uid)) } else { Err(SessionsError::PrivateRoot.into()) }
     }
 
     /// Lets nobody log on with the account of the password in force until that is another one. May be repeated.

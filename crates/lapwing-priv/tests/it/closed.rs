@@ -3,11 +3,12 @@
 use std::process::{Command, Output};
 
 use lapwing_core::local::root_half::{
-    EndStep, EndUse, EnsureAccount, Ensured, Fault, Field, Request, UseEnded,
+    Committed, Dropped, EndStep, EndUse, EnsureAccount, Ensured, Fault, Field, InRun, Prepare, Prepared,
+    Request, UseEnded,
 };
 
 use crate::world::{
-    ACCOUNT, Call, PROGRAM, RUN, World, commit_request, field_of, of_version, opens, prepare,
+    ACCOUNT, Call, PROGRAM, RUN, World, clear, commit_request, field_of, of_version, opens, prepare,
 };
 
 const UID: u32 = 1000;
@@ -98,8 +99,7 @@ fn another_password_opens_it_and_the_same_one_does_not() {
     close(&world).unwrap();
     // What somebody else puts there is healed behind the door.
     world.set_field("");
-    let refilled: lapwing_core::local::root_half::Committed =
-        world.call(&Request::Reinstate(of_version(&version))).unwrap();
+    let refilled: Committed = world.call(&Request::Reinstate(of_version(&version))).unwrap();
     assert_eq!((refilled.version, is_closed(&world)), (version, true));
     assert!(world.field().starts_with('!'));
 
@@ -143,6 +143,15 @@ fn whoever_opens_it_by_hand_is_seen_and_it_can_be_closed_again() {
     assert_eq!((is_closed(&world), world.state().field), (false, Field::Current));
     close(&world).unwrap();
     assert_eq!(line(&world), closed_line(&before));
+    // What they have set since is theirs, also with the next password.
+    let theirs = before.replace(":99999:7:::", ":99999:7::500000:");
+    set_line(&world, &theirs);
+    world.rotate();
+    assert!(
+        line(&world).ends_with(":99999:7::500000:") && !world.path("var/lib/lapwing-priv/closed").exists()
+    );
+
+    close(&world).unwrap();
     // An emptied one is not opened to everybody.
     world.set_field("");
     open(&world).unwrap();
@@ -170,6 +179,16 @@ fn what_must_not_be_closed_is_not() {
     world.write(FILE, &managed.replace("may_close = true", ""));
     assert_eq!(close(&world).map(drop), Err(Fault::AccountNotListed));
     assert!(world.log().contains("may_close = true") && !is_closed(&world));
+}
+
+#[test]
+fn on_a_host_that_may_be_a_copy_none_is_closed() {
+    let world = world();
+    world.write("etc/machine-id", "0123456789abcdef0123456789abcdef\n");
+    world.rotate();
+    world.write("etc/machine-id", "fedcba9876543210fedcba9876543210\n");
+    assert_eq!(close(&world).map(drop), Err(Fault::PossibleClone));
+    assert!(!is_closed(&world));
 }
 
 #[test]
@@ -215,10 +234,7 @@ fn a_crash_of_the_change_that_opens_it_is_finished_at_boot() {
         close(&world).unwrap();
         let new = world.prepare().unwrap();
         let dying = Call { failpoint: Some(point), ..Call::default() };
-        let answer = world.call_with::<lapwing_core::local::root_half::Committed>(
-            dying,
-            &commit_request(&new.version, None),
-        );
+        let answer = world.call_with::<Committed>(dying, &commit_request(&new.version, None));
         assert!(answer.is_none(), "{point} was not reached");
         assert!(world.recover());
         let state = world.state();
@@ -238,9 +254,8 @@ fn an_account_of_lapwings_own_is_closed_too_and_renamed_open() {
         let request = EnsureAccount { run, name_or_prefix, random_suffix: true, enabled: true };
         world.call(&Request::EnsureAccount(request)).unwrap()
     };
-    let prepare_for = |account: &str| -> lapwing_core::local::root_half::Prepared {
-        let request =
-            lapwing_core::local::root_half::Prepare { account: Some(account.to_owned()), ..prepare() };
+    let prepare_for = |account: &str| -> Prepared {
+        let request = Prepare { account: Some(account.to_owned()), ..prepare() };
         world.call(&Request::Prepare(request)).unwrap()
     };
     let made = ensure();
@@ -264,6 +279,29 @@ fn an_account_of_lapwings_own_is_closed_too_and_renamed_open() {
     world.commit(&second.version).unwrap();
     assert_ne!(second.account, first.account);
     let field = field_of(&world.read("etc/shadow"), &second.account);
-    assert!(opens(&crate::world::clear(&second), &field));
+    assert!(opens(&clear(&second), &field));
     assert!(!is_closed(&world) && world.state().own.unwrap().wrong.is_empty());
+
+    // Nothing is left to be opened once it is gone.
+    let _: UseEnded = world.call(&step(EndStep::Close, &second.account, made.uid)).unwrap();
+    let _: Dropped = world.call(&Request::DropAccount(InRun { run: RUN.to_owned() })).unwrap();
+    assert!(!is_closed(&world) && !world.path("var/lib/lapwing-priv/closed").exists());
+}
+
+#[test]
+fn no_account_stays_closed_when_another_one_is() {
+    let world = world();
+    let managed = world.read(FILE);
+    world.write(FILE, &managed.replace("['lapadmin']", "['lapadmin', 'other']"));
+    let shadow = world.read("etc/shadow");
+    world.write("etc/shadow", &shadow.replace(":1:0:5:7::30000:x", ":1:0:99999:7:::"));
+    world.rotate();
+    let before = line(&world);
+    close(&world).unwrap();
+    let request = Prepare { account: Some("other".to_owned()), ..prepare() };
+    let other: Prepared = world.call(&Request::Prepare(request)).unwrap();
+    world.commit(&other.version).unwrap();
+    assert_eq!(world.state().closed.unwrap().uid, UID);
+    let _: UseEnded = world.call(&step(EndStep::Close, "other", 1001)).unwrap();
+    assert_eq!((world.state().closed.unwrap().uid, line(&world)), (1001, before));
 }

@@ -121,8 +121,9 @@ fn failures_change_the_password_three_times_a_day_whatever_restarts() {
     for round in 0..10 {
         world.input(seen(Use::Failed, "lapadmin"));
         world.pass(61 * MINUTE);
-        let memory = world.memory.clone();
-        world.machine = Machine::new(world.now, BOOT, 10 + round, memory, world.ledger.clone());
+        let (memory, boot) = (world.memory.clone(), BootId(Guid::from_bytes([round; 16])));
+        world.now.boot = BootTime(SECOND);
+        world.machine = Machine::new(world.now, boot, 10, memory, world.ledger.clone());
         world.run();
     }
     assert_eq!(world.in_force(), Some(version(5)));
@@ -131,7 +132,8 @@ fn failures_change_the_password_three_times_a_day_whatever_restarts() {
     world.input(seen(Use::Authenticated, "lapadmin"));
     world.pass(61 * MINUTE);
     assert_eq!(world.in_force(), Some(version(6)));
-    world.pass(DAY);
+    // A day after the first.
+    world.pass(13 * 60 * MINUTE);
     world.input(seen(Use::Failed, "lapadmin"));
     world.pass(61 * MINUTE);
     assert_eq!(world.in_force(), Some(version(7)));
@@ -332,13 +334,9 @@ fn who_logs_on_after_root_has_opened_it_is_logged_off_too() {
     assert_eq!(ended(&mut world), ["close", "warn", "log off", "end processes"]);
 }
 
-#[test]
-fn what_was_about_to_be_closed_before_a_crash_is_not_if_policy_has_changed() {
-    let mut world = away(ALL);
-    world.close_fault = Some(Fault::FileLocked);
-    world.machine.handle(world.now, Input::Timer);
+/// What is remembered by a run that died when it was about to close the account.
+fn about_to_close(world: &World) -> Memory {
     let used = world.memory.used.clone().unwrap();
-    let since = used.since;
     let ending = Ending {
         account: used.account.clone(),
         uid: used.uid,
@@ -346,15 +344,46 @@ fn what_was_about_to_be_closed_before_a_crash_is_not_if_policy_has_changed() {
         terminates: true,
         reboots: false,
         wait: Duration::ZERO,
-        since,
+        since: used.since,
         failed: false,
     };
-    let memory = Memory { ending: Some(ending), ..world.memory.clone() };
-    world.verdict = Verdict::Managed(plan());
+    Memory { ending: Some(ending), ..world.memory.clone() }
+}
+
+#[test]
+fn what_was_about_to_be_closed_before_a_crash_is_not_if_policy_has_changed() {
+    let mut world = away(ALL);
+    let memory = about_to_close(&world);
+    let after = PostAuthentication { actions: ALL, delay: 60 * MINUTE, by_failure: false, on_time: false };
+    world.verdict = Verdict::Managed(Plan { post_authentication: Some(after), ..plan() });
     world.machine = Machine::new(world.now, BOOT, 9, memory, world.ledger.clone());
     world.run();
     world.pass(DAY);
     assert_eq!(ended(&mut world), [""; 0]);
+}
+
+#[test]
+fn what_was_about_to_be_closed_before_a_crash_is_not_if_the_password_is_another_one() {
+    let mut world = away(ALL);
+    world.pass(70 * MINUTE);
+    ended(&mut world);
+    // Root has opened it, so that it was to be closed once more.
+    world.journal.closed = None;
+    let memory = about_to_close(&world);
+    world.reachable = true;
+    world.machine = Machine::new(world.now, BOOT, 9, memory, world.ledger.clone());
+    world.run();
+    world.pass(DAY);
+    assert_eq!((ended(&mut world), world.in_force()), (vec![], Some(version(2))));
+}
+
+#[test]
+fn a_directory_that_does_not_answer_for_the_password_is_away_too() {
+    let mut world = away(ALL);
+    world.reachable = true;
+    world.fates = VecDeque::from([Fate::RequestLost; 64]);
+    world.pass(60 * MINUTE + SECOND);
+    assert_eq!(ended(&mut world), ["close", "warn"]);
 }
 
 #[test]
