@@ -36,7 +36,7 @@ struct Parameters {
     next_step: String,
 }
 
-/// What the root half says to one who wants to prepare a change, and to put a hash back.
+/// What the root half says to one who wants to prepare a change, to put a hash back, and to close the account.
 fn refusals(host: &Host, version: &str) -> Vec<Parameters> {
     let begin = format!(r#"{{"method":"org.lapwing.Priv.Begin","parameters":{{"run":"{RUN}"}}}}"#);
     let prepare = format!(
@@ -46,7 +46,12 @@ fn refusals(host: &Host, version: &str) -> Vec<Parameters> {
     let reinstate = format!(
         r#"{{"method":"org.lapwing.Priv.Reinstate","parameters":{{"run":"{RUN}","version":"{version}"}}}}"#
     );
-    let answers = host.run(&["perl", "-e", ASK, &begin, &prepare, &reinstate]).unwrap();
+    let uid = sh(host, "id -u lapadmin");
+    let close = format!(
+        r#"{{"method":"org.lapwing.Priv.EndUse","parameters":{{"run":"{RUN}","account":"lapadmin","uid":{},"step":"close"}}}}"#,
+        uid.trim()
+    );
+    let answers = host.run(&["perl", "-e", ASK, &begin, &prepare, &reinstate, &close]).unwrap();
     let mut answers = answers.lines();
     let begun = answers.next().unwrap();
     assert!(begun.contains("not_normal"), "{begun}");
@@ -74,6 +79,7 @@ fn boots_normally_and_rotates(scene: &mut Scene) {
 #[test]
 fn a_boot_for_repair_changes_nothing() {
     let mut scene = settled();
+    sh(&scene.host, "sed -i '1i may_close = true' /etc/lapwing/managed.toml");
     let (version, before) = (status(&scene).unwrap().version.unwrap(), field(&scene.host));
     // As an administrator goes down to it; the lab has no console for its shell.
     let service =
@@ -132,6 +138,7 @@ fn what_would_be_lost_with_the_boot_is_not_changed() {
 #[test]
 fn an_image_that_is_mended_from_outside_is_not_changed() {
     let mut scene = settled();
+    sh(&scene.host, "sed -i '1i may_close = true' /etc/lapwing/managed.toml");
     let (version, before) = (status(&scene).unwrap().version.unwrap(), field(&scene.host));
     scene.host.power_off().unwrap();
     for refusal in refusals(&scene.host, &version) {
